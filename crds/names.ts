@@ -1,0 +1,82 @@
+import type { Resource } from "../kube/types.ts";
+
+// Names on the wire: other implementations and data that exists already depend on every one of them.
+
+export const GROUP = "klutch.anynines.com";
+export const VERSION = "v1alpha1";
+/** Of every kind but APIServiceExportTemplate. */
+export const API_VERSION = `${GROUP}/${VERSION}`;
+/** Of APIServiceExportTemplate alone. */
+export const BACKEND_GROUP = "example-backend.klutch.anynines.com";
+
+const resource = (kind: string, group = GROUP): Resource => ({
+  group,
+  version: VERSION,
+  plural: `${kind.toLowerCase()}s`,
+  kind,
+  namespaced: true,
+});
+
+export const API_SERVICE_BINDINGS = resource("APIServiceBinding");
+export const API_SERVICE_EXPORTS = resource("APIServiceExport");
+export const API_SERVICE_EXPORT_REQUESTS = resource("APIServiceExportRequest");
+export const API_SERVICE_NAMESPACES = resource("APIServiceNamespace");
+export const CLUSTER_BINDINGS = resource("ClusterBinding");
+export const APP_CLUSTER_BINDINGS = resource("AppClusterBinding");
+export const API_SERVICE_EXPORT_TEMPLATES = resource("APIServiceExportTemplate", BACKEND_GROUP);
+
+/** Holds a consumer's instance until the provider's is gone. */
+export const SYNC_FINALIZER = "klutch.anynines.com/syncer";
+/** Holds an AppClusterBinding until what was made for it is gone. */
+export const APP_CLUSTER_BINDING_FINALIZER = "klutch.anynines.com/appclusterbinding-cleanup";
+
+/** `"true"` on both objects of a pair that we connected. */
+export const BOUND_ANNOTATION = "klutch.anynines.com/bound";
+/** On both objects of a claimed pair: `Provider` or `Consumer`. */
+export const RESOURCE_OWNER_ANNOTATION = "klutch.anynines.com/resource-owner";
+/** On the provider's object of a cluster-scoped pair: the name of its cluster namespace. */
+export const CLUSTER_NAMESPACE_ANNOTATION = "klutch.anynines.com/cluster-namespace";
+/** On an APIServiceExport: hash of the CRD it was made from. */
+export const SOURCE_SPEC_HASH_ANNOTATION = "klutch.anynines.com/source-spec-hash";
+/** On a mapped namespace: `<cluster namespace>/<consumer namespace>`. */
+export const API_SERVICE_NAMESPACE_ANNOTATION = "klutch.anynines.com/api-service-namespace";
+/** On a cluster namespace made by a login: `<OIDC subject>#<cluster id>`. */
+export const IDENTITY_ANNOTATION = "example-backend.klutch.anynines.com/identity";
+/** On an installed object: whatever its value, it is never updated. */
+export const CREATE_ONLY_ANNOTATION = "bootstrap.klutch.anynines.com/create-only";
+/** On an APIServiceBinding, shown in a printer column; nobody has to set it. */
+export const RESOURCES_ANNOTATION = "bind.klutch.anynines.com/resources";
+
+/** On everything made for an AppClusterBinding: its name. */
+export const APP_CLUSTER_BINDING_NAME_LABEL = "klutch.anynines.com/appclusterbinding-name";
+/** On everything made for an AppClusterBinding: its namespace. */
+export const APP_CLUSTER_BINDING_NAMESPACE_LABEL = "klutch.anynines.com/appclusterbinding-namespace";
+
+/** Of every server-side apply; a new konnector takes fields over from an old one only under the same name. */
+export const FIELD_MANAGER = "klutch.anynines.com";
+
+/** Namespace on the app cluster for bindings, kubeconfig Secrets and the konnector. */
+export const KLUTCH_NAMESPACE = "klutch-bind";
+/** konnector Deployment, container and ServiceAccount on the app cluster; also the value of its `app` label. */
+export const KONNECTOR = "konnector";
+/** ClusterRole and ClusterRoleBinding of the konnector on the app cluster. */
+export const KONNECTOR_ROLE = "klutch-bind-konnector";
+/** Lease of the konnector, in the namespace of its pod. */
+export const KONNECTOR_LEASE = "klutch-bind";
+/** Namespace of that Lease when the pod's is not known. */
+export const KONNECTOR_LEASE_FALLBACK_NAMESPACE = "kube-system";
+/** Image of the konnector, without tag; command-line tools read the tag of the running one to decide on upgrades. */
+export const KONNECTOR_IMAGE = "public.ecr.aws/w5n9a2g2/klutch/konnector";
+
+/** In a cluster namespace: ServiceAccount, its token Secret, RoleBinding; also the static ClusterRole. */
+export const BINDER = "klutch-binder";
+/** Per-contract ClusterRole and ClusterRoleBinding on the provider. */
+export const binderRoleName = (clusterNamespace: string): string => `${BINDER}-${clusterNamespace}`;
+/** Secret with the kubeconfig in a cluster namespace, and the key in every kubeconfig Secret. */
+export const KUBECONFIG = "kubeconfig";
+/** Prefix of generated names of kubeconfig Secrets on the app cluster. */
+export const KUBECONFIG_SECRET_PREFIX = "kubeconfig-";
+/** Name of the one ClusterBinding of a cluster namespace. */
+export const CLUSTER_BINDING_NAME = "cluster";
+/** Role and RoleBinding in the root namespace of an AppClusterBinding. */
+export const CONTROL_PLANE_CONNECTOR = "control-plane-connector";
