@@ -1,0 +1,393 @@
+import { type Clock, systemClock } from "./clock.ts";
+import { KubeError, messageOf, type Status } from "./errors.ts";
+import { parseJson } from "./json.ts";
+import type { ClusterConfig } from "./kubeconfig.ts";
+import type { Metrics } from "./metrics.ts";
+import { readLines } from "./lines.ts";
+import { type HttpAnswer, type Lane, Transport } from "./transport.ts";
+import {
+  apiVersionOf,
+  type DynamicObject,
+  formatKey,
+  type KubeObject,
+  type NewObject,
+  type ObjectKey,
+  type Resource,
+  resourceName,
+} from "./types.ts";
+
+export interface KubeClientOptions {
+  /** Which cluster this is, for messages: `provider`, `consumer`. */
+  side?: string;
+  userAgent?: string;
+  /** How long a request may wait for the server before it fails with status 0. */
+  timeoutMs?: number;
+  metrics?: Metrics;
+  clock?: Clock;
+}
+
+export interface RequestOptions {
+  query?: Query;
+  body?: unknown;
+  contentType?: string;
+  accept?: string;
+}
+
+/** Parameters set to `undefined` are left out. */
+export type Query = Record<string, string | number | boolean | undefined>;
+
+export interface ListOptions {
+  namespace?: string;
+  labelSelector?: string;
+  fieldSelector?: string;
+}
+
+export interface List<T> {
+  items: T[];
+  resourceVersion: string;
+}
+
+export interface WatchOptions extends ListOptions {
+  /** Where to go on; absent together with `sendInitialEvents` for a watch that begins with what exists. */
+  resourceVersion?: string;
+  sendInitialEvents?: boolean;
+  /** The server closes the stream after that long, and it is opened again. */
+  timeoutSeconds: number;
+  /** A stream that is silent for so long is dead; bookmarks come every 60 s. */
+  silenceMs: number;
+}
+
+export interface WatchEvent<T> {
+  type: "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK" | "ERROR";
+  object: T;
+}
+
+export interface DeleteOptions {
+  /** Only the object with this uid is deleted, never one of the same name made later. */
+  uid?: string;
+  resourceVersion?: string;
+  propagationPolicy?: "Foreground" | "Background" | "Orphan";
+}
+
+/** One operation of RFC 6902. */
+export type JsonPatchOperation =
+  | { op: "add" | "replace" | "test"; path: string; value: unknown }
+  | { op: "remove"; path: string };
+
+/** Asked to wait by the server more often than this, the caller gets the error and decides. */
+const MAX_WAITS = 5;
+const PAGE_SIZE = 500;
+
+/** One API server, spoken to in the JSON it speaks: nothing is added to an object, and nothing dropped. */
+export class KubeClient implements Disposable {
+  readonly server: string;
+  readonly side?: string;
+  readonly #transport: Transport;
+  readonly #options: KubeClientOptions;
+  readonly #clock: Clock;
+
+  constructor(config: ClusterConfig, options: KubeClientOptions = {}) {
+    this.#transport = new Transport(config);
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.server = config.server;
+    this.side = options.side;
+  }
+
+  api<T extends KubeObject = DynamicObject>(resource: Resource): Api<T> {
+    return new Api<T>(this, resource);
+  }
+
+  /**
+   * Sends one request and reads its JSON answer; waits and tries again as often as the server asks for it.
+   *
+   * @param path below the server's URL, e.g. `/apis/apps/v1/deployments`
+   * @throws {KubeError}
+   */
+  async request<T>(method: string, path: string, options: RequestOptions, signal: AbortSignal): Promise<T> {
+    for (let wait = 1;; wait++) {
+      try {
+        using answer = await this.#send("requests", method, path, options, this.#options.timeoutMs ?? 30_000, signal);
+        return parseJson<T>(await readText(answer, signal));
+      } catch (error) {
+        const { retryAfterMs } = error instanceof KubeError ? error : {};
+        if (retryAfterMs === undefined || wait > MAX_WAITS) throw error;
+        await this.#clock.sleep(retryAfterMs, signal);
+      }
+    }
+  }
+
+  /** The lines of an answer that goes on, each parsed; ends when the server ends it, throws when it falls silent. */
+  async *stream<T>(path: string, query: Query, silenceMs: number, signal: AbortSignal): AsyncGenerator<T> {
+    using answer = await this.#send("watches", "GET", path, { query }, silenceMs, signal);
+    try {
+      for await (const line of readLines(answer.response.body!, () => answer.extend())) yield parseJson<T>(line);
+    } catch (cause) {
+      if (signal.aborted) throw signal.reason;
+      if (cause instanceof SyntaxError) throw new KubeError("a line of the stream is not JSON", { status: 0, cause });
+      this.#transport.retire("watches");
+      throw new KubeError(messageOf(cause), { status: 0, cause });
+    } finally {
+      await answer.response.body?.cancel().catch(() => {});
+    }
+  }
+
+  close(): void {
+    this.#transport[Symbol.dispose]();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** @returns an answer of status 2xx */
+  async #send(
+    lane: Lane,
+    method: string,
+    path: string,
+    { query, body, contentType = "application/json", accept = "application/json" }: RequestOptions,
+    silenceMs: number,
+    signal: AbortSignal,
+  ): Promise<HttpAnswer> {
+    const headers: Record<string, string> = { accept, "user-agent": this.#options.userAgent ?? "klutch" };
+    if (body !== undefined) headers["content-type"] = contentType;
+    const request = {
+      method,
+      path: path + formatQuery(query),
+      headers,
+      body: body === undefined ? undefined : JSON.stringify(body),
+    };
+    const start = performance.now();
+    const done = (code: number) =>
+      this.#options.metrics?.requestDone({ verb: method, code, durationMs: performance.now() - start });
+    let answer: HttpAnswer;
+    try {
+      answer = await this.#transport.send(lane, request, silenceMs, signal);
+    } catch (error) {
+      if (!signal.aborted) done(0);
+      throw error;
+    }
+    done(answer.response.status);
+    if (answer.response.ok) return answer;
+    using _failed = answer;
+    throw await toKubeError(answer.response, await readText(answer, signal));
+  }
+}
+
+/** One resource of one API server. */
+export class Api<T extends KubeObject = DynamicObject> {
+  readonly client: KubeClient;
+  readonly resource: Resource;
+
+  constructor(client: KubeClient, resource: Resource) {
+    this.client = client;
+    this.resource = resource;
+  }
+
+  /** @throws {KubeError} also when there is no such object */
+  get(key: ObjectKey, signal: AbortSignal): Promise<T> {
+    return this.#request("get", key, "GET", this.#path(key), {}, signal);
+  }
+
+  async find(key: ObjectKey, signal: AbortSignal): Promise<T | undefined> {
+    try {
+      return await this.get(key, signal);
+    } catch (error) {
+      if (error instanceof KubeError && error.status === 404) return undefined;
+      throw error;
+    }
+  }
+
+  async list(options: ListOptions, signal: AbortSignal): Promise<List<T>> {
+    const items: T[] = [];
+    let resourceVersion = "";
+    for await (const page of this.listPages(options, signal)) {
+      items.push(...page.items);
+      resourceVersion = page.resourceVersion;
+    }
+    return { items, resourceVersion };
+  }
+
+  /** All objects, 500 at a time; every page has the same resource version. */
+  async *listPages(options: ListOptions, signal: AbortSignal): AsyncGenerator<List<T>> {
+    const { namespace, ...selectors } = options;
+    let token: string | undefined;
+    do {
+      const query = { ...selectors, limit: PAGE_SIZE, continue: token };
+      const page = await this.#request<RawList<T>>("list", { namespace }, "GET", this.#path({ namespace }), {
+        query,
+      }, signal);
+      // Items of a list carry neither kind nor apiVersion.
+      const kind = { apiVersion: apiVersionOf(this.resource), kind: this.resource.kind };
+      yield {
+        items: (page.items ?? []).map((item) => ({ ...kind, ...item })),
+        resourceVersion: page.metadata?.resourceVersion ?? "",
+      };
+      token = page.metadata?.continue || undefined;
+    } while (token);
+  }
+
+  create(object: NewObject<T> | T, signal: AbortSignal): Promise<T> {
+    const { namespace, name, generateName } = object.metadata as T["metadata"];
+    const key = { namespace, name: name ?? `${generateName}…` };
+    return this.#request("create", key, "POST", this.#path({ namespace }), { body: object }, signal);
+  }
+
+  /** Replaces the object; its `resourceVersion` says which state of it the change was made from. */
+  replace(object: T, signal: AbortSignal): Promise<T> {
+    return this.#request("update", object.metadata, "PUT", this.#path(object.metadata), { body: object }, signal);
+  }
+
+  replaceStatus(object: T, signal: AbortSignal): Promise<T> {
+    const path = this.#path(object.metadata, "status");
+    return this.#request("update the status of", object.metadata, "PUT", path, { body: object }, signal);
+  }
+
+  /** Server-side apply: the manager owns what the object says, and what it no longer says is removed. */
+  apply(object: T, options: { fieldManager: string; force?: boolean }, signal: AbortSignal): Promise<T> {
+    const query = { fieldManager: options.fieldManager, force: options.force ? true : undefined };
+    return this.#request("apply", object.metadata, "PATCH", this.#path(object.metadata), {
+      query,
+      body: object,
+      contentType: "application/apply-patch+yaml", // JSON is YAML
+    }, signal);
+  }
+
+  /** A merge patch; put `uid` and `resourceVersion` into its `metadata` to guard it. */
+  mergePatch(key: ObjectKey, patch: object, options: { subresource?: "status" }, signal: AbortSignal): Promise<T> {
+    return this.#patch(key, patch, "application/merge-patch+json", options, signal);
+  }
+
+  /** @throws {KubeError} with status 422 when a `test` operation does not hold */
+  jsonPatch(
+    key: ObjectKey,
+    operations: JsonPatchOperation[],
+    options: { subresource?: "status" },
+    signal: AbortSignal,
+  ): Promise<T> {
+    return this.#patch(key, operations, "application/json-patch+json", options, signal);
+  }
+
+  /** Deletes the object; one that is not there is deleted already. */
+  async delete(key: ObjectKey, options: DeleteOptions, signal: AbortSignal): Promise<void> {
+    const { uid, resourceVersion, propagationPolicy } = options;
+    const preconditions = uid || resourceVersion ? { uid, resourceVersion } : undefined;
+    const body = { apiVersion: "v1", kind: "DeleteOptions", preconditions, propagationPolicy };
+    try {
+      await this.#request("delete", key, "DELETE", this.#path(key), { body }, signal);
+    } catch (error) {
+      if (!(error instanceof KubeError && error.status === 404)) throw error;
+    }
+  }
+
+  /** The events of one watch connection; informers resume it and start over as needed. */
+  async *watch(options: WatchOptions, signal: AbortSignal): AsyncGenerator<WatchEvent<T>> {
+    const { namespace, silenceMs, sendInitialEvents, ...rest } = options;
+    const query = {
+      ...rest,
+      watch: true,
+      allowWatchBookmarks: true,
+      ...(sendInitialEvents && { sendInitialEvents, resourceVersionMatch: "NotOlderThan" }),
+    };
+    try {
+      yield* this.client.stream<WatchEvent<T>>(this.#path({ namespace }), query, silenceMs, signal);
+    } catch (error) {
+      throw this.#explain(error, "watch", { namespace });
+    }
+  }
+
+  #patch(
+    key: ObjectKey,
+    body: unknown,
+    contentType: string,
+    { subresource }: { subresource?: "status" },
+    signal: AbortSignal,
+  ): Promise<T> {
+    const action = subresource ? "patch the status of" : "patch";
+    return this.#request(action, key, "PATCH", this.#path(key, subresource), { body, contentType }, signal);
+  }
+
+  async #request<R = T>(
+    action: string,
+    key: Partial<ObjectKey>,
+    method: string,
+    path: string,
+    options: RequestOptions,
+    signal: AbortSignal,
+  ): Promise<R> {
+    try {
+      return await this.client.request<R>(method, path, options, signal);
+    } catch (error) {
+      throw this.#explain(error, action, key);
+    }
+  }
+
+  /** `Cannot apply mangodbs.mangodb.com "default/db" on the provider: 403 Forbidden: …` */
+  #explain(error: unknown, action: string, { namespace, name }: Partial<ObjectKey>): unknown {
+    if (!(error instanceof KubeError)) return error;
+    const which = name ? ` "${formatKey({ namespace, name })}"` : namespace ? ` in namespace "${namespace}"` : "";
+    const where = this.client.side ? `on the ${this.client.side}` : `at ${this.client.server}`;
+    const code = error.status ? `${error.status} ${error.reason}`.trim() + ": " : "";
+    const { status, reason, retryAfterMs, cause } = error;
+    const message = `Cannot ${action} ${resourceName(this.resource)}${which} ${where}: ${code}${error.message}`;
+    return new KubeError(message, { status, reason, retryAfterMs, cause });
+  }
+
+  #path({ namespace, name }: Partial<ObjectKey>, subresource?: "status"): string {
+    const { group, version, plural, namespaced } = this.resource;
+    const parts = group ? ["apis", group, version] : ["api", version];
+    if (namespaced && namespace) parts.push("namespaces", namespace);
+    if (namespaced && name && !namespace) {
+      throw new TypeError(`Cannot address ${resourceName(this.resource)} "${name}": its namespace is missing`);
+    }
+    parts.push(plural);
+    if (name) parts.push(name);
+    if (subresource) parts.push(subresource);
+    return "/" + parts.map(encodeURIComponent).join("/");
+  }
+}
+
+interface RawList<T> {
+  metadata?: { resourceVersion?: string; continue?: string };
+  items?: T[] | null;
+}
+
+function formatQuery(query: Query = {}): string {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined) parameters.set(name, String(value));
+  }
+  return parameters.size > 0 ? `?${parameters}` : "";
+}
+
+async function readText(answer: HttpAnswer, signal: AbortSignal): Promise<string> {
+  try {
+    return await answer.response.text();
+  } catch (cause) {
+    if (signal.aborted) throw signal.reason;
+    throw new KubeError(`the answer broke off: ${messageOf(cause)}`, { status: 0, cause });
+  }
+}
+
+/** Most failures come as a `Status`; a proxy in between may answer anything. */
+function toKubeError(response: Response, text: string): KubeError {
+  let status: Status = {};
+  try {
+    status = JSON.parse(text) ?? {};
+  } catch {
+    // not a Status
+  }
+  const message = typeof status.message === "string" ? status.message : text.slice(0, 200) || response.statusText;
+  return new KubeError(message, {
+    status: response.status,
+    reason: typeof status.reason === "string" ? status.reason : response.statusText,
+    retryAfterMs: retryAfterMs(response, status),
+  });
+}
+
+function retryAfterMs(response: Response, status: Status): number | undefined {
+  if (response.status !== 429 && response.status < 500) return undefined;
+  const header = response.headers.get("retry-after");
+  const seconds = header ? Number(header) : status.details?.retryAfterSeconds;
+  return Number.isFinite(seconds) ? Math.min(Number(seconds), 60) * 1000 : undefined;
+}

@@ -1,0 +1,36 @@
+/**
+ * A signal that fires with `parent`, or with a `TimeoutError` when `ms` have passed; `extend` starts the time again.
+ * Unlike `AbortSignal.any` it leaves nothing behind on a parent that lives as long as the process.
+ */
+export class Deadline implements Disposable {
+  readonly #controller = new AbortController();
+  readonly #ms: number;
+  readonly #parent: AbortSignal;
+  readonly #follow = () => this.#controller.abort(this.#parent.reason);
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(ms: number, parent: AbortSignal) {
+    this.#ms = ms;
+    this.#parent = parent;
+    if (parent.aborted) this.#follow();
+    else parent.addEventListener("abort", this.#follow, { once: true });
+    this.extend();
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  extend(): void {
+    clearTimeout(this.#timer);
+    if (this.signal.aborted) return;
+    this.#timer = setTimeout(() => {
+      this.#controller.abort(new DOMException(`no answer within ${this.#ms / 1000} s`, "TimeoutError"));
+    }, this.#ms);
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+    this.#parent.removeEventListener("abort", this.#follow);
+  }
+}

@@ -1,0 +1,47 @@
+import type { Json } from "./types.ts";
+
+// TypeScript's library does not know them yet: https://tc39.es/proposal-json-parse-with-source/
+const { rawJSON, isRawJSON, parse: parseWithSource } = JSON as unknown as {
+  rawJSON(text: string): { readonly rawJSON: string };
+  isRawJSON(value: unknown): value is { readonly rawJSON: string };
+  parse<T>(text: string, reviver: (key: string, value: unknown, context: { source?: string }) => unknown): T;
+};
+
+// After a structural character: many digits, a fraction or an exponent. May match inside a string; that only costs time.
+const PRECISE_NUMBER = /[[:,]\s*-?(?:\d{16,}|\d+[.eE])/;
+
+/**
+ * Parses JSON so that writing it again gives the same numbers: what a double cannot hold (`9007199254740993`),
+ * or prints differently (`1.0`, `1e3`), stays a `JSON.rawJSON` object. Other documents take the fast path.
+ *
+ * @throws {SyntaxError} as `JSON.parse`
+ */
+export function parseJson<T>(text: string): T {
+  return PRECISE_NUMBER.test(text) ? parseWithSource(text, keepNumberText) : JSON.parse(text);
+}
+
+function keepNumberText(_key: string, value: unknown, { source }: { source?: string }): unknown {
+  return typeof value === "number" && source !== undefined && String(value) !== source ? rawJSON(source) : value;
+}
+
+/** Whether two JSON values are the same; the order of object keys does not matter, the text of exact numbers does. */
+export function deepEqual(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
+  if (isRawJSON(a) || isRawJSON(b)) return isRawJSON(a) && isRawJSON(b) && a.rawJSON === b.rawJSON;
+  if (Array.isArray(a) || Array.isArray(b)) {
+    return Array.isArray(a) && Array.isArray(b) && a.length === b.length &&
+      a.every((item, index) => deepEqual(item, b[index]));
+  }
+  const left = definedEntries(a);
+  const right = b as Record<string, unknown>;
+  return left.length === definedEntries(b).length &&
+    left.every(([field, value]) => Object.hasOwn(right, field) && deepEqual(value, right[field]));
+}
+
+/** Fields set to `undefined` do not reach the wire and count as absent. */
+const definedEntries = (object: object) => Object.entries(object).filter(([, value]) => value !== undefined);
+
+/** Whether a value is a JSON object: not null, not a list, not an exact number. */
+export const isJsonObject = (value: unknown): value is Record<string, Json> =>
+  typeof value === "object" && value !== null && !Array.isArray(value) && !isRawJSON(value);

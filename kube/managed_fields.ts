@@ -1,0 +1,50 @@
+import { isJsonObject } from "./json.ts";
+import type { KubeObject } from "./types.ts";
+
+/** A set of fields as `metadata.managedFields[].fieldsV1` writes it. */
+type FieldSet = Record<string, unknown>;
+
+/**
+ * Whether a manager's last server-side apply set fields that `desired` no longer has: only another apply removes them.
+ * An object that this manager never applied counts as such, too.
+ *
+ * @see sigs.k8s.io/structured-merge-diff, fieldpath/serialize-pe.go, for the keys of a field set
+ */
+export function ownsMoreThan(object: KubeObject, desired: KubeObject, manager: string): boolean {
+  const entry = object.metadata.managedFields?.find((one) =>
+    one.manager === manager && one.operation === "Apply" && !one.subresource
+  );
+  return !entry?.fieldsV1 || !hasAllFields(desired, entry.fieldsV1);
+}
+
+function hasAllFields(value: unknown, fields: FieldSet): boolean {
+  return Object.entries(fields).every(([key, below]) => {
+    if (key === ".") return true;
+    const child = childOf(value, key);
+    return child !== undefined && hasAllFields(child, below as FieldSet);
+  });
+}
+
+/** `f:name` is a field, `k:{…}` the list item with these keys, `v:…` the set element, `i:3` the item at that place. */
+function childOf(value: unknown, key: string): unknown {
+  const text = key.slice(2);
+  switch (key.slice(0, 2)) {
+    case "f:":
+      return isJsonObject(value) ? value[text] : undefined;
+    case "k:": {
+      const wanted = Object.entries(JSON.parse(text) as Record<string, unknown>);
+      // A key with a default may be missing in what was applied: absent matches, so at worst a removal waits.
+      return list(value).find((item) =>
+        isJsonObject(item) && wanted.every(([name, want]) => item[name] === undefined || item[name] === want)
+      );
+    }
+    case "v:": {
+      const wanted = JSON.parse(text) as unknown;
+      return list(value).find((item) => item === wanted);
+    }
+    case "i:":
+      return list(value)[Number(text)];
+  }
+}
+
+const list = (value: unknown): unknown[] => Array.isArray(value) ? value : [];

@@ -1,0 +1,114 @@
+import { backoffMs } from "./backoff.ts";
+import type { Api, ListOptions } from "./client.ts";
+import { type Clock, systemClock } from "./clock.ts";
+import { isGone, KubeError, type Status } from "./errors.ts";
+import type { KubeObject } from "./types.ts";
+
+/**
+ * What a watch tells, in this order, again and again: `restart`, the objects there are, `synced`, changes. An observer
+ * that drops what it has not seen between `restart` and `synced` knows what the API server knows.
+ */
+export type WatchNotice<T> =
+  | { type: "restart" }
+  | { type: "apply"; object: T; initial: boolean }
+  | { type: "delete"; object: T }
+  | { type: "synced" };
+
+export interface WatchObjectsOptions extends ListOptions {
+  clock?: Clock;
+  random?: () => number;
+  /** Called for every failure and every connection opened anew; the watch goes on by itself. */
+  onInterruption?: (error: unknown) => void;
+  /** A stream silent for so long is taken for dead and resumed; bookmarks come every 60 s. */
+  silenceMs?: number;
+}
+
+/** Longest pause between tries: an API server that is back is noticed within half a minute. */
+const MAX_BACKOFF_MS = 30_000;
+
+/**
+ * Lists and watches objects until the signal fires. A broken or silent connection resumes where it ended, without
+ * listing again; only when the server has forgotten that state (410) does everything start over. Servers without
+ * watch lists are listed in pages.
+ *
+ * @throws what `signal` was aborted with, and nothing else
+ */
+export async function* watchObjects<T extends KubeObject>(
+  api: Api<T>,
+  options: WatchObjectsOptions,
+  signal: AbortSignal,
+): AsyncGenerator<WatchNotice<T>> {
+  const { clock = systemClock, random = Math.random, onInterruption, silenceMs = 90_000, ...selection } = options;
+  let mode: "watchList" | "list" = "watchList";
+  let position: string | undefined; // resourceVersion up to which everything was told
+  let failures = 0;
+  while (true) {
+    signal.throwIfAborted();
+    try {
+      if (position === undefined) {
+        yield { type: "restart" };
+        if (mode === "list") {
+          let listedAt = "";
+          for await (const page of api.listPages(selection, signal)) {
+            for (const object of page.items) yield { type: "apply", object, initial: true };
+            listedAt = page.resourceVersion;
+          }
+          position = listedAt;
+          yield { type: "synced" };
+        }
+      }
+      let initial = position === undefined;
+      const stream = api.watch({
+        ...selection,
+        resourceVersion: position,
+        sendInitialEvents: initial || undefined,
+        // Spread over 5 to 10 minutes, so that not all watches come back at the same moment.
+        timeoutSeconds: Math.round(300 * (1 + random())),
+        silenceMs,
+      }, signal);
+      const openedAt = clock.now().getTime();
+      for await (const event of stream) {
+        if (event.type === "ERROR") throw toError(event.object as Status);
+        failures = 0;
+        const { metadata } = event.object;
+        if (event.type === "DELETED") yield { type: "delete", object: event.object };
+        else if (event.type !== "BOOKMARK") yield { type: "apply", object: event.object, initial };
+        else if (metadata.annotations?.["k8s.io/initial-events-end"] === "true") {
+          initial = false;
+          yield { type: "synced" };
+        }
+        // Initial events come in no order: only their end is a state to go on from.
+        if (!initial) position = metadata.resourceVersion;
+      }
+      if (clock.now().getTime() - openedAt < 1000) {
+        throw new KubeError("the server ends watches at once", { status: 0 });
+      }
+    } catch (error) {
+      signal.throwIfAborted();
+      if (mode === "watchList" && position === undefined && refusesWatchList(error)) {
+        mode = "list";
+        continue;
+      }
+      onInterruption?.(error);
+      if (isGone(error)) position = undefined;
+      failures++;
+      const { retryAfterMs = 0 } = error instanceof KubeError ? error : {};
+      await clock.sleep(
+        Math.max(retryAfterMs, backoffMs(failures, random, { firstMs: 100, maxMs: MAX_BACKOFF_MS })),
+        signal,
+      );
+    }
+  }
+}
+
+/** Before Kubernetes 1.32, or with the feature off: 422 `sendInitialEvents is forbidden …`, or 400. */
+const refusesWatchList = (error: unknown): boolean =>
+  error instanceof KubeError && (error.status === 422 || error.status === 400);
+
+function toError(status: Status): KubeError {
+  return new KubeError(status.message ?? "the API server ended the watch with an error", {
+    status: status.code ?? 500,
+    reason: status.reason,
+    retryAfterMs: status.details?.retryAfterSeconds ? status.details.retryAfterSeconds * 1000 : undefined,
+  });
+}
