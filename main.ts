@@ -1,0 +1,169 @@
+import process from "node:process";
+import { Command } from "commander";
+import { type Invocation, readInvocation, runCommandLine } from "./command_line.ts";
+import { examples } from "./help.ts";
+import { messageOf } from "./kube/errors.ts";
+import { type CommandFactory, type ProgramContext, UsageError } from "./program.ts";
+import { VERSION } from "./version.ts";
+
+interface Subcommand {
+  name: string;
+  summary: string;
+  group: string;
+  /** Offered as `kubectl klutch <name>` too, which serves people and not pods. */
+  plugin?: true;
+  load(): Promise<CommandFactory>;
+}
+
+/** The order is that of the help; nothing here is loaded before it is chosen. */
+const SUBCOMMANDS: readonly Subcommand[] = [
+  {
+    name: "bind",
+    summary: "Bind APIs of a provider into your app cluster",
+    group: "App cluster:",
+    plugin: true,
+    load: async () => (await import("./cli/options.ts")).bindCommand,
+  },
+  {
+    name: "konnector",
+    summary: "Run the agent that keeps objects of both clusters in sync",
+    group: "App cluster:",
+    load: async () => (await import("./konnector/options.ts")).konnectorCommand,
+  },
+  {
+    name: "backend",
+    summary: "Run the provider's front door: login, catalogue, exports",
+    group: "Control plane:",
+    load: async () => (await import("./backend/options.ts")).backendCommand,
+  },
+  {
+    name: "demo",
+    summary: "Try it on this machine: two clusters, one bound API",
+    group: "More:",
+    load: async () => (await import("./playground/demo_options.ts")).demoCommand,
+  },
+  {
+    name: "version",
+    summary: "Print the version",
+    group: "More:",
+    plugin: true,
+    load: async () => (await import("./version_options.ts")).versionCommand,
+  },
+];
+
+const encoder = new TextEncoder();
+
+function write(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
+  try {
+    for (let bytes = encoder.encode(text); bytes.length > 0;) bytes = bytes.subarray(stream.writeSync(bytes));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error; // whoever read has left: nobody to tell
+  }
+}
+
+const writeError = (text: string) => write(Deno.stderr, text);
+
+function createContext(invocation: Invocation, signal: AbortSignal): ProgramContext {
+  return {
+    env: Deno.env.toObject(),
+    self: Deno.build.standalone ? [Deno.execPath()] : [Deno.execPath(), "run", "-A", import.meta.filename!],
+    invokedAs: invocation.invokedAs,
+    version: VERSION,
+    writeOut: (text) => write(Deno.stdout, text),
+    writeError,
+    get stdin() {
+      return Deno.stdin.readable;
+    },
+    isTerminal: {
+      stdin: Deno.stdin.isTerminal(),
+      stdout: Deno.stdout.isTerminal(),
+      stderr: Deno.stderr.isTerminal(),
+    },
+    signal,
+  };
+}
+
+/** The whole command tree, of which only the subcommand named in `args` has its flags and its action. */
+async function createProgram({ invokedAs, args }: Invocation, context: ProgramContext): Promise<Command> {
+  if (invokedAs === "kubectl bind") {
+    const { bindCommand } = await import("./cli/options.ts");
+    return bindCommand(context).name(invokedAs).version(`${invokedAs} ${VERSION}`, "--version", "print the version");
+  }
+  const program = new Command(invokedAs)
+    .description("Klutch binds APIs of a control plane into app clusters and keeps their objects in sync.")
+    .usage("<command> [flags]")
+    .version(`klutch ${VERSION}`, "--version", "print the version")
+    .addHelpText(
+      "after",
+      "\n" + examples(
+        ...(invokedAs === "klutch" ? [["Try everything on this machine", "klutch demo"] as const] : []),
+        ["Bind an API into the cluster of your current context", `${invokedAs} bind https://HOST/export`],
+      ) + `\nSee '${invokedAs} <command> --help' for a command.`,
+    );
+  const chosen = args.find((arg) => !arg.startsWith("-") && arg !== "help");
+  for (const { name, summary, group, plugin, load } of SUBCOMMANDS) {
+    if (invokedAs === "kubectl klutch" && !plugin) continue;
+    const subcommand = name === chosen ? (await load())(context) : new Command(name);
+    program.addCommand(subcommand.summary(summary).helpGroup(group));
+  }
+  const help = new Command("help").argument("[command]").summary("Show the help of a command").helpGroup("More:");
+  return program.addHelpCommand(help);
+}
+
+interface Interruptions {
+  signal: AbortSignal;
+  /** Which signal came first, once one has come. */
+  received(): Deno.Signal | undefined;
+}
+
+/** Fires on the first SIGINT or SIGTERM; the second one ends the process at once. */
+function listenForSignals(): Interruptions {
+  const controller = new AbortController();
+  let received: Deno.Signal | undefined;
+  for (const name of ["SIGINT", "SIGTERM"] as const) {
+    if (Deno.build.os === "windows" && name === "SIGTERM") continue;
+    Deno.addSignalListener(name, () => {
+      if (received) Deno.exit(exitCodeOf(name));
+      received = name;
+      controller.abort(new DOMException("Interrupted", "AbortError"));
+    });
+  }
+  return { signal: controller.signal, received: () => received };
+}
+
+const exitCodeOf = (signal: Deno.Signal) => signal === "SIGINT" ? 130 : 143;
+
+/** Prints what went wrong as one readable message; the stack only on demand, for those who look for a bug of ours. */
+function report(error: unknown): void {
+  writeError(`Error: ${messageOf(error)}\n`);
+  if (Deno.env.get("KLUTCH_DEBUG") && error instanceof Error) writeError(`${error.stack}\n`);
+}
+
+const isInterruption = (error: unknown): boolean =>
+  error instanceof Error && (error.name === "AbortError" || isInterruption(error.cause));
+
+/** Says what went wrong, unless the user did it with Ctrl-C, and picks the exit code that tells the kind of failure. */
+function conclude(error: unknown, stoppedBy: Deno.Signal | undefined): number {
+  if (!stoppedBy || !isInterruption(error)) report(error);
+  if (stoppedBy) return exitCodeOf(stoppedBy);
+  return error instanceof UsageError ? 2 : 1;
+}
+
+const interruptions = listenForSignals();
+for (const type of ["unhandledrejection", "error"] as const) {
+  globalThis.addEventListener(type, (event) => {
+    event.preventDefault();
+    const error = event instanceof PromiseRejectionEvent ? event.reason : (event as ErrorEvent).error;
+    Deno.exit(conclude(error, interruptions.received()));
+  });
+}
+try {
+  const invocation = readInvocation(process.argv0, Deno.args);
+  const program = await createProgram(invocation, createContext(invocation, interruptions.signal));
+  const args = invocation.args.length > 0 ? invocation.args : ["--help"];
+  await runCommandLine(program, args, { writeOut: (text) => write(Deno.stdout, text), writeError });
+  // A server that stops in good order on SIGTERM has not failed.
+  Deno.exit(interruptions.received() === "SIGINT" ? 130 : 0);
+} catch (error) {
+  Deno.exit(conclude(error, interruptions.received()));
+}
