@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from "./clock.ts";
-import { KubeError, messageOf, type Status } from "./errors.ts";
+import { isNotFound, KubeError, messageOf, type Status } from "./errors.ts";
 import { parseJson } from "./json.ts";
 import type { ClusterConfig } from "./kubeconfig.ts";
 import type { Metrics } from "./metrics.ts";
@@ -189,11 +189,12 @@ export class Api<T extends KubeObject = DynamicObject> {
     return this.#request("get", key, "GET", this.#path(key), {}, signal);
   }
 
+  /** Undefined when there is no such object; that there is no such resource, or no such path, is an error. */
   async find(key: ObjectKey, signal: AbortSignal): Promise<T | undefined> {
     try {
       return await this.get(key, signal);
     } catch (error) {
-      if (error instanceof KubeError && error.status === 404) return undefined;
+      if (isNotFound(error)) return undefined;
       throw error;
     }
   }
@@ -276,7 +277,7 @@ export class Api<T extends KubeObject = DynamicObject> {
     try {
       await this.#request("delete", key, "DELETE", this.#path(key), { body }, signal);
     } catch (error) {
-      if (!(error instanceof KubeError && error.status === 404)) throw error;
+      if (!isNotFound(error)) throw error;
     }
   }
 

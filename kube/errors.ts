@@ -45,7 +45,10 @@ export class ConfigError extends Error {
 const hasStatus = (error: unknown, status: number): error is KubeError =>
   error instanceof KubeError && error.status === status;
 
-export const isNotFound = (error: unknown): boolean => hasStatus(error, 404);
+/** There is no such object. A 404 without that reason means that the resource itself is not served. */
+export const isNotFound = (error: unknown): boolean => hasStatus(error, 404) && error.reason === "NotFound";
+/** The API server has no such resource: its CRD is missing, or not established yet. */
+export const isNotServed = (error: unknown): boolean => hasStatus(error, 404) && error.reason !== "NotFound";
 export const isForbidden = (error: unknown): boolean => hasStatus(error, 403);
 export const isUnauthorized = (error: unknown): boolean => hasStatus(error, 401);
 export const isInvalid = (error: unknown): boolean => hasStatus(error, 422);

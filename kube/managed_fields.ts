@@ -11,11 +11,13 @@ type FieldSet = Record<string, unknown>;
  * @see sigs.k8s.io/structured-merge-diff, fieldpath/serialize-pe.go, for the keys of a field set
  */
 export function ownsMoreThan(object: KubeObject, desired: KubeObject, manager: string): boolean {
-  const entry = object.metadata.managedFields?.find((one) =>
-    one.manager === manager && one.operation === "Apply" && !one.subresource
-  );
-  return !entry?.fieldsV1 || !hasAllFields(desired, entry.fieldsV1);
+  const applied = appliedFields(object, manager);
+  return !applied || !hasAllFields(desired, applied);
 }
+
+const appliedFields = (object: KubeObject, manager: string): FieldSet | undefined =>
+  object.metadata.managedFields?.find((one) => one.manager === manager && one.operation === "Apply" && !one.subresource)
+    ?.fieldsV1;
 
 function hasAllFields(value: unknown, fields: FieldSet): boolean {
   return Object.entries(fields).every(([key, below]) => {
@@ -48,3 +50,16 @@ function childOf(value: unknown, key: string): unknown {
 }
 
 const list = (value: unknown): unknown[] => Array.isArray(value) ? value : [];
+
+/** The labels or annotations of an object that a manager's last server-side apply set, with their present values. */
+export function ownedMetadata(
+  object: KubeObject,
+  field: "labels" | "annotations",
+  manager: string,
+): Record<string, string> {
+  const metadata = appliedFields(object, manager)?.["f:metadata"] as FieldSet | undefined;
+  const owned = metadata?.[`f:${field}`] ?? {};
+  return Object.fromEntries(
+    Object.entries(object.metadata[field] ?? {}).filter(([name]) => `f:${name}` in (owned as FieldSet)),
+  );
+}

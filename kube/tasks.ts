@@ -1,0 +1,44 @@
+/**
+ * Work with one owner: it ends when the parent's signal fires or the group is disposed of, and one task that fails
+ * unasked ends the others.
+ */
+export class TaskGroup implements AsyncDisposable {
+  readonly #own = new AbortController();
+  readonly #running = new Set<Promise<void>>();
+  readonly #onFailure: (error: unknown) => void;
+  readonly #unfollow: () => void;
+
+  /** @param onFailure called with what the first failing task threw, which is a defect or a lost precondition */
+  constructor(onFailure: (error: unknown) => void, parent: AbortSignal) {
+    this.#onFailure = onFailure;
+    const follow = () => this.#own.abort(parent.reason);
+    parent.addEventListener("abort", follow, { once: true });
+    if (parent.aborted) follow();
+    this.#unfollow = () => parent.removeEventListener("abort", follow);
+  }
+
+  get signal(): AbortSignal {
+    return this.#own.signal;
+  }
+
+  run(task: (signal: AbortSignal) => Promise<unknown>): void {
+    const running = this.#settle(task).finally(() => this.#running.delete(running));
+    this.#running.add(running);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#unfollow();
+    this.#own.abort(new DOMException("closed", "AbortError"));
+    while (this.#running.size > 0) await Promise.all(this.#running);
+  }
+
+  async #settle(task: (signal: AbortSignal) => Promise<unknown>): Promise<void> {
+    try {
+      await task(this.signal);
+    } catch (error) {
+      if (this.signal.aborted) return;
+      this.#own.abort(error);
+      this.#onFailure(error);
+    }
+  }
+}
