@@ -40,8 +40,8 @@ export const optional = Type.Optional;
 export const time = (description: string) => text(description, { format: "date-time" });
 
 /** A string out of a closed set. */
-export const choice = <const Values extends string[]>(values: Values, description: string, options: Options = {}) =>
-  Type.Enum(values, { description, type: "string", ...options });
+export const choice = <Value extends string>(values: Value[], description: string, options: Options = {}) =>
+  Type.Unsafe<Value>({ description, type: "string", enum: values, ...options });
 
 /** A string out of a set that the schema does not close: other values are accepted, though nothing is known to write them. */
 export const openChoice = <Value extends string>(description: string) =>
