@@ -1,0 +1,39 @@
+/** A server-side rendered table, `meta.k8s.io/v1` Table; only the parts we read. */
+export interface Table {
+  columnDefinitions: { name: string; priority?: number }[];
+  rows?: { cells: unknown[] }[];
+}
+
+const GAP = "   ";
+
+/** Lays out columns as kubectl does: headings in capitals, three spaces between, empty cells as they are. */
+export function formatTable(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+  const lines = [headings.map((heading) => heading.toUpperCase()), ...rows];
+  const widths = headings.map((_, column) => Math.max(...lines.map((line) => widthOf(line[column] ?? ""))));
+  return lines.map((line) =>
+    line.map((cell, column) => cell + " ".repeat(widths[column]! - widthOf(cell))).join(GAP).trimEnd() + "\n"
+  ).join("");
+}
+
+/**
+ * One table out of several that the API server rendered for the same kind, without the columns of `-o wide`.
+ *
+ * @param prefix put before each name, e.g. `apiservicebinding.klutch.anynines.com/`
+ */
+export function mergeTables(tables: readonly Table[], prefix: string): string {
+  const columns = tables[0]?.columnDefinitions.map(({ name, priority = 0 }, index) => ({ name, priority, index }))
+    .filter(({ priority }) => priority === 0) ?? [];
+  const rows = tables.flatMap(({ rows = [] }) =>
+    rows.map(({ cells }) =>
+      columns.map(({ index }, position) => {
+        const cell = cells[index];
+        const text = cell === null || cell === undefined ? "" : String(cell);
+        return position === 0 ? prefix + text : text;
+      })
+    )
+  );
+  return formatTable(columns.map(({ name }) => name), rows);
+}
+
+const segmenter = new Intl.Segmenter();
+const widthOf = (text: string): number => [...segmenter.segment(text)].length;
