@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import * as jose from "jose";
 import * as oidc from "openid-client";
 import { OidcError } from "./errors.ts";
@@ -66,7 +67,7 @@ export async function openRelyingParty(options: RelyingPartyOptions, signal: Abo
   const { clientId, clientSecret, callbackUrl, scopes = DEFAULT_SCOPES, caData, timeoutMs = 10_000 } = options;
   const issuerUrl = checkIssuerUrl(options.issuerUrl);
   checkClient(options);
-  const client = caData === undefined ? undefined : Deno.createHttpClient({ caCerts: [caData] });
+  const client = caData === undefined ? undefined : Deno.createHttpClient({ caCerts: checkCa(caData) });
   try {
     const fetchOf = (signal: AbortSignal) => issuerFetch({ issuerUrl: options.issuerUrl, timeoutMs, client }, signal);
     const metadata = await discover({ issuerUrl, clientId, timeoutMs, fetch: fetchOf(signal) }, signal);
@@ -174,6 +175,18 @@ function checkClient({ clientId, callbackUrl, scopes }: RelyingPartyOptions): vo
   if (scopes && !scopes.includes("openid")) {
     throw new OidcError("configuration", `The OIDC scopes have to include "openid": "${scopes.join(" ")}"`);
   }
+}
+
+/** Deno takes any text, and only says that it trusts nobody once it is used. */
+function checkCa(pem: string): string[] {
+  const certificates = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  try {
+    for (const certificate of certificates) new X509Certificate(certificate);
+  } catch {
+    certificates.length = 0;
+  }
+  if (certificates.length > 0) return certificates;
+  throw new OidcError("configuration", "The CA data of the OIDC issuer has to be certificates in PEM form");
 }
 
 /** RFC 6749 prefers the header; an issuer that says otherwise gets the secret in the form. */

@@ -29,6 +29,13 @@ export interface Misbehaviour {
   withoutIdToken?: boolean;
 }
 
+export interface HostileIssuerOptions {
+  /** To come back where another one was; else a free one. */
+  port?: number;
+  /** PEM, for 127.0.0.1; else plain HTTP. */
+  tls?: { cert: string; key: string };
+}
+
 interface Grant {
   redirectUri: string;
   challenge: string;
@@ -50,24 +57,24 @@ export class HostileIssuer implements AsyncDisposable {
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   readonly #closing = new AbortController();
   readonly #grants = new Map<string, Grant>();
-  #keyId = 0;
+  #keyId = crypto.randomUUID();
   #keys: jose.GenerateKeyPairResult;
 
-  private constructor(keys: jose.GenerateKeyPairResult) {
+  private constructor(keys: jose.GenerateKeyPairResult, { port = 0, tls }: HostileIssuerOptions) {
     this.#keys = keys;
-    const options = { hostname: "127.0.0.1", port: 0, onListen: () => {} };
-    this.#server = Deno.serve(options, (request) => this.#answer(request));
-    this.url = `http://127.0.0.1:${this.#server.addr.port}`;
+    const options = { hostname: "127.0.0.1", port, onListen: () => {} };
+    this.#server = Deno.serve({ ...options, ...tls } as typeof options, (request) => this.#answer(request));
+    this.url = `${tls ? "https" : "http"}://127.0.0.1:${this.#server.addr.port}`;
   }
 
-  static async open(): Promise<HostileIssuer> {
-    return new HostileIssuer(await jose.generateKeyPair("ES256", { extractable: true }));
+  static async open(options: HostileIssuerOptions = {}): Promise<HostileIssuer> {
+    return new HostileIssuer(await jose.generateKeyPair("ES256", { extractable: true }), options);
   }
 
   /** Signs with a new key from now on; the old one is no longer published. */
   async rotateKeys(): Promise<void> {
     this.#keys = await jose.generateKeyPair("ES256", { extractable: true });
-    this.#keyId++;
+    this.#keyId = crypto.randomUUID();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -108,7 +115,7 @@ export class HostileIssuer implements AsyncDisposable {
   }
 
   async #publicKey(): Promise<jose.JWK> {
-    return { ...await jose.exportJWK(this.#keys.publicKey), kid: `key-${this.#keyId}`, alg: "ES256", use: "sig" };
+    return { ...await jose.exportJWK(this.#keys.publicKey), kid: this.#keyId, alg: "ES256", use: "sig" };
   }
 
   #authorize(query: URLSearchParams): Response {
@@ -151,7 +158,7 @@ export class HostileIssuer implements AsyncDisposable {
     const now = Math.floor(Date.now() / 1000);
     const standard = { iss: this.url, aud: this.clientId, iat: now, exp: now + 60, nonce };
     const claims = { ...this.person, ...standard, ...this.misbehave.claims } as jose.JWTPayload;
-    const header = { alg: "ES256", kid: `key-${this.#keyId}` };
+    const header = { alg: "ES256", kid: this.#keyId };
     const encode = (value: unknown) => jose.base64url.encode(JSON.stringify(value));
     switch (this.misbehave.signature) {
       case "none":
