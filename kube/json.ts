@@ -7,8 +7,9 @@ const { rawJSON, isRawJSON, parse: parseWithSource } = JSON as unknown as {
   parse<T>(text: string, reviver: (key: string, value: unknown, context: { source?: string }) => unknown): T;
 };
 
-// After a structural character: many digits, a fraction or an exponent. May match inside a string; that only costs time.
-const PRECISE_NUMBER = /[[:,]\s*-?(?:\d{16,}|\d+[.eE])/;
+// Where a value may begin: many digits, a fraction, an exponent or a negative zero. May match inside a string; that only
+// costs time.
+const PRECISE_NUMBER = /(?:^|[[,]|"\s*:)\s*-?(?:\d{16,}|\d+[.eE]|(?<=-)0)/;
 
 /**
  * Parses JSON so that writing it again gives the same numbers: what a double cannot hold (`9007199254740993`),
