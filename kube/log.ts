@@ -38,8 +38,10 @@ export function createLog({ format, level, write, now = () => new Date() }: LogO
 
   function child(inherited: LogFields): Log {
     const at = (of: LogLevel) =>
-      LEVELS.indexOf(of) < threshold ? ignore : (message: string, fields?: LogFields) =>
-        write(line(now(), of, redactText(message), printable({ ...inherited, ...fields }, level === "debug")));
+      LEVELS.indexOf(of) < threshold
+        ? ignore
+        : (message: string, fields?: LogFields) =>
+          write(line(now(), of, redactText(message), printable({ ...inherited, ...fields }, level === "debug")));
     return {
       debug: at("debug"),
       info: at("info"),
@@ -121,7 +123,7 @@ function nameOf(value: unknown): string | undefined {
 }
 
 const jsonLine = (time: Date, level: LogLevel, message: string, fields: Record<string, Printable>): string =>
-  JSON.stringify({ time: time.toISOString(), level, msg: message, ...fields });
+  onOneLine(JSON.stringify({ time: time.toISOString(), level, msg: message, ...fields }));
 
 function textLine(time: Date, level: LogLevel, message: string, fields: Record<string, Printable>): string {
   const parts = [time.toISOString(), level.toUpperCase().padEnd(5), onOneLine(message)];
@@ -130,8 +132,8 @@ function textLine(time: Date, level: LogLevel, message: string, fields: Record<s
 }
 
 const textValue = (value: Printable): string =>
-  typeof value === "string" && /^[^\s"=\p{Cc}]+$/u.test(value) ? value : JSON.stringify(value);
+  typeof value === "string" && /^[^\s"=\p{Cc}]+$/u.test(value) ? value : onOneLine(JSON.stringify(value));
 
-/** Nothing logged can look like a second line, or move the cursor of a terminal. */
+/** Nothing logged can look like a second line, or move the cursor of a terminal; JSON lets some such characters pass. */
 const onOneLine = (text: string): string =>
-  text.replace(/\p{Cc}/gu, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  text.replace(/[\p{Cc}\u2028\u2029]/gu, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);

@@ -6,7 +6,18 @@ const SECRET_WORDS = new Set(
     .concat(["credential", "credentials", "bearer"]),
 );
 /** `secretName` says which Secret, not what is in it. */
-const HARMLESS_ENDINGS = new Set(["name", "names", "namespace", "path", "file", "count", "size", "version", "at", "ms"]);
+const HARMLESS_ENDINGS = new Set([
+  "name",
+  "names",
+  "namespace",
+  "path",
+  "file",
+  "count",
+  "size",
+  "version",
+  "at",
+  "ms",
+]);
 
 /** Whether a field of this name is about to show a secret: `idToken`, `client_secret`, `kubeconfig`; not `secretName`. */
 export function isSecretName(name: string): boolean {
