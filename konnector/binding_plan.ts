@@ -1,0 +1,116 @@
+import type { APIServiceBinding } from "../crds/api_service_binding.ts";
+import type { APIServiceExport } from "../crds/api_service_export.ts";
+import type { ApiServiceBindingReason } from "../crds/reasons.ts";
+import type { Condition } from "../crds/shared.ts";
+import { conditionFalse, conditionTrue, setCondition, summarize } from "../kube/conditions.ts";
+import type { CustomResourceDefinition } from "../kube/resources.ts";
+import { resourceName } from "../kube/types.ts";
+import { isEstablished, isOurs, sameSchema } from "./consumer_crd.ts";
+import type { Heartbeat } from "./heartbeat.ts";
+import { definitionOf, type SyncDefinition } from "./instance_sync.ts";
+
+/** What is known about one binding, on both clusters. */
+export interface BindingView {
+  binding: APIServiceBinding;
+  /** Why the kubeconfig cannot be used; undefined when it can. */
+  kubeconfigTrouble?: { reason: "KubeconfigSecretNotFound" | "KubeconfigSecretInvalid"; message: string };
+  /** Absent when the kubeconfig cannot be used. */
+  connection?: { readonly isSynced: boolean; readonly trouble?: string; readonly heartbeat: Heartbeat };
+  /** The provider's offer; looked up only over a connection that is synced. */
+  export?: APIServiceExport;
+  /** The CRD of that name on the consumer. */
+  crd?: CustomResourceDefinition;
+  /** What the API server said when it refused the CRD. */
+  refusal?: { step: CrdStep; message: string };
+}
+
+export type CrdStep = "create" | "update";
+
+export interface BindingPlan {
+  crd?: CrdStep;
+  /** Objects are synced like this; absent while they must not be. */
+  sync?: SyncDefinition;
+  conditions: Condition[];
+}
+
+/** What to write for one binding, whether its objects may be synced, and what to tell about it. */
+export function planBinding(view: BindingView, now: Date): BindingPlan {
+  let conditions = view.binding.status?.conditions ?? [];
+  const set = (condition: Omit<Condition, "lastTransitionTime">) =>
+    conditions = setCondition(conditions, condition, now);
+  const done = (rest: Omit<BindingPlan, "conditions"> = {}): BindingPlan => ({
+    ...rest,
+    conditions: summarize(conditions, now),
+  });
+
+  const { kubeconfigTrouble, connection } = view;
+  if (kubeconfigTrouble) {
+    set(failure("SecretValid", kubeconfigTrouble.reason, "Error", kubeconfigTrouble.message));
+    return done();
+  }
+  set(conditionTrue("SecretValid"));
+  if (!connection) return done();
+  if (connection.heartbeat.trouble) {
+    set(failure("Heartbeating", "ClusterBindingUpdateFailed", "Warning", connection.heartbeat.trouble));
+  } else if (connection.heartbeat.sentAt) set(conditionTrue("Heartbeating"));
+
+  if (!connection.isSynced) {
+    if (connection.trouble) set(failure("InformersSynced", "InformerSyncTimeout", "Error", connection.trouble));
+    return done();
+  }
+  set(conditionTrue("InformersSynced"));
+  const { crd, sync, conditions: own } = planCrd(view);
+  own.forEach(set);
+  return done({ crd, sync });
+}
+
+type NewCondition = Omit<Condition, "lastTransitionTime">;
+
+function failure(
+  type: string,
+  reason: ApiServiceBindingReason,
+  severity: "Error" | "Warning" | "Info",
+  message: string,
+): NewCondition {
+  return conditionFalse(type, reason, severity, message);
+}
+
+/** The part that decides between the provider's export and the CRD on the consumer. */
+function planCrd({ binding, export: exported, crd, refusal }: BindingView): {
+  crd?: CrdStep;
+  sync?: SyncDefinition;
+  conditions: NewCondition[];
+} {
+  const { name } = binding.metadata;
+  if (!exported) {
+    const message = `The provider does not export "${name}" to this cluster; bind it again, or ask the provider why`;
+    return { conditions: [failure("Connected", "APIServiceExportNotFound", "Error", message)] };
+  }
+  const definition = definitionOf(exported);
+  if (resourceName(definition.resource) !== name || !definition.resource.namespaced) {
+    const message = definition.resource.namespaced
+      ? `The provider's export "${name}" is about "${resourceName(definition.resource)}"`
+      : `The provider's export "${name}" is cluster-scoped, which this konnector does not sync yet`;
+    return { conditions: [failure("Connected", "APIServiceExportInvalid", "Error", message)] };
+  }
+  if (crd && !isOurs(crd, binding)) {
+    const message = `CustomResourceDefinition "${name}" on this cluster belongs to somebody else and is left alone; ` +
+      `remove it, or bind another API`;
+    return { conditions: [failure("Connected", "ForeignCustomResourceDefinition", "Error", message)] };
+  }
+  if (refusal) {
+    const reason = refusal.step === "create"
+      ? "CustomResourceDefinitionCreateFailed"
+      : "CustomResourceDefinitionUpdateFailed";
+    const conditions = ["Connected", "SchemaInSync"].map((type) => failure(type, reason, "Error", refusal.message));
+    // Objects of the schema before this one are synced further.
+    return { sync: crd && isEstablished(crd) ? definition : undefined, conditions };
+  }
+  const step = !crd ? "create" as const : sameSchema(crd, exported, binding) ? undefined : "update" as const;
+  const established = crd !== undefined && isEstablished(crd);
+  return {
+    crd: step,
+    sync: established ? definition : undefined,
+    conditions: step ? [] : [conditionTrue("Connected"), conditionTrue("SchemaInSync")],
+  };
+}

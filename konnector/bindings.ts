@@ -1,0 +1,100 @@
+import type { APIServiceBinding } from "../crds/api_service_binding.ts";
+import { API_SERVICE_BINDINGS } from "../crds/names.ts";
+import { runController } from "../kube/controller.ts";
+import { Informer } from "../kube/informer.ts";
+import type { Log } from "../kube/log.ts";
+import type { Metrics } from "../kube/metrics.ts";
+import { WorkQueue } from "../kube/queue.ts";
+import {
+  CUSTOM_RESOURCE_DEFINITIONS,
+  type CustomResourceDefinition,
+  type Namespace,
+  NAMESPACES,
+  type Secret,
+  SECRETS,
+} from "../kube/resources.ts";
+import { Scopes } from "../kube/scopes.ts";
+import { TaskGroup } from "../kube/tasks.ts";
+import { formatKey, keyOf } from "../kube/types.ts";
+import { type BindingDeps, reconcileBinding } from "./binding.ts";
+import { Connection, Connections } from "./connection.ts";
+import { InstanceSync } from "./instance_sync.ts";
+import type { Clusters } from "./run.ts";
+
+export interface BindingsDeps {
+  clusters: Clusters;
+  workers: number;
+  version: string;
+  log: Log;
+  metrics?: Metrics;
+}
+
+/** Name of the index from a Secret to the bindings whose kubeconfig it holds. */
+const BY_SECRET = "secret";
+
+/** Follows all APIServiceBindings, and with them everything else, until the signal fires. */
+export async function runBindings({ clusters, workers, version, log, metrics }: BindingsDeps, signal: AbortSignal) {
+  const { consumer } = clusters;
+  const options = { log, metrics };
+  const bindings = new Informer<APIServiceBinding>(clusters.bindings.api(API_SERVICE_BINDINGS), {
+    ...options,
+    indexers: {
+      [BY_SECRET]: ({ spec }) => {
+        const ref = spec?.kubeconfigSecretRef;
+        return ref ? [formatKey({ namespace: ref.namespace, name: ref.name })] : [];
+      },
+    },
+  });
+  const secrets = new Informer<Secret>(clusters.bindings.api(SECRETS), options);
+  const crds = new Informer<CustomResourceDefinition>(consumer.api(CUSTOM_RESOURCE_DEFINITIONS), options);
+  const namespaces = new Informer<Namespace, true>(consumer.api(NAMESPACES), { ...options, project: () => true });
+  const queue = new WorkQueue();
+  const syncs = new Map<string, InstanceSync>();
+
+  await using tasks = new TaskGroup((error) => log.error("konnector failed", { error }), signal);
+  await using secretScopes = new Scopes(secrets);
+  await using crdScopes = new Scopes(crds);
+  await using connections = new Connections((target, onChange) =>
+    new Connection({ consumer, namespaces, log, metrics, version }, target, onChange, signal)
+  );
+  await using _syncs = { [Symbol.asyncDispose]: () => closeAll(syncs) };
+
+  bindings.subscribe(({ key }) => queue.add(formatKey(key)), signal);
+  secrets.subscribe(({ key }) => bindings.store.keysBy(BY_SECRET, formatKey(key)).map(formatKey).forEach(wake), signal);
+  crds.subscribe(({ key }) => {
+    for (const binding of bindings.store.list()) {
+      if (binding.metadata.name === key.name) wake(formatKey(keyOf(binding)));
+    }
+  }, signal);
+  function wake(key: string): void {
+    queue.add(key);
+  }
+
+  tasks.run((signal) => bindings.watch({ namespace: clusters.bindingNamespace }, signal));
+  tasks.run((signal) => namespaces.watch({}, signal));
+  await bindings.synced(signal);
+  const deps: BindingDeps = {
+    bindings,
+    secrets: { informer: secrets, scopes: secretScopes },
+    crds: { informer: crds, scopes: crdScopes },
+    consumer,
+    connections,
+    targetOf: clusters.targetOf,
+    openSync: (connection, definition, onFailure) =>
+      new InstanceSync({ consumer, connection, workers, log, metrics, onFailure }, definition, signal),
+    syncs,
+    wake,
+    log,
+  };
+  await runController({
+    name: "bindings",
+    queue,
+    reconcile: (key, signal) => reconcileBinding(deps, key, signal),
+    log,
+    metrics,
+  }, signal);
+}
+
+async function closeAll(syncs: Map<string, InstanceSync>): Promise<void> {
+  await Promise.all(Array.from(syncs.values(), (sync) => sync[Symbol.asyncDispose]()));
+}

@@ -1,0 +1,204 @@
+import type { APIServiceExport } from "../crds/api_service_export.ts";
+import type { APIServiceNamespace } from "../crds/api_service_namespace.ts";
+import type { ClusterBinding } from "../crds/cluster_binding.ts";
+import {
+  API_SERVICE_EXPORTS,
+  API_SERVICE_NAMESPACES,
+  CLUSTER_BINDING_NAME,
+  CLUSTER_BINDINGS,
+  KUBECONFIG,
+} from "../crds/names.ts";
+import type { ClusterSecretKeyRef } from "../crds/shared.ts";
+import { KubeClient } from "../kube/client.ts";
+import { runController } from "../kube/controller.ts";
+import { Informer } from "../kube/informer.ts";
+import type { ClusterConfig } from "../kube/kubeconfig.ts";
+import type { Log } from "../kube/log.ts";
+import type { Metrics } from "../kube/metrics.ts";
+import { WorkQueue } from "../kube/queue.ts";
+import { type Secret, SECRETS } from "../kube/resources.ts";
+import { TaskGroup } from "../kube/tasks.ts";
+import { formatKey } from "../kube/types.ts";
+import { type Heartbeat, reconcileHeartbeat } from "./heartbeat.ts";
+import { mappedNamespaceIndex } from "./mapping.ts";
+import { cleanUpNamespace, type ConsumerNamespaces } from "./namespaces.ts";
+
+export interface ConnectionDeps {
+  /** The app cluster. */
+  consumer: KubeClient;
+  /** The app cluster's namespaces, to notice those that are gone. */
+  namespaces: ConsumerNamespaces;
+  log: Log;
+  metrics?: Metrics;
+  version: string;
+}
+
+export interface ConnectionTarget {
+  config: ClusterConfig;
+  /** The namespace on the provider that belongs to this app cluster. */
+  namespace: string;
+  /** Where the kubeconfig is kept up to date; absent when it is not ours to keep. */
+  secretRef?: ClusterSecretKeyRef;
+}
+
+/**
+ * One provider, reached with one kubeconfig: what it exports to this app cluster, how namespaces are mapped, and the
+ * heartbeat. Bindings that share a kubeconfig share the connection.
+ */
+export class Connection implements AsyncDisposable {
+  readonly client: KubeClient;
+  readonly namespace: string;
+  readonly exports: Informer<APIServiceExport>;
+  readonly serviceNamespaces: Informer<APIServiceNamespace>;
+  readonly clusterBindings: Informer<ClusterBinding>;
+  /** How the last heartbeat went. */
+  readonly heartbeat: Heartbeat = {};
+  readonly #tasks: TaskGroup;
+
+  /** @param onChange called whenever something that a binding's conditions show may have changed */
+  constructor(deps: ConnectionDeps, target: ConnectionTarget, onChange: () => void, signal: AbortSignal) {
+    const { metrics } = deps;
+    const log = deps.log.with({ provider: target.config.server, providerNamespace: target.namespace });
+    this.client = new KubeClient(target.config, { side: "provider", metrics });
+    this.namespace = target.namespace;
+    const options = { log, metrics };
+    this.exports = new Informer<APIServiceExport>(this.client.api(API_SERVICE_EXPORTS), options);
+    this.serviceNamespaces = new Informer<APIServiceNamespace>(this.client.api(API_SERVICE_NAMESPACES), {
+      ...options,
+      indexers: mappedNamespaceIndex,
+    });
+    this.clusterBindings = new Informer<ClusterBinding>(this.client.api(CLUSTER_BINDINGS), options);
+    const secrets = new Informer<Secret>(this.client.api(SECRETS), options);
+    this.#tasks = new TaskGroup((error) => log.error("connection to the provider failed", { error }), signal);
+
+    const { namespace } = target;
+    this.#tasks.run((signal) => this.exports.watch({ namespace }, signal));
+    this.#tasks.run((signal) => this.serviceNamespaces.watch({ namespace }, signal));
+    this.#tasks.run((signal) => this.clusterBindings.watch({ namespace }, signal));
+    this.#tasks.run(async (signal) => {
+      await Promise.all([this.exports.synced(signal), this.serviceNamespaces.synced(signal)]);
+      onChange();
+    });
+    this.exports.subscribe(onChange, this.#tasks.signal);
+
+    const heartbeats = new WorkQueue();
+    const beat = () => heartbeats.add(CLUSTER_BINDING_NAME);
+    this.clusterBindings.subscribe(beat, this.#tasks.signal);
+    if (target.secretRef) {
+      // The provider's Secret, to copy a renewed kubeconfig as soon as it is there.
+      this.#tasks.run((signal) => secrets.watch({ namespace, fieldSelector: `metadata.name=${KUBECONFIG}` }, signal));
+      secrets.subscribe(beat, this.#tasks.signal);
+    }
+    this.#tasks.run((signal) =>
+      runController({
+        name: "heartbeat",
+        queue: heartbeats,
+        reconcile: (_key, signal) =>
+          reconcileHeartbeat({
+            provider: this,
+            consumerSecrets: deps.consumer.api<Secret>(SECRETS),
+            secretRef: target.secretRef,
+            version: deps.version,
+            log,
+            onChange,
+          }, signal),
+        log,
+        metrics,
+      }, signal)
+    );
+
+    this.#tasks.run((signal) => this.#cleanUpNamespaces(deps.namespaces, log, metrics, signal));
+  }
+
+  /** Whether exports and namespaces are known. */
+  get isSynced(): boolean {
+    return this.exports.isSynced && this.serviceNamespaces.isSynced;
+  }
+
+  /** Why the provider does not answer, while it does not. */
+  get trouble(): string | undefined {
+    return this.exports.trouble ?? this.serviceNamespaces.trouble;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#tasks[Symbol.asyncDispose]();
+    this.client.close();
+  }
+
+  async #cleanUpNamespaces(
+    consumerNamespaces: ConsumerNamespaces,
+    log: Log,
+    metrics: Metrics | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await Promise.all([consumerNamespaces.synced(signal), this.serviceNamespaces.synced(signal)]);
+    const queue = new WorkQueue();
+    const check = (name: string) => {
+      if (!consumerNamespaces.store.get({ name })) queue.add(name);
+    };
+    consumerNamespaces.subscribe(({ key }) => check(key.name), signal);
+    this.serviceNamespaces.subscribe(({ key }) => check(key.name), signal);
+    const deps = {
+      consumerNamespaces: consumerNamespaces.api,
+      serviceNamespaces: this.serviceNamespaces,
+      clusterNamespace: this.namespace,
+      log,
+    };
+    const reconcile = ({ name }: { name: string }, signal: AbortSignal) => cleanUpNamespace(deps, name, signal);
+    await runController({ name: "namespace cleanup", queue, reconcile, log, metrics }, signal);
+  }
+}
+
+/** Connections by the Secret that holds their kubeconfig; one closes when its last binding leaves. */
+export class Connections implements AsyncDisposable {
+  readonly #open = new Map<string, { connection: Connection; text: string; users: Set<string> }>();
+  readonly #closing = new Set<Promise<void>>();
+  readonly #openOne: (target: ConnectionTarget, onChange: () => void) => Connection;
+
+  constructor(open: (target: ConnectionTarget, onChange: () => void) => Connection) {
+    this.#openOne = open;
+  }
+
+  /**
+   * The connection for one binding; opened anew when the kubeconfig's text has changed.
+   *
+   * @param onChange see `Connection`; called with the binding's key
+   */
+  use(binding: string, id: string, text: string, target: ConnectionTarget, onChange: (binding: string) => void) {
+    const known = this.#open.get(id);
+    if (known?.text === text) {
+      if (!known.users.has(binding)) this.release(binding);
+      known.users.add(binding);
+      return known.connection;
+    }
+    this.release(binding);
+    const users = new Set(known?.users).add(binding);
+    if (known) this.#close(id);
+    const connection = this.#openOne(target, () => users.forEach(onChange));
+    this.#open.set(id, { connection, text, users });
+    users.forEach(onChange);
+    return connection;
+  }
+
+  release(binding: string): void {
+    for (const [id, { users }] of this.#open) {
+      if (users.delete(binding) && users.size === 0) this.#close(id);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const id of [...this.#open.keys()]) this.#close(id);
+    await Promise.all(this.#closing);
+  }
+
+  #close(id: string): void {
+    const { connection } = this.#open.get(id)!;
+    this.#open.delete(id);
+    const closing = connection[Symbol.asyncDispose]().finally(() => this.#closing.delete(closing));
+    this.#closing.add(closing);
+  }
+}
+
+/** What identifies a connection: the Secret its kubeconfig comes from. */
+export const connectionId = ({ namespace, name, key }: ClusterSecretKeyRef): string =>
+  `${formatKey({ namespace, name })}#${key}`;

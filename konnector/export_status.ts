@@ -1,0 +1,37 @@
+import type { APIServiceExport } from "../crds/api_service_export.ts";
+import type { Condition } from "../crds/shared.ts";
+import { conditionFalse, conditionTrue, findCondition, setCondition, summarize } from "../kube/conditions.ts";
+import type { CustomResourceDefinition } from "../kube/resources.ts";
+
+/** What the app cluster knows about the API that was exported to it. */
+export interface ConsumerState {
+  /** Of the binding. */
+  conditions: Condition[];
+  /** On the app cluster. */
+  crd?: CustomResourceDefinition;
+}
+
+/** The status of an export as the konnector reports it; what the backend wrote there stays. */
+export function exportStatus(
+  { status }: APIServiceExport,
+  { conditions: ofBinding, crd }: ConsumerState,
+  now: Date,
+): NonNullable<APIServiceExport["status"]> {
+  let conditions = setCondition(status?.conditions ?? [], conditionTrue("Connected"), now);
+  const schema = findCondition(ofBinding, "SchemaInSync");
+  const consumerInSync = schema
+    ? { ...schema, type: "ConsumerInSync", lastTransitionTime: undefined }
+    : conditionFalse("ConsumerInSync", "Unknown", "Info", "The app cluster has not taken the schema over yet");
+  conditions = setCondition(conditions, consumerInSync, now);
+  for (const { type, status, reason, message, lastTransitionTime } of crd?.status?.conditions ?? []) {
+    if (type === "Ready") continue;
+    const severity = status === "True" ? undefined : "Error";
+    conditions = setCondition(conditions, { type, status, severity, reason, message, lastTransitionTime }, now);
+  }
+  return {
+    ...status,
+    ...(crd?.status?.acceptedNames && { acceptedNames: crd.status.acceptedNames }),
+    ...(crd?.status?.storedVersions && { storedVersions: crd.status.storedVersions }),
+    conditions: crd ? summarize(conditions, now) : conditions,
+  };
+}

@@ -1,0 +1,142 @@
+import type { ClusterBinding } from "../crds/cluster_binding.ts";
+import { CLUSTER_BINDING_NAME } from "../crds/names.ts";
+import type { ClusterSecretKeyRef } from "../crds/shared.ts";
+import type { Api, KubeClient } from "../kube/client.ts";
+import { conditionFalse, conditionTrue, setCondition, summarize } from "../kube/conditions.ts";
+import type { Outcome } from "../kube/controller.ts";
+import { messageOf } from "../kube/errors.ts";
+import type { Informer } from "../kube/informer.ts";
+import { deepEqual } from "../kube/json.ts";
+import type { Log } from "../kube/log.ts";
+import { parseReceivedKubeconfig } from "../kube/received_kubeconfig.ts";
+import { type Secret, SECRETS } from "../kube/resources.ts";
+import { formatKey, keyOf } from "../kube/types.ts";
+import { kubeconfigText } from "./kubeconfig_secret.ts";
+
+/** How often the provider is promised a sign of life. */
+const INTERVAL_MS = 5 * 60_000;
+const INTERVAL_TEXT = "5m0s"; // as Go prints a duration
+/** It is sent twice as often, so that one may get lost. */
+const RENEW_AFTER_MS = INTERVAL_MS / 2;
+
+/** How the last heartbeat went; both absent before the first. */
+export interface Heartbeat {
+  sentAt?: Date;
+  trouble?: string;
+}
+
+export interface HeartbeatDeps {
+  provider: {
+    readonly client: KubeClient;
+    readonly namespace: string;
+    readonly clusterBindings: Informer<ClusterBinding>;
+    readonly heartbeat: Heartbeat;
+  };
+  consumerSecrets: Api<Secret>;
+  /** Absent: the kubeconfig is not ours to keep up to date. */
+  secretRef?: ClusterSecretKeyRef;
+  version: string;
+  log: Log;
+  /** The heartbeat began to fail, or to work. */
+  onChange: () => void;
+  now?: () => Date;
+}
+
+/** Tells the provider that this konnector lives, and takes a renewed kubeconfig over from it. */
+export async function reconcileHeartbeat(deps: HeartbeatDeps, signal: AbortSignal): Promise<Outcome> {
+  const { provider, now = () => new Date() } = deps;
+  const key = { namespace: provider.namespace, name: CLUSTER_BINDING_NAME };
+  const binding = provider.clusterBindings.store.get(key);
+  if (!binding) return;
+  const secret = deps.secretRef && await takeOverKubeconfig(deps, binding, deps.secretRef, signal);
+  const status = nextStatus(binding, secret, deps.version, now());
+  if (!deepEqual(status, binding.status)) {
+    const { uid, resourceVersion } = binding.metadata;
+    try {
+      await provider.clusterBindings.api.mergePatch(
+        keyOf(binding),
+        { metadata: { uid, resourceVersion }, status },
+        { subresource: "status" },
+        signal,
+      );
+      report(deps, { sentAt: now() });
+    } catch (error) {
+      report(deps, { ...provider.heartbeat, trouble: messageOf(error) });
+      throw error;
+    }
+  } else report(deps, { sentAt: provider.heartbeat.sentAt ?? now() });
+  const sentAt = Date.parse(status?.lastHeartbeatTime ?? "");
+  return { requeueAfterMs: Math.max(1000, sentAt + RENEW_AFTER_MS - now().getTime()) };
+}
+
+function report({ provider: { heartbeat }, onChange }: HeartbeatDeps, { sentAt, trouble }: Heartbeat): void {
+  const changed = heartbeat.trouble !== trouble || !heartbeat.sentAt;
+  Object.assign(heartbeat, { sentAt, trouble });
+  if (changed) onChange();
+}
+
+/** What became of the kubeconfig on the provider. */
+type SecretState = "valid" | { reason: "ProviderSecretNotFound" | "ProviderSecretInvalid"; message: string };
+
+function nextStatus(
+  binding: ClusterBinding,
+  secret: SecretState | undefined,
+  version: string,
+  now: Date,
+): ClusterBinding["status"] {
+  const last = Date.parse(binding.status?.lastHeartbeatTime ?? "");
+  const isDue = !(now.getTime() - last < RENEW_AFTER_MS);
+  let conditions = binding.status?.conditions ?? [];
+  if (secret === "valid") conditions = setCondition(conditions, conditionTrue("SecretValid"), now);
+  else if (secret) {
+    const condition = conditionFalse("SecretValid", secret.reason, "Warning", secret.message);
+    conditions = setCondition(conditions, condition, now);
+  }
+  conditions = setCondition(conditions, conditionTrue("ValidVersion"), now);
+  return {
+    ...binding.status,
+    heartbeatInterval: INTERVAL_TEXT,
+    lastHeartbeatTime: isDue ? now.toISOString().replace(/\.\d+Z$/, "Z") : binding.status!.lastHeartbeatTime,
+    konnectorVersion: version,
+    conditions: summarize(conditions, now),
+  };
+}
+
+/**
+ * Copies the provider's kubeconfig Secret into the app cluster when it differs: this is how renewed credentials get
+ * here. One that could not be used is not copied, as it would cut the way on which its correction arrives.
+ */
+async function takeOverKubeconfig(
+  { provider, consumerSecrets, log }: HeartbeatDeps,
+  { spec: { kubeconfigSecretRef: { name, key } } }: ClusterBinding,
+  ref: ClusterSecretKeyRef,
+  signal: AbortSignal,
+): Promise<SecretState> {
+  const source = { namespace: provider.namespace, name };
+  const secret = await provider.client.api<Secret>(SECRETS).find(source, signal);
+  const described = `Secret "${formatKey(source)}" on the provider`;
+  if (!secret) return { reason: "ProviderSecretNotFound", message: `${described} does not exist` };
+  const text = kubeconfigText(secret, key);
+  if (text === undefined) {
+    return { reason: "ProviderSecretInvalid", message: `${described} has no key "${key}"` };
+  }
+  try {
+    parseReceivedKubeconfig(text);
+  } catch (error) {
+    return { reason: "ProviderSecretInvalid", message: `${described}: ${messageOf(error)}` };
+  }
+  const data = { [ref.key]: secret.data![key]! };
+  const target = { namespace: ref.namespace, name: ref.name };
+  const copy = await consumerSecrets.find(target, signal);
+  if (!copy) {
+    await consumerSecrets.create(
+      { apiVersion: "v1", kind: "Secret", metadata: target, type: secret.type, data },
+      signal,
+    );
+  } else if (copy.data?.[ref.key] !== data[ref.key]) {
+    const { uid, resourceVersion } = copy.metadata;
+    await consumerSecrets.mergePatch(target, { metadata: { uid, resourceVersion }, data }, {}, signal);
+  } else return "valid";
+  log.info("kubeconfig taken over from the provider", { secret: formatKey(target) });
+  return "valid";
+}

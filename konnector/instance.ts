@@ -1,0 +1,102 @@
+import { FIELD_MANAGER, SYNC_FINALIZER } from "../crds/names.ts";
+import type { Api } from "../kube/client.ts";
+import type { Outcome } from "../kube/controller.ts";
+import { addFinalizer, removeFinalizer } from "../kube/finalizer.ts";
+import type { Log } from "../kube/log.ts";
+import type { Store } from "../kube/store.ts";
+import { type DynamicObject, keyOf, type ObjectKey } from "../kube/types.ts";
+import { isIrreversible, planInstance, type Sides, type Step, toProviderObject } from "./instance_plan.ts";
+
+/** One cluster's end of a bound API. */
+export interface Side {
+  api: Api;
+  store: Store<DynamicObject>;
+}
+
+export interface InstanceDeps {
+  consumer: Side;
+  provider: Side;
+  /** Undefined while the consumer's namespace has no counterpart on the provider. */
+  toProvider(key: ObjectKey): ObjectKey | undefined;
+  /** Asks the backend for that counterpart; its event wakes the keys of the namespace. */
+  requestNamespace(namespace: string, signal: AbortSignal): Promise<void>;
+  /** Whether the CRD keeps status apart from the rest of the object. */
+  hasStatusSubresource(): boolean;
+  log: Log;
+}
+
+/** Both objects, and where they are. */
+interface View extends Sides {
+  key: ObjectKey;
+  providerKey: ObjectKey;
+}
+
+/**
+ * Brings one instance into agreement on both clusters: spec to the provider, status back to the consumer, deletion in
+ * that order too. Plans from the caches; a plan that deletes or releases is made again from live reads, because absence
+ * in a cache may only mean that the cache is late.
+ *
+ * @param key consumer side, e.g. `{ namespace: "default", name: "db" }`
+ * @throws {KubeError} when a cluster refuses a write; the queue tries the key again, with backoff
+ */
+export async function reconcileInstance(deps: InstanceDeps, key: ObjectKey, signal: AbortSignal): Promise<Outcome> {
+  const consumer = deps.consumer.store.get(key);
+  const providerKey = deps.toProvider(key);
+  if (!providerKey) {
+    if (consumer) await deps.requestNamespace(key.namespace!, signal);
+    return;
+  }
+  let view: View = { key, providerKey, consumer, provider: deps.provider.store.get(providerKey) };
+  if (planInstance(view).some(isIrreversible)) view = await readLive(deps, view, signal);
+  for (const step of planInstance(view)) {
+    view = { ...view, ...await runStep(deps, step, view, signal) };
+    deps.log.info("instance step done", { step, key, providerKey });
+  }
+}
+
+async function readLive({ consumer, provider }: InstanceDeps, view: View, signal: AbortSignal): Promise<View> {
+  const [consumerObject, providerObject] = await Promise.all([
+    consumer.api.find(view.key, signal),
+    provider.api.find(view.providerKey, signal),
+  ]);
+  return { ...view, consumer: consumerObject, provider: providerObject };
+}
+
+/** @returns the side that was written, as it is now */
+async function runStep(deps: InstanceDeps, step: Step, view: View, signal: AbortSignal): Promise<Sides> {
+  const { consumer, provider } = deps;
+  switch (step) {
+    case "hold":
+      return { consumer: await addFinalizer(consumer.api, view.consumer!, SYNC_FINALIZER, signal) };
+    case "applySpec": {
+      const desired = toProviderObject(view.consumer!, view.providerKey, view.provider);
+      return { provider: await provider.api.apply(desired, { fieldManager: FIELD_MANAGER, force: true }, signal) };
+    }
+    case "copyStatus":
+      return { consumer: await copyStatus(deps, view.consumer!, view.provider!, signal) };
+    case "deleteProvider": {
+      const { uid } = view.provider!.metadata;
+      await provider.api.delete(view.providerKey, { uid }, signal);
+      return {};
+    }
+    case "release":
+      await removeFinalizer(consumer.api, view.consumer!, SYNC_FINALIZER, signal);
+      return {};
+  }
+}
+
+/** The status is replaced as a whole; the test on the uid keeps it off a later namesake. */
+function copyStatus(deps: InstanceDeps, consumer: DynamicObject, provider: DynamicObject, signal: AbortSignal) {
+  const subresource = deps.hasStatusSubresource() ? "status" as const : undefined;
+  return deps.consumer.api.jsonPatch(
+    keyOf(consumer),
+    [
+      { op: "test", path: "/metadata/uid", value: consumer.metadata.uid },
+      provider.status === undefined
+        ? { op: "remove", path: "/status" }
+        : { op: "add", path: "/status", value: provider.status },
+    ],
+    { subresource },
+    signal,
+  );
+}

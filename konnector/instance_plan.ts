@@ -1,0 +1,98 @@
+import { BOUND_ANNOTATION, FIELD_MANAGER, SYNC_FINALIZER } from "../crds/names.ts";
+import { deepEqual, isJsonObject } from "../kube/json.ts";
+import { ownedMetadata, ownsMoreThan } from "../kube/managed_fields.ts";
+import { annotationOf, type DynamicObject, hasFinalizer, isDeleting, type ObjectKey } from "../kube/types.ts";
+
+/** One instance as both clusters hold it. */
+export interface Sides {
+  consumer?: DynamicObject;
+  provider?: DynamicObject;
+}
+
+/** One write towards agreement. */
+export type Step = "hold" | "applySpec" | "copyStatus" | "deleteProvider" | "release";
+
+/** Steps that cannot be taken back; they are planned again from live reads first. */
+export const isIrreversible = (step: Step): boolean => step === "deleteProvider" || step === "release";
+
+/** The writes that bring one instance closer to agreement, in order; empty when only an event can move it on. */
+export function planInstance({ consumer, provider }: Sides): Step[] {
+  if (!consumer) {
+    // Bound: its consumer object is gone, with a deletion that nobody was there to see.
+    return provider && isBound(provider) && !isDeleting(provider) ? ["deleteProvider"] : [];
+  }
+  if (isDeleting(consumer)) return planDeletion(consumer, provider);
+  const steps: Step[] = [];
+  if (!hasFinalizer(consumer, SYNC_FINALIZER)) steps.push("hold");
+  if (!provider || (!isDeleting(provider) && !sameSpec(consumer, provider))) steps.push("applySpec");
+  if (provider && !sameStatus(consumer, provider)) steps.push("copyStatus");
+  return steps;
+}
+
+/** The consumer's object stays, and shows the provider's status, until the provider's object is really gone. */
+function planDeletion(consumer: DynamicObject, provider: DynamicObject | undefined): Step[] {
+  if (!hasFinalizer(consumer, SYNC_FINALIZER)) return [];
+  if (!provider) return ["release"];
+  const steps: Step[] = sameStatus(consumer, provider) ? [] : ["copyStatus"];
+  if (!isDeleting(provider)) steps.push("deleteProvider");
+  return steps;
+}
+
+export const isBound = (object: DynamicObject): boolean => annotationOf(object, BOUND_ANNOTATION) === "true";
+
+const sameStatus = (consumer: DynamicObject, provider: DynamicObject): boolean =>
+  deepEqual(consumer.status, provider.status);
+
+/**
+ * Whether the provider's object says what the consumer's says, and holds nothing that the consumer has removed. What
+ * others added there (defaults, `resourceRef`, an operator's labels) makes no difference.
+ */
+export function sameSpec(consumer: DynamicObject, provider: DynamicObject): boolean {
+  const desired = toProviderObject(consumer, provider.metadata, provider);
+  return isBound(provider) && covers(provider, desired) && !ownsMoreThan(provider, desired, FIELD_MANAGER);
+}
+
+/** Whether every field of `part` is in `whole` with the same value; lists have to agree item by item. */
+function covers(whole: unknown, part: unknown): boolean {
+  if (isJsonObject(part)) {
+    return isJsonObject(whole) && Object.entries(part).every(([field, value]) => covers(whole[field], value));
+  }
+  if (Array.isArray(part)) {
+    return Array.isArray(whole) && whole.length === part.length && part.every((item, at) => covers(whole[at], item));
+  }
+  return part === undefined || deepEqual(whole, part);
+}
+
+/** Labels and annotations that stay on the consumer: the first belongs to kubectl, the second to us. */
+const LOCAL_ANNOTATIONS = ["kubectl.kubernetes.io/last-applied-configuration", BOUND_ANNOTATION];
+
+/**
+ * What is applied on the provider: every top-level field but `status`. Labels and annotations go up when the object is
+ * made; afterwards they are the provider's, so that an operator's changes there survive the consumer's edits.
+ *
+ * @param provider the object as it is there, when it is; its uid guards against applying to a later namesake
+ */
+export function toProviderObject(
+  { apiVersion, kind, metadata, status: _status, ...fields }: DynamicObject,
+  { namespace, name }: ObjectKey,
+  provider?: DynamicObject,
+): DynamicObject {
+  const travelling = (field: "labels" | "annotations") =>
+    provider ? ownedMetadata(provider, field, FIELD_MANAGER) : omit(metadata[field] ?? {}, LOCAL_ANNOTATIONS);
+  const labels = travelling("labels");
+  return {
+    apiVersion,
+    kind,
+    metadata: {
+      name,
+      ...(namespace && { namespace }),
+      ...(provider?.metadata.uid && { uid: provider.metadata.uid }),
+      ...(Object.keys(labels).length > 0 && { labels }),
+      annotations: { ...travelling("annotations"), [BOUND_ANNOTATION]: "true" },
+    },
+    ...fields,
+  };
+}
+
+const omit = (fields: Record<string, string>, names: string[]): Record<string, string> =>
+  Object.fromEntries(Object.entries(fields).filter(([name]) => !names.includes(name)));
