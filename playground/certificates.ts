@@ -15,8 +15,11 @@ export interface TestAuthority {
   /** For a server that is reached under any of these DNS names and IP addresses. */
   issueServer(names: { dns: string[]; ip: string[] }): Promise<KeyPair>;
   /** For a Kubernetes user: common name and organizations, i.e. groups. */
-  issueClient(user: string, groups?: string[]): Promise<KeyPair>;
+  issueClient(user: string, groups?: string[], algorithm?: KeyAlgorithm): Promise<KeyPair>;
 }
+
+/** What kind of key a certificate is for, as in WebCrypto; by default ECDSA on P-256. */
+export type KeyAlgorithm = RsaHashedKeyGenParams | EcKeyGenParams | { name: "Ed25519" };
 
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 const LIFETIME_MS = 30 * 24 * 3600 * 1000;
@@ -38,8 +41,12 @@ export async function createTestAuthority(name: string): Promise<TestAuthority> 
     ],
   });
 
-  const issue = async (subject: x509.JsonName, extensions: x509.Extension[]): Promise<KeyPair> => {
-    const own = await newKeys();
+  const issue = async (
+    subject: x509.JsonName,
+    extensions: x509.Extension[],
+    algorithm?: KeyAlgorithm,
+  ): Promise<KeyPair> => {
+    const own = await newKeys(algorithm);
     const certificate = await x509.X509CertificateGenerator.create({
       subject,
       issuer: self.subject,
@@ -68,10 +75,10 @@ export async function createTestAuthority(name: string): Promise<TestAuthority> 
           ...ip.map((value) => ({ type: "ip" as const, value })),
         ]),
       ]),
-    issueClient: (user, groups = []) =>
+    issueClient: (user, groups = [], algorithm) =>
       issue([...groups.map((group) => ({ O: [group] })), { CN: [user] }], [
         new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth]),
-      ]),
+      ], algorithm),
   };
 }
 
@@ -85,7 +92,8 @@ export async function createSigningKey(): Promise<string> {
   return x509.PemConverter.encode(await crypto.subtle.exportKey("pkcs8", privateKey), "PRIVATE KEY");
 }
 
-const newKeys = () => crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]) as Promise<CryptoKeyPair>;
+const newKeys = (algorithm: KeyAlgorithm = ALGORITHM) =>
+  crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]) as Promise<CryptoKeyPair>;
 
 const validity = () => ({
   notBefore: new Date(Date.now() - CLOCK_SKEW_MS),

@@ -1,7 +1,13 @@
 import { stringify } from "yaml";
 import { type ClusterConfig, staticConfig } from "../kube/kubeconfig.ts";
 import type { ControlPlaneBinaries } from "./binaries.ts";
-import { createSigningKey, createTestAuthority, type KeyPair, type TestAuthority } from "./certificates.ts";
+import {
+  createSigningKey,
+  createTestAuthority,
+  type KeyAlgorithm,
+  type KeyPair,
+  type TestAuthority,
+} from "./certificates.ts";
 import { type GuardedProcess, startGuarded } from "./guardian.ts";
 import { type KubectlOptions, type KubectlResult, runKubectl } from "./kubectl.ts";
 import { makeOwnedDirectory } from "./owned_directory.ts";
@@ -127,8 +133,8 @@ export class ControlPlane implements AsyncDisposable {
   }
 
   /** A client certificate the API server takes for this user and these groups; what they may do is up to RBAC. */
-  issueClientCertificate(user: string, groups: string[] = []): Promise<KeyPair> {
-    return this.#setup.authority.issueClient(user, groups);
+  issueClientCertificate(user: string, groups: string[] = [], algorithm?: KeyAlgorithm): Promise<KeyPair> {
+    return this.#setup.authority.issueClient(user, groups, algorithm);
   }
 
   /** A kubeconfig (YAML) for this API server. */
