@@ -1,4 +1,5 @@
 import type { ProgramContext } from "../program.ts";
+import { orAbort } from "./wait.ts";
 
 /** What a command says, asks and prints. */
 export interface Terminal {
@@ -91,15 +92,6 @@ export class LineReader {
     if (done) this.#ended = true;
     else this.#rest += value;
   }
-}
-
-function orAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(signal.reason);
-    const stop = () => reject(signal.reason);
-    signal.addEventListener("abort", stop, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
-  });
 }
 
 /** Control characters and marks that reorder text: with them, a stranger could paint over what we say. */

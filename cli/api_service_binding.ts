@@ -1,0 +1,159 @@
+import type { APIServiceBinding } from "../crds/api_service_binding.ts";
+import { API_SERVICE_BINDINGS, API_VERSION, KLUTCH_NAMESPACE, KUBECONFIG } from "../crds/names.ts";
+import {
+  type AcceptablePermissionClaim,
+  type Condition,
+  groupResourceName,
+  type PermissionClaim,
+} from "../crds/shared.ts";
+import type { ExportRequest } from "./export_requests.ts";
+import type { KubeClient } from "../kube/client.ts";
+import { isNotServed, KubeError } from "../kube/errors.ts";
+import { printable, type Terminal } from "./terminal.ts";
+import { waitForObject, WaitTimeoutError } from "./wait.ts";
+
+/** What is to be bound, and what the person has answered about its claims. */
+export interface WantedBinding {
+  /** `<resource>.<group>`, the name of CRD, export and binding. */
+  name: string;
+  claims: AcceptablePermissionClaim[];
+}
+
+/** What a request asks for, resource by resource. */
+export const resourcesOf = (
+  requests: readonly Pick<ExportRequest, "spec">[],
+): { name: string; claims: PermissionClaim[] }[] =>
+  requests.flatMap(({ spec }) =>
+    spec.resources.map((resource) => ({
+      name: groupResourceName(resource),
+      claims: resource.permissionClaims ?? [],
+    }))
+  );
+
+const keyOf = (name: string) => ({ namespace: KLUTCH_NAMESPACE, name });
+const apiOf = (appCluster: KubeClient) => appCluster.api<APIServiceBinding>(API_SERVICE_BINDINGS);
+
+/**
+ * The names among these that are bound already, to the provider behind this Secret.
+ *
+ * @param secretName undefined when the app cluster does not know this provider yet
+ * @throws {Error} when one of them is bound to another provider
+ */
+export async function findExistingBindings(
+  appCluster: KubeClient,
+  names: readonly string[],
+  secretName: string | undefined,
+  signal: AbortSignal,
+): Promise<Set<string>> {
+  const existing = new Set<string>();
+  for (const name of names) {
+    const binding = await find(appCluster, name, signal);
+    if (!binding) continue;
+    checkProvider(binding, secretName);
+    existing.add(name);
+  }
+  return existing;
+}
+
+async function find(appCluster: KubeClient, name: string, signal: AbortSignal): Promise<APIServiceBinding | undefined> {
+  try {
+    return await apiOf(appCluster).find(keyOf(name), signal);
+  } catch (error) {
+    if (isNotServed(error)) return undefined; // no konnector has ever run here
+    throw error;
+  }
+}
+
+function checkProvider(binding: APIServiceBinding, secretName: string | undefined): void {
+  const { namespace, name } = binding.spec?.kubeconfigSecretRef ?? {};
+  if (namespace === KLUTCH_NAMESPACE && name === secretName) return;
+  throw new Error(
+    `found existing APIServiceBinding ${binding.metadata.name} not from this service provider ` +
+      `(it uses Secret ${namespace}/${name}); delete that binding first to change the provider`,
+  );
+}
+
+/** Makes sure of one binding; an existing one of the same provider stays as it is. */
+export async function ensureBinding(
+  appCluster: KubeClient,
+  { name, claims }: WantedBinding,
+  secretName: string,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<APIServiceBinding> {
+  const existing = await find(appCluster, name, signal);
+  if (existing) {
+    checkProvider(existing, secretName);
+    terminal.say(`✅ Updating existing APIServiceBinding ${name}.`);
+    return existing;
+  }
+  const kubeconfigSecretRef = { name: secretName, key: KUBECONFIG, namespace: KLUTCH_NAMESPACE } as const;
+  const created = await apiOf(appCluster).create({
+    apiVersion: API_VERSION,
+    kind: API_SERVICE_BINDINGS.kind,
+    metadata: keyOf(name),
+    spec: { kubeconfigSecretRef, ...(claims.length > 0 && { permissionClaims: claims }) },
+  }, signal);
+  await markPending(appCluster, created, signal);
+  terminal.say(`✅ Created APIServiceBinding ${name}`);
+  return created;
+}
+
+/** Says that nobody has looked at the binding yet, unless the konnector was faster. */
+async function markPending(appCluster: KubeClient, binding: APIServiceBinding, signal: AbortSignal): Promise<void> {
+  const { uid, resourceVersion } = binding.metadata;
+  const pending: Condition = {
+    type: "Ready",
+    status: "False",
+    severity: "Info",
+    reason: "Pending",
+    message: "Pending",
+    lastTransitionTime: new Date().toISOString().replace(/\.\d+Z$/, "Z"),
+  };
+  try {
+    const patch = { metadata: { uid, resourceVersion }, status: { conditions: [pending] } };
+    await apiOf(appCluster).mergePatch(binding.metadata, patch, { subresource: "status" }, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof KubeError)) throw error; // a note for readers, no more: binding works without it
+  }
+}
+
+/**
+ * Waits until a binding is Ready.
+ *
+ * @throws {WaitTimeoutError} saying which conditions keep it from being so
+ */
+export async function waitUntilReady(
+  appCluster: KubeClient,
+  name: string,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<APIServiceBinding> {
+  let last: APIServiceBinding | undefined;
+  const decide = (binding: APIServiceBinding | undefined) => {
+    if (!binding) throw new Error(`APIServiceBinding ${name} was deleted while waiting for it`);
+    last = binding;
+    const ready = binding.status?.conditions?.find(({ type }) => type === "Ready");
+    return ready?.status === "True" ? binding : undefined;
+  };
+  const goal = `see APIServiceBinding ${name} become Ready`;
+  try {
+    return await waitForObject(apiOf(appCluster), keyOf(name), decide, { timeoutMs, goal }, signal);
+  } catch (error) {
+    if (!(error instanceof WaitTimeoutError)) throw error;
+    throw new WaitTimeoutError([error.message, ...describeUnready(last)].join("\n  "));
+  }
+}
+
+/** A line for each condition that is not True, the summary `Ready` left out where others explain it. */
+export function describeUnready(binding: APIServiceBinding | undefined): string[] {
+  const unmet = (binding?.status?.conditions ?? []).filter(({ status }) => status !== "True");
+  const causes = unmet.filter(({ type }) => type !== "Ready");
+  const shown = causes.length > 0 ? causes : unmet;
+  const untouched = shown.length === 0 || (causes.length === 0 && unmet[0]?.reason === "Pending");
+  if (untouched) return ["no konnector has looked at it yet; is one running for this cluster?"];
+  return shown.map(({ type, status, reason, message }) =>
+    printable(`${type}=${status}${reason ? ` ${reason}` : ""}${message ? `: ${message}` : ""}`)
+  );
+}

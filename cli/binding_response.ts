@@ -1,0 +1,90 @@
+import type { APIServiceExportRequestResponse } from "../crds/api_service_export_request.ts";
+import { BindingResponse } from "../crds/binding_response.ts";
+import { decode } from "../crds/check.ts";
+import { API_VERSION } from "../crds/names.ts";
+import { messageOf } from "../kube/errors.ts";
+import { isJsonObject, parseJson } from "../kube/json.ts";
+import { readReceivedKubeconfig, type ReceivedKubeconfig } from "./remote_kubeconfig.ts";
+import { printable } from "./terminal.ts";
+
+/** What a provider hands out after login, checked and reduced to what we use of it. */
+export interface BoundIdentity {
+  /** Who has logged in: `<issuer>/<subject>`. */
+  identity: string;
+  kubeconfig: ReceivedKubeconfig;
+  requests: APIServiceExportRequestResponse[];
+}
+
+/** Base64 in either alphabet: providers encode with one and expect the other. */
+function decodeBase64(text: string): string {
+  const binary = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
+  const bytes = Uint8Array.from(binary, (character) => character.charCodeAt(0));
+  return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+}
+
+/**
+ * The document inside the callback's `response` parameter: base64 of JSON, or of YAML.
+ *
+ * @throws {SyntaxError} that does not quote the text, since it may hold credentials
+ */
+export async function decodeResponse(parameter: string): Promise<unknown> {
+  try {
+    const text = decodeBase64(parameter);
+    if (/^\s*\{/.test(text)) return parseJson(text);
+    const { parse } = await import("yaml");
+    return parse(text, { maxAliasCount: 0, logLevel: "silent" });
+  } catch {
+    throw new SyntaxError("the response is not base64 of a JSON or YAML document");
+  }
+}
+
+/**
+ * Checks a decoded response, and that it answers the login of this session.
+ *
+ * @throws {Error} "unexpected response…", or why its kubeconfig is refused; nothing of it has been used then
+ */
+export function readBindingResponse(document: unknown, sessionId: string): BoundIdentity {
+  const { kind, apiVersion, authentication, requests } = isJsonObject(document) ? document : {};
+  if (kind !== "BindingResponse" || apiVersion !== API_VERSION) {
+    throw new Error(
+      `unexpected response type ${quote(apiVersion)}, Kind=${quote(kind)}, ` +
+        `only supporting ${API_VERSION}, Kind=BindingResponse`,
+    );
+  }
+  const grant = isJsonObject(authentication) ? authentication.oauth2CodeGrant : undefined;
+  if (!isJsonObject(grant)) throw new Error("unexpected response: authentication.oauth2CodeGrant is nil");
+  if (grant.sid !== sessionId) {
+    throw new Error(
+      "unexpected response: sessionID does not match; it answers another login, so run the command again",
+    );
+  }
+  for (const [index, request] of (Array.isArray(requests) ? requests : []).entries()) {
+    const got = isJsonObject(request) ? request.apiVersion : undefined;
+    if (got !== API_VERSION) {
+      throw new Error(`unexpected response: request #${index} is not ${API_VERSION}, got ${quote(got)}`);
+    }
+  }
+  let response: BindingResponse;
+  try {
+    response = decode(BindingResponse, document);
+  } catch (error) {
+    throw new Error(`unexpected response: ${messageOf(error)}`);
+  }
+  for (const { spec } of response.requests) {
+    const core = spec.resources.find(({ group }) => group === "");
+    if (core) throw new Error(`unexpected response: a request for ${quote(core.resource)} of the core group`);
+  }
+  let kubeconfig: string;
+  try {
+    kubeconfig = decodeBase64(response.kubeconfig);
+  } catch {
+    throw new Error("unexpected response: the kubeconfig is not base64 of text");
+  }
+  return {
+    identity: printable(response.authentication.oauth2CodeGrant?.id ?? ""),
+    kubeconfig: readReceivedKubeconfig(kubeconfig),
+    requests: response.requests,
+  };
+}
+
+const quote = (value: unknown) => JSON.stringify(printable(String(value ?? ""), 100));

@@ -1,0 +1,174 @@
+import type { APIServiceBinding } from "../crds/api_service_binding.ts";
+import {
+  API_SERVICE_BINDINGS,
+  CREATE_ONLY_ANNOTATION,
+  FIELD_MANAGER,
+  KLUTCH_NAMESPACE,
+  KONNECTOR,
+  KONNECTOR_IMAGE,
+} from "../crds/names.ts";
+import type { KubeClient } from "../kube/client.ts";
+import { type Clock, systemClock } from "../kube/clock.ts";
+import { isConflict, isNotServed, isTooManyRequests, isUnreachable, KubeError, messageOf } from "../kube/errors.ts";
+import { DEPLOYMENTS, PODS } from "../kube/resources.ts";
+import { annotationOf, type KubeObject } from "../kube/types.ts";
+import { DEFAULT_KONNECTOR_IMAGE, DEFAULT_KONNECTOR_VERSION, konnectorManifests } from "./konnector_manifests.ts";
+import { compareVersions, parseVersion } from "./semver.ts";
+import { printable, type Terminal } from "./terminal.ts";
+import { formatDuration, WaitTimeoutError } from "./wait.ts";
+
+export interface KonnectorChoice {
+  /** Applied whatever runs now. */
+  image?: string;
+  skip: boolean;
+  /** Replace a newer konnector, too. */
+  downgrade: boolean;
+}
+
+/** What to do about the konnector, and what to tell about it. */
+export interface KonnectorPlan {
+  /** Apply the manifests with this image; nothing to apply when absent. */
+  image?: string;
+  message?: string;
+}
+
+/** @param installed image of the konnector that runs on the app cluster, if one does */
+export function planKonnector({ image, skip, downgrade }: KonnectorChoice, installed?: string): KonnectorPlan {
+  const wanted = DEFAULT_KONNECTOR_VERSION;
+  const place = `to namespace ${KLUTCH_NAMESPACE}`;
+  if (image) {
+    return { image, message: `🚀 Deploying konnector ${wanted} ${place} with custom image ${JSON.stringify(image)}.` };
+  }
+  if (skip) return {};
+  if (installed === undefined) {
+    return { image: DEFAULT_KONNECTOR_IMAGE, message: `🚀 Deploying konnector ${wanted} ${place}.` };
+  }
+  const version = konnectorVersionOf(installed);
+  if (version === "unknown" || version === "latest") {
+    return { message: `ℹ️ konnector of ${version} version already installed, skipping` };
+  }
+  const parsed = parseVersion(version);
+  if (!parsed) throw new Error(`failed to parse konnector SemVer version ${JSON.stringify(printable(version))}`);
+  const order = compareVersions(parseVersion(wanted)!, parsed);
+  if (order > 0 || (order < 0 && downgrade)) {
+    return { image: DEFAULT_KONNECTOR_IMAGE, message: `🚀 Updating konnector from ${version} to ${wanted}.` };
+  }
+  if (order < 0) {
+    return {
+      message: `⚠️ Newer konnector ${version} installed. To downgrade to ${wanted} use --downgrade-konnector.`,
+    };
+  }
+  return {};
+}
+
+/** The tag of an image of the well-known repository; of any other image nothing is known. */
+function konnectorVersionOf(image: string): string {
+  const prefix = `${KONNECTOR_IMAGE}:`;
+  return image.startsWith(prefix) ? image.slice(prefix.length).replace(/@.*$/, "") : "unknown";
+}
+
+interface Deployment extends KubeObject {
+  spec: { template: { spec: { containers: { name: string; image?: string }[] } } };
+}
+
+/** Sees to a konnector on the app cluster as `choice` says. */
+export async function deployKonnector(
+  appCluster: KubeClient,
+  choice: KonnectorChoice,
+  terminal: Terminal,
+  { timeoutMs, clock = systemClock }: { timeoutMs: number; clock?: Clock },
+  signal: AbortSignal,
+): Promise<void> {
+  const deployment = choice.image || choice.skip ? undefined : await appCluster.api<Deployment>(DEPLOYMENTS)
+    .find({ namespace: KLUTCH_NAMESPACE, name: KONNECTOR }, signal);
+  const installed = deployment && (deployment.spec.template.spec.containers[0]?.image ?? "");
+  const { image, message } = planKonnector(choice, installed);
+  if (message) terminal.say(message);
+  if (image) await applyManifests(appCluster, image, { timeoutMs, clock }, signal);
+}
+
+async function applyManifests(
+  appCluster: KubeClient,
+  image: string,
+  { timeoutMs, clock }: { timeoutMs: number; clock: Clock },
+  signal: AbortSignal,
+): Promise<void> {
+  const giveUpAt = clock.monotonicMs() + timeoutMs;
+  for (const { resource, object } of konnectorManifests(image)) {
+    const api = appCluster.api(resource);
+    while (true) {
+      try {
+        const existing = await api.find(object.metadata, signal);
+        if (existing && annotationOf(existing, CREATE_ONLY_ANNOTATION) !== undefined) break;
+        await api.apply(object, { fieldManager: FIELD_MANAGER, force: true }, signal);
+        break;
+      } catch (error) {
+        if (!mayPass(error) || clock.monotonicMs() >= giveUpAt) throw error;
+        await clock.sleep(1000, signal);
+      }
+    }
+  }
+}
+
+/** Failures that another try may not meet again; refusals are final. */
+const mayPass = (error: unknown): boolean =>
+  isUnreachable(error) || isConflict(error) || isTooManyRequests(error) ||
+  (error instanceof KubeError && error.status >= 500);
+
+/**
+ * Waits until the app cluster knows APIServiceBindings, which the konnector sees to when it starts.
+ *
+ * @throws {WaitTimeoutError} saying what keeps the konnector's pods from running, as far as it can be told
+ */
+export async function waitForBindingApi(
+  appCluster: KubeClient,
+  terminal: Terminal,
+  { timeoutMs, clock = systemClock }: { timeoutMs: number; clock?: Clock },
+  signal: AbortSignal,
+): Promise<void> {
+  const giveUpAt = clock.monotonicMs() + timeoutMs;
+  for (let attempt = 1;; attempt++) {
+    try {
+      await appCluster.api<APIServiceBinding>(API_SERVICE_BINDINGS).list({}, signal);
+      return;
+    } catch (error) {
+      if (!isNotServed(error) && !mayPass(error)) throw error;
+      if (clock.monotonicMs() >= giveUpAt) {
+        const why = isNotServed(error) ? await whyNoKonnector(appCluster, signal) : messageOf(error);
+        throw new WaitTimeoutError(
+          `Cannot bind: the konnector was not ready within ${formatDuration(timeoutMs)}: ${why}`,
+        );
+      }
+    }
+    if (attempt === 1) terminal.say("   Waiting for the konnector to be ready");
+    await clock.sleep(1000, signal);
+  }
+}
+
+interface Pod extends KubeObject {
+  status?: {
+    phase?: string;
+    conditions?: { type: string; status: string; message?: string }[];
+    containerStatuses?: { state?: { waiting?: { reason?: string; message?: string } } }[];
+  };
+}
+
+async function whyNoKonnector(appCluster: KubeClient, signal: AbortSignal): Promise<string> {
+  const missing = `the app cluster has no CRD apiservicebindings.${API_SERVICE_BINDINGS.group} yet`;
+  try {
+    const selection = { namespace: KLUTCH_NAMESPACE, labelSelector: `app=${KONNECTOR}` };
+    const { items } = await appCluster.api<Pod>(PODS).list(selection, signal);
+    if (items.length === 0) {
+      return `${missing}, and no konnector pod runs in namespace ${KLUTCH_NAMESPACE}; start one, or leave out --skip-konnector`;
+    }
+    for (const { metadata, status } of items) {
+      const waiting = status?.containerStatuses?.find(({ state }) => state?.waiting)?.state?.waiting;
+      const unscheduled = status?.conditions?.find(({ type, status }) => type === "PodScheduled" && status === "False");
+      const why = waiting ? `${waiting.reason ?? ""} ${waiting.message ?? ""}`.trim() : unscheduled?.message;
+      if (why) return `${missing}; pod ${metadata.name}: ${printable(why, 300)}`;
+    }
+  } catch {
+    signal.throwIfAborted(); // pods are only looked at to explain; without the right to do so, this is what we know
+  }
+  return `${missing}; see kubectl -n ${KLUTCH_NAMESPACE} logs deployment/${KONNECTOR}`;
+}

@@ -1,0 +1,97 @@
+import { KLUTCH_NAMESPACE, KUBECONFIG, KUBECONFIG_SECRET_PREFIX } from "../crds/names.ts";
+import type { KubeClient } from "../kube/client.ts";
+import { isAlreadyExists, isConflict } from "../kube/errors.ts";
+import { type Namespace, NAMESPACES, type Secret, SECRETS } from "../kube/resources.ts";
+import { providerOf, type ReceivedKubeconfig } from "./remote_kubeconfig.ts";
+
+const MAX_CONFLICTS = 5;
+
+/** The namespace for everything of ours on the app cluster, made if need be. */
+export async function ensureNamespace(
+  appCluster: KubeClient,
+  signal: AbortSignal,
+): Promise<{ namespace: Namespace; created: boolean }> {
+  const api = appCluster.api<Namespace>(NAMESPACES);
+  const key = { name: KLUTCH_NAMESPACE };
+  const existing = await api.find(key, signal);
+  if (existing) {
+    if (existing.status?.phase === "Terminating") {
+      throw new Error(
+        `Cannot bind: namespace "${KLUTCH_NAMESPACE}" of the app cluster is being deleted; try again when it is gone`,
+      );
+    }
+    return { namespace: existing, created: false };
+  }
+  try {
+    const namespace = await api.create({ apiVersion: "v1", kind: "Namespace", metadata: key }, signal);
+    return { namespace, created: true };
+  } catch (error) {
+    if (!isAlreadyExists(error)) throw error;
+    return { namespace: await api.get(key, signal), created: false };
+  }
+}
+
+/** The Secret that leads to the same namespace of the same provider, whatever credentials it holds. */
+export async function findKubeconfigSecret(
+  appCluster: KubeClient,
+  { server, namespace }: ReceivedKubeconfig,
+  signal: AbortSignal,
+): Promise<Secret | undefined> {
+  const { items } = await appCluster.api<Secret>(SECRETS).list({ namespace: KLUTCH_NAMESPACE }, signal);
+  return items
+    .filter((secret) => {
+      const provider = providerOf(kubeconfigIn(secret) ?? "");
+      return provider?.server === server && provider.namespace === namespace;
+    })
+    // The oldest one: bindings of earlier runs refer to it.
+    .sort((a, b) => (a.metadata.creationTimestamp ?? "").localeCompare(b.metadata.creationTimestamp ?? ""))[0];
+}
+
+/**
+ * Stores the kubeconfig, in the Secret that leads to the same provider already if there is one.
+ *
+ * @returns the Secret's name, and whether it was made, changed, or held the same before
+ */
+export async function storeKubeconfig(
+  appCluster: KubeClient,
+  kubeconfig: ReceivedKubeconfig,
+  signal: AbortSignal,
+): Promise<{ name: string; change: "created" | "updated" | "none" }> {
+  const api = appCluster.api<Secret>(SECRETS);
+  const data = { [KUBECONFIG]: encodeBase64(kubeconfig.text) };
+  for (let attempt = 1;; attempt++) {
+    const existing = await findKubeconfigSecret(appCluster, kubeconfig, signal);
+    if (!existing) {
+      const created = await api.create({
+        apiVersion: "v1",
+        kind: "Secret",
+        metadata: { namespace: KLUTCH_NAMESPACE, generateName: KUBECONFIG_SECRET_PREFIX },
+        data,
+      }, signal);
+      return { name: created.metadata.name, change: "created" };
+    }
+    const { name, resourceVersion, uid } = existing.metadata;
+    if (existing.data?.[KUBECONFIG] === data[KUBECONFIG]) return { name, change: "none" };
+    try {
+      const key = { namespace: KLUTCH_NAMESPACE, name };
+      await api.mergePatch(key, { metadata: { uid, resourceVersion }, data }, {}, signal);
+      return { name, change: "updated" };
+    } catch (error) {
+      // Somebody else wrote meanwhile, perhaps for another provider: look again.
+      if (!isConflict(error) || attempt >= MAX_CONFLICTS) throw error;
+    }
+  }
+}
+
+/** The kubeconfig text of a Secret, if it has one. */
+export function kubeconfigIn(secret: Secret): string | undefined {
+  const base64 = secret.data?.[KUBECONFIG];
+  if (!base64) return undefined;
+  return new TextDecoder().decode(Uint8Array.from(atob(base64), (character) => character.charCodeAt(0)));
+}
+
+function encodeBase64(text: string): string {
+  let binary = "";
+  for (const byte of new TextEncoder().encode(text)) binary += String.fromCharCode(byte);
+  return btoa(binary);
+}
