@@ -1,13 +1,10 @@
 import type { APIServiceBinding } from "../crds/api_service_binding.ts";
 import { API_SERVICE_BINDINGS, API_VERSION, KLUTCH_NAMESPACE, KUBECONFIG } from "../crds/names.ts";
-import {
-  type AcceptablePermissionClaim,
-  type Condition,
-  groupResourceName,
-  type PermissionClaim,
-} from "../crds/shared.ts";
+import { adviceOn } from "../crds/reasons.ts";
+import { type AcceptablePermissionClaim, groupResourceName, type PermissionClaim } from "../crds/shared.ts";
 import type { ExportRequest } from "./export_requests.ts";
 import type { KubeClient } from "../kube/client.ts";
+import { conditionFalse, isTrue, READY, setCondition } from "../kube/conditions.ts";
 import { isNotServed, KubeError } from "../kube/errors.ts";
 import { printable, type Terminal } from "./terminal.ts";
 import { waitForObject, WaitTimeoutError } from "./wait.ts";
@@ -102,16 +99,9 @@ export async function ensureBinding(
 /** Says that nobody has looked at the binding yet, unless the konnector was faster. */
 async function markPending(appCluster: KubeClient, binding: APIServiceBinding, signal: AbortSignal): Promise<void> {
   const { uid, resourceVersion } = binding.metadata;
-  const pending: Condition = {
-    type: "Ready",
-    status: "False",
-    severity: "Info",
-    reason: "Pending",
-    message: "Pending",
-    lastTransitionTime: new Date().toISOString().replace(/\.\d+Z$/, "Z"),
-  };
+  const conditions = setCondition([], conditionFalse(READY, "Pending", "Info", "Pending"), new Date());
   try {
-    const patch = { metadata: { uid, resourceVersion }, status: { conditions: [pending] } };
+    const patch = { metadata: { uid, resourceVersion }, status: { conditions } };
     await apiOf(appCluster).mergePatch(binding.metadata, patch, { subresource: "status" }, signal);
   } catch (error) {
     signal.throwIfAborted();
@@ -134,8 +124,7 @@ export async function waitUntilReady(
   const decide = (binding: APIServiceBinding | undefined) => {
     if (!binding) throw new Error(`APIServiceBinding ${name} was deleted while waiting for it`);
     last = binding;
-    const ready = binding.status?.conditions?.find(({ type }) => type === "Ready");
-    return ready?.status === "True" ? binding : undefined;
+    return isTrue(binding.status?.conditions, READY) ? binding : undefined;
   };
   const goal = `see APIServiceBinding ${name} become Ready`;
   try {
@@ -149,11 +138,13 @@ export async function waitUntilReady(
 /** A line for each condition that is not True, the summary `Ready` left out where others explain it. */
 export function describeUnready(binding: APIServiceBinding | undefined): string[] {
   const unmet = (binding?.status?.conditions ?? []).filter(({ status }) => status !== "True");
-  const causes = unmet.filter(({ type }) => type !== "Ready");
+  const causes = unmet.filter(({ type }) => type !== READY);
   const shown = causes.length > 0 ? causes : unmet;
   const untouched = shown.length === 0 || (causes.length === 0 && unmet[0]?.reason === "Pending");
   if (untouched) return ["no konnector has looked at it yet; is one running for this cluster?"];
-  return shown.map(({ type, status, reason, message }) =>
-    printable(`${type}=${status}${reason ? ` ${reason}` : ""}${message ? `: ${message}` : ""}`)
-  );
+  return shown.map(({ type, status, reason = "", message = "" }) => {
+    const advice = adviceOn(API_SERVICE_BINDINGS.kind, type, reason) ?? "";
+    const more = message.includes(advice) ? "" : `. ${advice}`; // our own konnector has put it there already
+    return printable(`${type}=${status} ${reason}`.trimEnd() + (message ? `: ${message}${more}` : more));
+  });
 }

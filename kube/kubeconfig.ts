@@ -37,6 +37,8 @@ export interface KubeconfigSource {
   path?: string;
   /** Instead of the file's current context. */
   context?: string;
+  /** Name of another user of the file than the context's. */
+  user?: string;
   env: Readonly<Record<string, string | undefined>>;
 }
 
@@ -60,7 +62,7 @@ export function staticConfig(
  */
 export async function loadKubeconfig(source: KubeconfigSource): Promise<ClusterConfig> {
   const { KubeConfig } = await import("@kubernetes/client-node/dist/config.js");
-  const { path, context, env } = source;
+  const { path, context, user, env } = source;
   const files = path ? [path] : (env.KUBECONFIG?.split(delimiter).filter(Boolean) ?? []);
   const home = env.HOME ?? env.USERPROFILE;
   const config = new KubeConfig();
@@ -78,6 +80,7 @@ export async function loadKubeconfig(source: KubeconfigSource): Promise<ClusterC
     throw new ConfigError("Cannot find a kubeconfig: pass --kubeconfig, set KUBECONFIG, or create ~/.kube/config");
   }
   if (context) config.setCurrentContext(context);
+  if (user) replaceUser(config, user, described);
   return await toClusterConfig(config, described);
 }
 
@@ -95,6 +98,15 @@ async function loadFiles(config: KubeConfig, Loader: typeof KubeConfig, files: s
     loaded++;
   }
   if (loaded === 0) throw new ConfigError(`Cannot find a kubeconfig: none of ${files.join(", ")} exists`);
+}
+
+function replaceUser(config: KubeConfig, user: string, described: string): void {
+  if (!config.getUser(user)) {
+    const known = config.getUsers().map((one) => one.name).join(", ") || "none";
+    throw new ConfigError(`Cannot use ${described}: user "${user}" does not exist (it has: ${known})`);
+  }
+  const current = config.getCurrentContext();
+  config.contexts = config.contexts.map((one) => one.name === current ? { ...one, user } : one);
 }
 
 /** The first file that defines a name wins, as in kubectl. */
