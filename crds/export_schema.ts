@@ -1,0 +1,85 @@
+import type {
+  CrdNames,
+  CrdSubresources,
+  CrdVersion,
+  CustomResourceDefinition,
+  OpenApiSchema,
+} from "../kube/resources.ts";
+import { resourceName } from "../kube/types.ts";
+import type { APIServiceExport, ExportVersion } from "./api_service_export.ts";
+import { hashBase62 } from "./base62.ts";
+import { InvalidObjectError } from "./check.ts";
+import { exportCrdJson } from "./go_json.ts";
+
+/** The part of an export's spec that comes from a CRD. */
+export type ExportCrdSpec = Pick<APIServiceExport["spec"], "group" | "names" | "scope" | "versions">;
+
+/**
+ * What of a CRD goes into an export: its served versions, or only the stored one where a webhook converts between
+ * them, since that webhook cannot be reached from the app cluster.
+ *
+ * @throws {InvalidObjectError} when no served version is the stored one: the app cluster could not store objects
+ */
+export function toExportSpec(crd: CustomResourceDefinition): ExportCrdSpec {
+  const { group, names, scope, versions, conversion } = crd.spec;
+  const single = conversion?.strategy === "Webhook";
+  const served = versions.filter((version) => version.served && (!single || version.storage));
+  if (!served.some(({ storage }) => storage)) {
+    throw new InvalidObjectError(
+      `Cannot export CustomResourceDefinition "${crd.metadata.name}": its storage version is not served`,
+    );
+  }
+  return { group, names: toNames(names), scope, versions: served.map(toExportVersion) };
+}
+
+const toNames = ({ plural, singular, shortNames, kind, listKind, categories }: CrdNames): CrdNames =>
+  defined({ plural, singular, shortNames, kind, listKind, categories });
+
+function toExportVersion(version: CrdVersion): ExportVersion {
+  const { name, served, storage, deprecated, deprecationWarning, schema, subresources, additionalPrinterColumns } =
+    version;
+  return defined({
+    name,
+    served,
+    storage,
+    deprecated,
+    deprecationWarning,
+    additionalPrinterColumns,
+    schema: { openAPIV3Schema: schema?.openAPIV3Schema ?? {} },
+    subresources: subresources ?? {},
+  });
+}
+
+/** The CRD for the app cluster, without status; it has the name of the export. */
+export function toCrdOfExport({ spec }: Pick<APIServiceExport, "spec">): CustomResourceDefinition {
+  const { group, names, scope, versions } = spec;
+  return {
+    apiVersion: "apiextensions.k8s.io/v1",
+    kind: "CustomResourceDefinition",
+    metadata: { name: resourceName({ group, plural: names.plural }) },
+    spec: { group, names: toNames(names), scope, versions: versions.map(toCrdVersion) },
+  };
+}
+
+function toCrdVersion(version: ExportVersion): CrdVersion {
+  const { name, served, storage, deprecated, deprecationWarning, schema, subresources, additionalPrinterColumns } =
+    version;
+  const openAPIV3Schema = schema.openAPIV3Schema as OpenApiSchema;
+  return defined({
+    name,
+    served,
+    storage,
+    deprecated,
+    deprecationWarning,
+    additionalPrinterColumns,
+    schema: Object.keys(openAPIV3Schema).length > 0 ? { openAPIV3Schema } : undefined,
+    subresources: (subresources ?? {}) as CrdSubresources,
+  });
+}
+
+/** Tells whether the CRD behind an export has changed; the same text for the same API, whichever backend wrote it. */
+export const sourceSpecHash = (spec: ExportCrdSpec): string => hashBase62(exportCrdJson(spec));
+
+/** Without the fields that are undefined, so that objects compare and travel alike. */
+const defined = <T extends object>(object: T): T =>
+  Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as T;

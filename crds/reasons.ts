@@ -1,0 +1,150 @@
+import { conditionFalse, type ConditionState, conditionTrue, type Severity } from "../kube/conditions.ts";
+
+/** Why an aspect of an object does not hold. */
+interface Cause {
+  severity: Severity;
+  /** What to do, as one sentence for whoever reads the object. */
+  advice: string;
+}
+
+const error = (advice: string): Cause => ({ severity: "Error", advice });
+const warning = (advice: string): Cause => ({ severity: "Warning", advice });
+const info = (advice: string): Cause => ({ severity: "Info", advice });
+
+const BIND_AGAIN = "Run `kubectl klutch bind` again with the provider's URL";
+const TALK_TO_PROVIDER = "Ask whoever runs the provider";
+const REFUSED_CRD = {
+  CustomResourceDefinitionCreateFailed: error(
+    `${TALK_TO_PROVIDER} to correct the API's schema: this cluster refuses it`,
+  ),
+  CustomResourceDefinitionUpdateFailed: error(
+    `${TALK_TO_PROVIDER} to take the change of the API's schema back, or delete what it breaks on this cluster`,
+  ),
+  ForeignCustomResourceDefinition: error(
+    "Delete the CustomResourceDefinition of that name, with its objects, if nobody needs it; until then the API is not bound",
+  ),
+};
+
+/**
+ * Every condition our kinds carry, with every reason for which it may be `False`: reasons are read by scripts and by
+ * other implementations, so none may be renamed. Severities decide what `Ready` shows when several fail at once.
+ */
+const REASONS = {
+  APIServiceBinding: {
+    SecretValid: {
+      KubeconfigSecretNotFound: error(`${BIND_AGAIN}: the Secret with its kubeconfig is gone`),
+      KubeconfigSecretInvalid: error(`${BIND_AGAIN}: the Secret holds no kubeconfig that can be used safely`),
+    },
+    InformersSynced: {
+      InformerSyncTimeout: error("Check that this cluster reaches the provider, and the konnector's log"),
+    },
+    Heartbeating: {
+      ClusterBindingUpdateFailed: warning(
+        "Check that this cluster reaches the provider and that its kubeconfig is still accepted; it is tried again",
+      ),
+    },
+    Connected: {
+      APIServiceExportNotFound: error(`${BIND_AGAIN}, or delete this binding: the provider does not export the API`),
+      APIServiceExportInvalid: error(`${TALK_TO_PROVIDER} to correct the API's schema: it cannot be read`),
+      ProviderUnreachable: warning("Check that this cluster reaches the provider; it is tried again"),
+      ...REFUSED_CRD,
+    },
+    SchemaInSync: REFUSED_CRD,
+    Ready: {
+      Pending: info("Wait: the konnector has not looked at this binding yet"),
+    },
+  },
+  APIServiceExport: {
+    ProviderInSync: {
+      CustomResourceDefinitionUpdateFailed: error(
+        "Correct the CustomResourceDefinition on the provider: it cannot be exported as it is",
+      ),
+    },
+    Connected: {
+      APIServiceBindingNotFound: info("Bind the API on the app cluster, or ignore this"),
+    },
+    ConsumerInSync: {
+      NA: info("Bind the API on the app cluster, or ignore this"),
+      Unknown: info("Wait: the app cluster has not reported on the schema"),
+      ...REFUSED_CRD,
+    },
+    Ready: {},
+  },
+  APIServiceExportRequest: {
+    ExportsReady: {
+      CRDNotFound: error("Check resource and group, or ask whoever runs the provider to install the API"),
+      CRDInvalid: error("Ask whoever runs the provider to correct the CustomResourceDefinition"),
+      NotOffered: error("Choose an API that the provider offers, or ask it for an APIServiceExportTemplate"),
+      ClusterScopeNotAllowed: error(
+        "Choose a namespaced API: this provider gives app clusters access to single namespaces only",
+      ),
+      ExportNotCreated: error("Ask whoever runs the provider: its backend could not create the APIServiceExport"),
+    },
+    Ready: {},
+  },
+  ClusterBinding: {
+    SecretValid: {
+      ProviderSecretNotFound: warning("Bind again: the provider's Secret with the kubeconfig is gone"),
+      ProviderSecretInvalid: warning("Bind again: the provider's Secret holds no usable kubeconfig"),
+    },
+    ValidVersion: {
+      ParseError: warning("Run a released konnector: the version of this one cannot be read"),
+    },
+    Healthy: {
+      FirstHeartbeatPending: info("Wait for the konnector's first report, or start it on the app cluster"),
+      HeartbeatIntervalMissing: info("Wait for the konnector's next report: it did not say how often it reports"),
+      HeartbeatTimeout: error("Check the konnector on the app cluster, and that it reaches this cluster"),
+      HeartbeatTimeDrift: warning("Set the clocks of both clusters: the konnector reports from the future"),
+    },
+    Ready: {},
+  },
+  AppClusterBinding: {
+    SecretValid: {
+      KubeconfigSecretNotFound: error("Create the Secret that `spec.kubeconfigSecretRef` names"),
+      KubeconfigSecretInvalid: error("Put a working kubeconfig for the app cluster into the Secret"),
+    },
+    KonnectorDeployed: {
+      KonnectorDeploymentFailed: error("Mend what the message names; it is tried again"),
+    },
+    Ready: {},
+  },
+} as const satisfies Record<string, Record<string, Record<string, Cause>>>;
+
+type Reasons = typeof REASONS;
+/** A kind that has conditions. */
+export type ConditionedKind = keyof Reasons;
+/** An aspect of the state of such a kind. */
+export type ConditionType<Kind extends ConditionedKind> = keyof Reasons[Kind] & string;
+/** Why it may not hold. */
+export type Reason<Kind extends ConditionedKind, Type extends ConditionType<Kind>> = keyof Reasons[Kind][Type] & string;
+
+/** The condition that says that an aspect is fine. */
+export const holds = <Kind extends ConditionedKind>(_kind: Kind, type: ConditionType<Kind>): ConditionState =>
+  conditionTrue(type);
+
+/**
+ * The condition that says that an aspect is not fine, with the severity of the reason, and its advice in the message.
+ *
+ * @param what happened, with names: `Secret klutch-bind/kubeconfig-x7k2p does not exist`; without a full stop
+ */
+export function fails<Kind extends ConditionedKind, Type extends ConditionType<Kind>>(
+  kind: Kind,
+  type: Type,
+  reason: Reason<Kind, Type>,
+  what: string,
+): ConditionState {
+  const { severity, advice } = causeOf(kind, type, reason)!;
+  return conditionFalse(type, reason, severity, `${what}. ${advice}.`);
+}
+
+/** What to do about a condition found on an object; undefined for reasons that are not ours. */
+export const adviceOn = (kind: string, type: string, reason: string): string | undefined =>
+  causeOf(kind, type, reason)?.advice;
+
+function causeOf(kind: string, type: string, reason: string): Cause | undefined {
+  const table: Record<string, Record<string, Record<string, Cause>>> = REASONS;
+  return own(own(own(table, kind), type), reason);
+}
+
+const own = <T>(table: Record<string, T> | undefined, key: string): T | undefined =>
+  table && Object.hasOwn(table, key) ? table[key] : undefined;
