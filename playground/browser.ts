@@ -43,14 +43,14 @@ export class HttpBrowser implements Disposable {
    *
    * @throws {TypeError} when the form has no such field
    */
-  submit(form: Form, values: Record<string, string>, signal: AbortSignal): Promise<Page> {
+  async submit(form: Form, values: Record<string, string>, signal: AbortSignal): Promise<Page> {
     const data = fill(form, values);
     const url = new URL(form.action);
     if (form.method === "POST") {
-      return this.#visit({ url, method: "POST", body: data.toString(), initiator: form.page }, signal);
+      return await this.#visit({ url, method: "POST", body: data.toString(), initiator: form.page }, signal);
     }
     url.search = data.toString();
-    return this.#visit({ url, method: "GET", initiator: form.page }, signal);
+    return await this.#visit({ url, method: "GET", initiator: form.page }, signal);
   }
 
   [Symbol.dispose](): void {
