@@ -1,0 +1,84 @@
+import type { Json } from "../../kube/types.ts";
+
+const CLAIM = {
+  group: "",
+  resource: "secrets",
+  version: "v1",
+  selector: { names: ["a"], namespaces: ["b"], owner: "Provider" },
+  read: { labels: [{ pattern: "*" }] },
+  onConflict: { recreateWhenConsumerSideDeleted: false },
+  autoAdopt: false,
+};
+const CONDITIONS = [{ type: "Ready", status: "True", lastTransitionTime: "2026-01-01T00:00:00Z" }];
+const SECRET_REF = { name: "kubeconfig", key: "kubeconfig" };
+
+/** An accepted object of each kind in which every promise has something to hold on to. */
+export const ACCEPTED: Record<string, { name?: string; spec?: Json; status?: Json }> = {
+  APIServiceBinding: {
+    spec: {
+      kubeconfigSecretRef: { ...SECRET_REF, namespace: "klutch-bind" },
+      permissionClaims: [{ ...CLAIM, state: "Accepted" }],
+    },
+    status: { providerPrettyName: "Example", conditions: CONDITIONS },
+  },
+  APIServiceExport: {
+    name: "widgets.example.com",
+    spec: {
+      group: "example.com",
+      names: { kind: "Widget", plural: "widgets" },
+      scope: "Namespaced",
+      informerScope: "Namespaced",
+      versions: [{
+        name: "v1",
+        served: false,
+        storage: true,
+        schema: { openAPIV3Schema: { type: "object", properties: { spec: { type: "object", maximum: 1 } } } },
+        subresources: { status: {}, scale: { specReplicasPath: ".spec.a", statusReplicasPath: ".status.b" } },
+        additionalPrinterColumns: [{ name: "A", type: "string", jsonPath: ".spec.a", priority: 1 }],
+      }],
+      permissionClaims: [CLAIM],
+    },
+    status: { acceptedNames: { kind: "Widget", plural: "widgets" }, storedVersions: ["v1"], conditions: CONDITIONS },
+  },
+  APIServiceExportRequest: {
+    spec: {
+      parameters: { size: { nested: 1 } },
+      resources: [{ group: "example.com", resource: "widgets", versions: ["v1"], permissionClaims: [CLAIM] }],
+    },
+    status: { phase: "Failed", terminalMessage: "no", conditions: CONDITIONS },
+  },
+  APIServiceNamespace: { spec: {}, status: { namespace: "cluster-x-default" } },
+  ClusterBinding: {
+    name: "cluster",
+    spec: { kubeconfigSecretRef: SECRET_REF, providerPrettyName: "Example", serviceProviderSpec: { any: ["thing"] } },
+    status: {
+      lastHeartbeatTime: "2026-01-01T00:00:00Z",
+      heartbeatInterval: "5m0s",
+      konnectorVersion: "v1.4.0",
+      conditions: CONDITIONS,
+    },
+  },
+  AppClusterBinding: {
+    spec: {
+      kubeconfigSecretRef: { ...SECRET_REF, namespace: "default" },
+      apiExports: [{ group: "example.com", resource: "widgets" }],
+      konnector: {
+        deploy: true,
+        overrides: {
+          image: "registry.example.com/konnector:v1",
+          ports: [{ containerPort: 8080 }],
+          resources: { limits: { cpu: 1, memory: "64Mi" } },
+          livenessProbe: { httpGet: { port: "http" } },
+          env: [{ name: "A", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } }],
+        },
+      },
+    },
+    status: { conditions: CONDITIONS },
+  },
+  APIServiceExportTemplate: {
+    spec: {
+      APIServiceSelector: { group: "example.com", resource: "widgets", version: "v1" },
+      permissionClaims: [CLAIM],
+    },
+  },
+};
