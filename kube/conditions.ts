@@ -1,3 +1,5 @@
+import { formatTime } from "./time.ts";
+
 /** One aspect of an object's state. Klutch's kinds carry a `severity`, Kubernetes' own do not; both work here. */
 export interface Condition {
   type: string;
@@ -34,9 +36,6 @@ export const findCondition = <C extends ConditionState>(conditions: readonly C[]
 export const isTrue = (conditions: readonly ConditionState[] | undefined, type: string): boolean =>
   findCondition(conditions, type)?.status === "True";
 
-/** `now` as conditions hold it: UTC, whole seconds. */
-export const conditionTime = (now: Date): string => now.toISOString().replace(/\.\d{3}Z$/, "Z");
-
 /**
  * The list with this condition instead of the one of the same type, sorted: `Ready` first, the others by type. The time
  * is `now` if status, severity, reason or message differ from before, and stays otherwise; a condition that was not
@@ -50,7 +49,7 @@ export function setCondition(
   const others = conditions?.filter(({ type }) => type !== state.type) ?? [];
   const before = findCondition(conditions, state.type);
   const time = before ? isSameState(before, state) && before.lastTransitionTime : lastTransitionTime;
-  return [...others, { ...state, lastTransitionTime: time || conditionTime(now) }].sort(byType);
+  return [...others, { ...state, lastTransitionTime: time || formatTime(now) }].sort(byType);
 }
 
 /**
