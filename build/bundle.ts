@@ -50,7 +50,7 @@ export async function bundle(entryPoint: string, define: Record<string, string>)
   } catch (error) {
     if (!isBuildFailure(error)) throw error;
     const messages = await esbuild.formatMessages(error.errors, { kind: "error", color: false });
-    throw new Error(`Cannot bundle ${entryPoint}:\n${messages.join("")}`, { cause: error });
+    throw new Error(`Cannot bundle ${entryPoint}:\n${messages.join("")}`);
   } finally {
     await esbuild.stop(); // its helper process would keep ours alive
   }
