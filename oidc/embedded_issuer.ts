@@ -44,12 +44,14 @@ export async function openEmbeddedIssuer(options: EmbeddedIssuerOptions, signal:
   checkClient(options);
   signal.throwIfAborted();
   const server = await listen(options.port ?? 0);
+  let closed: Promise<unknown> | undefined;
   const close = async () => {
     signal.removeEventListener("abort", close);
-    if (!server.listening) return;
-    const closed = once(server, "close");
-    server.close();
-    server.closeAllConnections();
+    if (!closed) {
+      closed = once(server, "close");
+      server.close();
+      server.closeAllConnections();
+    }
     await closed;
   };
   try {

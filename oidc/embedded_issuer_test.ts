@@ -98,6 +98,16 @@ Deno.test("a name that is none is asked for again, with the reason beside the fi
   assert.deepEqual({ subject, email }, { subject: "carol@example.org", email: "carol@example.org" });
 });
 
+Deno.test("a person named like a property of all objects has no groups", async () => {
+  await using issuer = await open({ groups: { alice: ["dev"] } });
+  using party = await openParty(issuer);
+  using browser = new HttpBrowser({ stopAt: callbackUrl });
+  const { url, finish } = await begin(party);
+  const page = await browser.open(url, signal);
+  const done = await browser.submit(page.form("login"), { login: "constructor" }, signal);
+  assert.deepEqual((await finish(done.url.searchParams)).groups, []);
+});
+
 Deno.test("a person who cancels comes back as a denied login", async () => {
   await using issuer = await open();
   using party = await openParty(issuer);

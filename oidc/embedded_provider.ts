@@ -88,7 +88,7 @@ export async function createProvider(issuerUrl: string, options: EmbeddedIssuerO
         preferred_username: login,
         email: login.includes("@") ? login : `${login}@example.com`,
         email_verified: false,
-        groups: groups[login] ?? [],
+        groups: Object.hasOwn(groups, login) ? groups[login] : [],
       }),
     }),
     clientBasedCORS: () => false,

@@ -51,8 +51,7 @@ export interface RelyingParty extends Disposable {
 const DEFAULT_SCOPES = ["openid", "profile", "email", "offline_access"];
 
 /** Signatures that only the issuer can make; not `none`, nor HMAC, whose key would be the client secret. */
-const SIGNING_ALGORITHMS = ["RS", "PS", "ES"].flatMap((family) => ["256", "384", "512"].map((size) => family + size))
-  .concat("EdDSA", "Ed25519");
+const SIGNING_ALGORITHMS = "RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA Ed25519".split(" ");
 
 /** The libraries have time-outs of their own; ours, which says more, comes first. */
 const LIBRARY_PATIENCE = 2;
@@ -171,6 +170,10 @@ function checkClient({ clientId, callbackUrl, scopes }: RelyingPartyOptions): vo
   if (!callback || !["http:", "https:"].includes(callback.protocol) || callback.search || callback.hash) {
     const wanted = "an http or https URL without query and fragment";
     throw new OidcError("configuration", `The OIDC callback URL has to be ${wanted}: "${callbackUrl}"`);
+  }
+  if (callback.href !== callbackUrl) {
+    // One half of the login sends it as it is here, the other as URLs are written; issuers compare letter by letter.
+    throw new OidcError("configuration", `The OIDC callback URL "${callbackUrl}" has to be written "${callback.href}"`);
   }
   if (scopes && !scopes.includes("openid")) {
     throw new OidcError("configuration", `The OIDC scopes have to include "openid": "${scopes.join(" ")}"`);

@@ -223,6 +223,13 @@ Deno.test("a client that the issuer does not know is told so", async () => {
   await assert.rejects(logIn(party), failsWith("client_rejected"));
 });
 
+Deno.test("the client secret goes into the form for an issuer that wants it there", async () => {
+  await using issuer = await HostileIssuer.open();
+  issuer.misbehave = { metadata: { token_endpoint_auth_methods_supported: ["client_secret_post"] } };
+  using party = await open(issuer);
+  assert.equal((await logIn(party)).subject, "alice");
+});
+
 const html: Answer = { status: 200, headers: { "content-type": "text/html" }, body: "<!DOCTYPE html><h1>Sign in</h1>" };
 const json = (body: unknown): Answer => ({ status: 200, body: JSON.stringify(body) });
 const answers: [name: string, answer: Answer, code: OidcErrorCode, message: RegExp][] = [
@@ -341,6 +348,11 @@ const wrongOptions: [name: string, options: Partial<RelyingPartyOptions>, messag
   ["no client id", { clientId: "" }, /client id is missing/],
   ["a callback that is no URL", { callbackUrl: "/callback" }, /callback URL/],
   ["a callback with a query", { callbackUrl: "https://klutch.example.com/callback?x=1" }, /without query/],
+  [
+    "a callback in another spelling",
+    { callbackUrl: "https://A.example.com:443" },
+    /written "https:\/\/a.example.com\/"/,
+  ],
   ["scopes without openid", { scopes: ["email"] }, /include "openid"/],
 ];
 for (const [name, options, message] of wrongOptions) {

@@ -134,10 +134,7 @@ export class HostileIssuer implements AsyncDisposable {
 
   async #exchange(request: Request): Promise<Response> {
     const form = new URLSearchParams(await request.text());
-    const basic = [this.clientId, this.clientSecret].map((part) =>
-      new URLSearchParams({ v: part }).toString().slice(2)
-    );
-    if (request.headers.get("authorization") !== `Basic ${btoa(basic.join(":"))}`) {
+    if (!this.#isOurClient(request, form)) {
       return Response.json({ error: "invalid_client" }, { status: 401, headers: { "www-authenticate": "Basic" } });
     }
     const grant = this.#grants.get(form.get("code") ?? "");
@@ -152,6 +149,16 @@ export class HostileIssuer implements AsyncDisposable {
       expires_in: 60,
       ...(!this.misbehave.withoutIdToken && { id_token: await this.#idToken(grant.nonce) }),
     });
+  }
+
+  /** The secret has to come in the way that the metadata announce. */
+  #isOurClient(request: Request, form: URLSearchParams): boolean {
+    const methods = this.misbehave.metadata?.token_endpoint_auth_methods_supported as string[] | undefined;
+    if (methods?.includes("client_secret_post")) return form.get("client_secret") === this.clientSecret;
+    const parts = [this.clientId, this.clientSecret].map((part) =>
+      new URLSearchParams({ v: part }).toString().slice(2)
+    );
+    return request.headers.get("authorization") === `Basic ${btoa(parts.join(":"))}`;
   }
 
   async #idToken(nonce: string): Promise<string> {
