@@ -41,6 +41,14 @@ export function addLogFlags(command: Command): Command {
   return command;
 }
 
+/** For commands that do not log: takes the original's log flags without effect, so that scripts keep working. */
+export function ignoreLogFlags(command: Command): Command {
+  for (const flags of ["-v, --v <number>", "--logging-format <format>", ...IGNORED]) {
+    command.addOption(new Option(flags).hideHelp());
+  }
+  return command;
+}
+
 /** Reads what `addLogFlags` added. */
 export function readLogFlags(command: Command): LogFlags {
   const { logFormat, loggingFormat, logLevel, v } = command.opts();

@@ -6,7 +6,8 @@ import type { ExportRequest } from "./export_requests.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { conditionFalse, isTrue, READY, setCondition } from "../kube/conditions.ts";
 import { isNotServed, KubeError } from "../kube/errors.ts";
-import { printable, type Terminal } from "./terminal.ts";
+import { printable } from "./printable.ts";
+import type { Terminal } from "./terminal.ts";
 import { waitForObject, WaitTimeoutError } from "./wait.ts";
 
 /** What is to be bound, and what the person has answered about its claims. */

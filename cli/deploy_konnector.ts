@@ -14,8 +14,10 @@ import { DEPLOYMENTS, PODS } from "../kube/resources.ts";
 import { annotationOf, type KubeObject } from "../kube/types.ts";
 import { DEFAULT_KONNECTOR_IMAGE, DEFAULT_KONNECTOR_VERSION, konnectorManifests } from "./konnector_manifests.ts";
 import { compareVersions, parseVersion } from "./semver.ts";
-import { printable, type Terminal } from "./terminal.ts";
-import { formatDuration, WaitTimeoutError } from "./wait.ts";
+import { printable } from "./printable.ts";
+import type { Terminal } from "./terminal.ts";
+import { formatDuration } from "./duration.ts";
+import { WaitTimeoutError } from "./wait.ts";
 
 export interface KonnectorChoice {
   /** Applied whatever runs now. */

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { messageOf } from "../kube/errors.ts";
 import { UsageError } from "../program.ts";
-import { printable } from "./terminal.ts";
+import { printable } from "./printable.ts";
 
 export interface DownloadOptions {
   /** What is expected there, for messages: `a provider's export page`. */
@@ -15,18 +15,6 @@ export interface DownloadOptions {
 /** Whatever a provider has to say fits in here many times. */
 const MAX_BYTES = 1024 * 1024;
 const MAX_REDIRECTS = 5;
-
-/** @throws {UsageError} when `text` is no http or https URL */
-export function parseHttpUrl(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url?.protocol !== "http:" && url?.protocol !== "https:") {
-    throw new UsageError(`invalid URL '${printable(text)}': it has to look like https://HOST/export`);
-  }
-  if (url.username || url.password) {
-    throw new UsageError("invalid URL: leave out user name and password; the login happens in the browser");
-  }
-  return url;
-}
 
 /** @throws {UsageError} when the file holds no certificate */
 export async function readCertificates(path: string): Promise<string> {

@@ -7,7 +7,7 @@ import type { KubeClient } from "../kube/client.ts";
 import { type Clock, systemClock } from "../kube/clock.ts";
 import { isAlreadyExists, isForbidden, isUnreachable } from "../kube/errors.ts";
 import { isJsonObject } from "../kube/json.ts";
-import { printable } from "./terminal.ts";
+import { printable } from "./printable.ts";
 import { waitForObject } from "./wait.ts";
 
 /** What users write into a file, and providers send: a request that no cluster has seen yet. */

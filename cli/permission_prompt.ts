@@ -1,5 +1,6 @@
 import type { AcceptablePermissionClaim, PermissionClaim } from "../crds/shared.ts";
-import { printable, type Terminal } from "./terminal.ts";
+import { printable } from "./printable.ts";
+import type { Terminal } from "./terminal.ts";
 
 /** Says in words what a provider asks for, and ends with the question. */
 export function describeClaim(claim: PermissionClaim): string {

@@ -1,7 +1,8 @@
 import { deepEqual, equal, rejects, throws } from "node:assert/strict";
 import { UsageError } from "../program.ts";
-import { parseHttpUrl, readCertificates } from "./download.ts";
+import { readCertificates } from "./download.ts";
 import { checkProviderVersion, fetchProviderInfo, readProviderInfo } from "./provider_info.ts";
+import { parseHttpUrl } from "./url.ts";
 
 const never = new AbortController().signal;
 

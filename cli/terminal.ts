@@ -23,7 +23,7 @@ export interface Terminal {
 export function createTerminal(
   { writeOut, writeError }: Pick<ProgramContext, "writeOut" | "writeError">,
   lines: LineReader,
-  { questionsTo = "stdout" }: { questionsTo?: "stdout" | "stderr" } = {},
+  questionsTo: "stdout" | "stderr" = "stdout",
 ): Terminal {
   return {
     say: (line) => writeError(`${line}\n`),
@@ -92,14 +92,4 @@ export class LineReader {
     if (done) this.#ended = true;
     else this.#rest += value;
   }
-}
-
-/** Control characters and marks that reorder text: with them, a stranger could paint over what we say. */
-// deno-lint-ignore no-control-regex
-const UNPRINTABLE = /[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]+/g;
-
-/** Text of a provider in a form that is safe to show on a terminal, in one line. */
-export function printable(text: string, maxLength = 1000): string {
-  const safe = text.replace(UNPRINTABLE, " ");
-  return safe.length > maxLength ? `${safe.slice(0, maxLength)}…` : safe;
 }

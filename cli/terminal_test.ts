@@ -1,5 +1,5 @@
 import { equal, rejects } from "node:assert/strict";
-import { createTerminal, LineReader, printable } from "./terminal.ts";
+import { createTerminal, LineReader } from "./terminal.ts";
 
 const never = new AbortController().signal;
 
@@ -62,7 +62,7 @@ Deno.test("createTerminal() leaves the input alone until something is asked", as
   const terminal = createTerminal(
     { writeOut: (text) => written.push(`out:${text}`), writeError: (text) => written.push(`err:${text}`) },
     new LineReader(() => (opened++, ReadableStream.from([new TextEncoder().encode("yes\n")]))),
-    { questionsTo: "stderr" },
+    "stderr",
   );
   terminal.say("working");
   terminal.print("result\n");
@@ -70,10 +70,4 @@ Deno.test("createTerminal() leaves the input alone until something is asked", as
   equal(await terminal.ask("sure?", never), "yes");
   equal(opened, 1);
   equal(written.join("|"), "err:working\n|out:result\n|err:sure?");
-});
-
-Deno.test("printable() disarms escape sequences, line breaks and reordering", () => {
-  equal(printable("a\x1b[2Jb\r\nc\u202Ed\x9be"), "a [2Jb c d e");
-  equal(printable("ü 漢字 👍"), "ü 漢字 👍");
-  equal(printable("x".repeat(20), 5), "xxxxx…");
 });

@@ -1,0 +1,198 @@
+import { Command, InvalidArgumentError, Option } from "commander";
+import { flagsOf } from "../command_line.ts";
+import { examples } from "../help.ts";
+import { ignoreLogFlags } from "../log_flags.ts";
+import { type ProgramContext, UsageError } from "../program.ts";
+import type { AppClusterFlags } from "./app_cluster.ts";
+import type { BindOptions } from "./bind.ts";
+import type { BindApiServiceOptions } from "./bind_apiservice.ts";
+import type { Output } from "./output.ts";
+import { parseHttpUrl } from "./url.ts";
+import { parseDuration } from "./duration.ts";
+
+interface CommonFlags extends AppClusterFlags {
+  skipKonnector?: boolean;
+  konnectorImage?: string;
+  downgradeKonnector?: boolean;
+  waitTimeout: number;
+  providerCaFile?: string;
+  output?: Output;
+  showManagedFields?: boolean;
+  template?: string;
+}
+
+interface BindFlags extends CommonFlags {
+  dryRun?: boolean;
+  browser: boolean;
+}
+
+interface ApiServiceFlags extends CommonFlags {
+  file?: string;
+  remoteKubeconfig?: string;
+  remoteKubeconfigNamespace?: string;
+  remoteKubeconfigName?: string;
+  remoteNamespace?: string;
+}
+
+/** `klutch bind`, with `klutch bind apiservice` below it. */
+export function bindCommand(context: ProgramContext): Command {
+  const words = context.invokedAs === "kubectl bind" ? context.invokedAs : `${context.invokedAs} bind`;
+  const command = new Command("bind")
+    .description(
+      "Bind APIs of a provider into the cluster of your current context. You log in and choose in the browser; " +
+        "then the konnector, which is installed if need be, keeps the objects of both clusters in sync.",
+    )
+    .usage("URL [flags]")
+    .argument("[url...]", "the provider's export page, e.g. https://HOST/export")
+    .enablePositionalOptions()
+    .option("-d, --dry-run", "log in and print the requests that would be made; bind nothing")
+    .option("--no-browser", "do not open the browser, only print the URL to visit");
+  addCommonFlags(command);
+  return command
+    .addCommand(apiServiceCommand(context, words))
+    .addHelpText(
+      "after",
+      "\n" + examples(
+        ["Log in to a provider, choose an API and bind it", `${words} https://HOST/export`],
+        ["From a machine without a browser", `${words} https://HOST/export --no-browser`],
+        ["See what would be requested", `${words} https://HOST/export --dry-run -o yaml > request.yaml`],
+        [
+          "Bind it later, without a browser",
+          `${words} apiservice --remote-kubeconfig provider.kubeconfig -f request.yaml`,
+        ],
+      ),
+    )
+    .action(async (urls: string[]) => {
+      if (urls.length === 0) return command.outputHelp();
+      const stranger = urls.find((url) => !/^https?:\/\//.test(url));
+      if (stranger !== undefined) {
+        throw new UsageError(
+          `unknown argument: '${stranger}': it has to be a URL like https://HOST/export, or 'apiservice'`,
+        );
+      }
+      const options = toBindOptions(urls[0]!, flagsOf<BindFlags>(command));
+      const { runBind } = await import("./bind.ts");
+      await runBind(options, context);
+    });
+}
+
+function apiServiceCommand(context: ProgramContext, words: string): Command {
+  const command = new Command("apiservice")
+    .summary("Bind what a manifest asks for, with a kubeconfig from an earlier login")
+    .description("Bind the APIs that an APIServiceExportRequest asks for, with the kubeconfig of an earlier login.")
+    .usage("(URL | -f FILE) [flags]")
+    .argument("[url...]", "where to get the APIServiceExportRequest manifest")
+    .option("-f, --file <file>", "file with the APIServiceExportRequest manifest; - reads it from stdin")
+    .option("--remote-kubeconfig <file>", "kubeconfig of the provider")
+    .option("--remote-kubeconfig-namespace <namespace>", "namespace of a Secret with that kubeconfig, here")
+    .option("--remote-kubeconfig-name <name>", "name of that Secret")
+    .option("--remote-namespace <namespace>", "namespace on the provider, instead of the kubeconfig's")
+    .addOption(new Option("--no-banner").hideHelp());
+  addCommonFlags(command);
+  return command
+    .addHelpText(
+      "after",
+      "\n" + examples(
+        [
+          "Bind what a dry run has printed",
+          `${words} apiservice --remote-kubeconfig provider.kubeconfig -f request.yaml`,
+        ],
+        [
+          "With the kubeconfig that an earlier bind has stored",
+          `${words} apiservice --remote-kubeconfig-namespace klutch-bind --remote-kubeconfig-name NAME -f request.yaml`,
+        ],
+      ),
+    )
+    .action(async (urls: string[]) => {
+      if (urls.length > 1) return command.outputHelp();
+      const options = toApiServiceOptions(urls[0], flagsOf<ApiServiceFlags>(command));
+      const { runBindApiService } = await import("./bind_apiservice.ts");
+      await runBindApiService(options, context);
+    });
+}
+
+function addCommonFlags(command: Command): void {
+  const konnector = "Konnector flags:";
+  const output = "Output flags:";
+  const cluster = "App cluster flags:";
+  const options = [
+    new Option("--skip-konnector", "do not install or update the konnector").helpGroup(konnector),
+    new Option("--konnector-image <image>", "install the konnector with this image, whatever runs now").helpGroup(
+      konnector,
+    ),
+    new Option("--downgrade-konnector", "replace a newer konnector, too").helpGroup(konnector),
+    new Option(
+      "--wait-timeout <duration>",
+      "how long to wait for the konnector and the binding; 0 does not wait for the latter",
+    )
+      .default(300_000, "5m").argParser(toMilliseconds).helpGroup(konnector),
+    new Option("-o, --output <format>", "print results as json, yaml, name or table")
+      .choices(["json", "yaml", "name", "table"]).helpGroup(output),
+    new Option("--show-managed-fields", "keep managedFields in json and yaml").helpGroup(output),
+    new Option("--template <template>").hideHelp(),
+    new Option("--allow-missing-template-keys").hideHelp(),
+    new Option("--provider-ca-file <file>", "certificates to trust for the provider's URL (PEM)"),
+    new Option("--kubeconfig <file>", "kubeconfig file to use").helpGroup(cluster),
+    new Option("--context <name>", "context of the kubeconfig to use").helpGroup(cluster),
+    new Option("--user <name>", "user of the kubeconfig to use").helpGroup(cluster),
+    new Option("-n, --namespace <name>", "accepted, without effect: bindings live in klutch-bind").helpGroup(cluster),
+    new Option("--server <url>", "address of the API server").helpGroup(cluster),
+    new Option("--certificate-authority <file>", "certificates to trust for the API server (PEM)").helpGroup(cluster),
+    new Option("--tls-server-name <name>", "name to verify the API server's certificate against").helpGroup(cluster),
+    new Option("--proxy-url <url>", "HTTP proxy on the way to the API server").helpGroup(cluster),
+    new Option("--token <token>", "bearer token for the API server").helpGroup(cluster),
+    new Option("--username <name>", "user name for basic authentication").helpGroup(cluster),
+    new Option("--password <password>", "password for basic authentication").helpGroup(cluster),
+    new Option("--as-uid <uid>", "uid to impersonate").helpGroup(cluster),
+    new Option("--insecure-skip-tls-verify").hideHelp(), // refused, with a hint
+    new Option("--disable-compression").hideHelp(),
+  ];
+  for (const option of options) command.addOption(option);
+  ignoreLogFlags(command);
+}
+
+function toMilliseconds(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === undefined) throw new InvalidArgumentError("It has to be a duration, e.g. 90s or 5m.");
+  return ms;
+}
+
+function toCommonOptions(flags: CommonFlags) {
+  if (flags.template !== undefined) {
+    throw new UsageError("--template is not supported: print with -o json, and pick from that with jq");
+  }
+  const { skipKonnector = false, konnectorImage: image, downgradeKonnector = false } = flags;
+  return {
+    konnector: { image, skip: skipKonnector, downgrade: downgradeKonnector },
+    waitTimeoutMs: flags.waitTimeout,
+    output: flags.output,
+    showManagedFields: flags.showManagedFields ?? false,
+    providerCaFile: flags.providerCaFile,
+    appCluster: flags,
+  };
+}
+
+/** @throws {UsageError} */
+function toBindOptions(url: string, flags: BindFlags): BindOptions {
+  return { ...toCommonOptions(flags), url: parseHttpUrl(url), dryRun: flags.dryRun ?? false, browser: flags.browser };
+}
+
+/** @throws {UsageError} */
+function toApiServiceOptions(url: string | undefined, flags: ApiServiceFlags): BindApiServiceOptions {
+  const { file, remoteKubeconfig: path, remoteKubeconfigNamespace: namespace, remoteKubeconfigName: name } = flags;
+  if (!url && !file) throw new UsageError("url or file is required");
+  if (url && file) throw new UsageError("url and file are mutually exclusive");
+  if (!namespace !== !name) {
+    throw new UsageError("remote-kubeconfig-namespace and remote-kubeconfig-name must be specified together");
+  }
+  let remoteKubeconfig: BindApiServiceOptions["remoteKubeconfig"];
+  if (path) remoteKubeconfig = { path };
+  else if (namespace && name) remoteKubeconfig = { namespace, name };
+  else throw new UsageError("remote-kubeconfig or remote-kubeconfig-namespace and remote-kubeconfig-name are required");
+  return {
+    ...toCommonOptions(flags),
+    manifest: url ? { url: parseHttpUrl(url) } : file === "-" ? "stdin" : { path: file! },
+    remoteKubeconfig,
+    remoteNamespace: flags.remoteNamespace,
+  };
+}
