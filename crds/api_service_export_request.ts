@@ -51,5 +51,6 @@ export const APIServiceExportRequestResponse = Type.Object({
     name: optional(text("Wanted name.", { maxLength: 253, pattern: "^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$" })),
   }, "Only the name."),
   spec: SPEC,
+  status: optional(object({}, "Always empty; printed by command-line tools.")),
 }, { title: "APIServiceExportRequest" });
 export type APIServiceExportRequestResponse = Type.Static<typeof APIServiceExportRequestResponse>;

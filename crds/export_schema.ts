@@ -25,8 +25,10 @@ export function toExportSpec(crd: CustomResourceDefinition): ExportCrdSpec {
   const single = conversion?.strategy === "Webhook";
   const served = versions.filter((version) => version.served && (!single || version.storage));
   if (!served.some(({ storage }) => storage)) {
+    const stored = versions.find(({ storage }) => storage)?.name ?? "";
     throw new InvalidObjectError(
-      `Cannot export CustomResourceDefinition "${crd.metadata.name}": its storage version is not served`,
+      `Cannot export CustomResourceDefinition "${crd.metadata.name}": its storage version "${stored}" is not served; ` +
+        "serve it, or store objects in a served version",
     );
   }
   return { group, names: toNames(names), scope, versions: served.map(toExportVersion) };
