@@ -1,8 +1,11 @@
-import type { KubeConfig } from "@kubernetes/client-node/dist/config.js";
 import { readFile } from "node:fs/promises";
+import { isIPv6 } from "node:net";
 import { delimiter, join } from "node:path";
-import { ConfigError, messageOf } from "./errors.ts";
-import { checkClientCertificate } from "./x509.ts";
+import { ConfigError } from "./errors.ts";
+import { KubeconfigEntry } from "./kubeconfig_entry.ts";
+import { type Kubeconfig, readKubeconfigFiles } from "./kubeconfig_file.ts";
+import { userCredentials } from "./user_credentials.ts";
+import { checkAuthority, checkClientCertificate } from "./x509.ts";
 
 /** How one API server is reached, and as whom. */
 export interface ClusterConfig {
@@ -37,9 +40,11 @@ export interface KubeconfigSource {
   path?: string;
   /** Instead of the file's current context. */
   context?: string;
-  /** Name of another user of the file than the context's. */
+  /** Instead of the context's user. */
   user?: string;
   env: Readonly<Record<string, string | undefined>>;
+  /** Where Kubernetes puts a pod's service account. */
+  serviceAccountDirectory?: string;
 }
 
 /** A configuration whose credentials never change. */
@@ -48,8 +53,10 @@ export function staticConfig(
     token?: string;
     clientCertificate?: Credentials["clientCertificate"];
   },
+  described = "the cluster",
 ): ClusterConfig {
-  if (clientCertificate) checkClientCertificate(clientCertificate);
+  if (clientCertificate) checkClientCertificate(clientCertificate, described);
+  if (rest.caData) checkAuthority(rest.caData, described);
   const credentials: Credentials = { headers: token ? { authorization: `Bearer ${token}` } : {}, clientCertificate };
   return { ...rest, credentials: () => Promise.resolve(credentials) };
 }
@@ -61,152 +68,102 @@ export function staticConfig(
  * @throws {ConfigError} naming the file and what is wrong with it
  */
 export async function loadKubeconfig(source: KubeconfigSource): Promise<ClusterConfig> {
-  const { KubeConfig } = await import("@kubernetes/client-node/dist/config.js");
-  const { path, context, user, env } = source;
-  const files = path ? [path] : (env.KUBECONFIG?.split(delimiter).filter(Boolean) ?? []);
+  const { path, env } = source;
+  if (path) return toClusterConfig(await readKubeconfigFiles([path], false), source);
+  const files = env.KUBECONFIG?.split(delimiter).filter(Boolean) ?? [];
+  if (files.length > 0) return toClusterConfig(await readKubeconfigFiles(files, true), source);
   const home = env.HOME ?? env.USERPROFILE;
-  const config = new KubeConfig();
-  let described: string;
-  if (files.length > 0) {
-    described = `kubeconfig "${files.join(delimiter)}"`;
-    await loadFiles(config, KubeConfig, files, !path);
-  } else if (home && await exists(join(home, ".kube", "config"))) {
-    described = `kubeconfig "${join(home, ".kube", "config")}"`;
-    await loadFiles(config, KubeConfig, [join(home, ".kube", "config")], false);
-  } else if (env.KUBERNETES_SERVICE_HOST) {
-    described = "service account of this pod";
-    config.loadFromCluster();
-  } else {
-    throw new ConfigError("Cannot find a kubeconfig: pass --kubeconfig, set KUBECONFIG, or create ~/.kube/config");
-  }
-  if (context) config.setCurrentContext(context);
-  if (user) replaceUser(config, user, described);
-  return await toClusterConfig(config, described);
+  const usual = home && join(home, ".kube", "config");
+  if (usual && await isReadable(usual)) return toClusterConfig(await readKubeconfigFiles([usual], false), source);
+  if (env.KUBERNETES_SERVICE_HOST) return await podConfig(source);
+  throw new ConfigError("Cannot find a kubeconfig: pass --kubeconfig, set KUBECONFIG, or create ~/.kube/config");
 }
 
-async function loadFiles(config: KubeConfig, Loader: typeof KubeConfig, files: string[], skipMissing: boolean) {
-  let loaded = 0;
-  for (const file of files) {
-    if (skipMissing && !(await exists(file))) continue;
-    const one = loaded === 0 ? config : new Loader();
-    try {
-      one.loadFromFile(file);
-    } catch (cause) {
-      throw new ConfigError(`Cannot read kubeconfig "${file}"`, { cause });
-    }
-    if (one !== config) mergeMissing(config, one);
-    loaded++;
-  }
-  if (loaded === 0) throw new ConfigError(`Cannot find a kubeconfig: none of ${files.join(", ")} exists`);
-}
+const isReadable = (path: string) => readFile(path).then(() => true, () => false);
 
-function replaceUser(config: KubeConfig, user: string, described: string): void {
-  if (!config.getUser(user)) {
-    const known = config.getUsers().map((one) => one.name).join(", ") || "none";
-    throw new ConfigError(`Cannot use ${described}: user "${user}" does not exist (it has: ${known})`);
-  }
-  const current = config.getCurrentContext();
-  config.contexts = config.contexts.map((one) => one.name === current ? { ...one, user } : one);
-}
-
-/** The first file that defines a name wins, as in kubectl. */
-function mergeMissing(into: KubeConfig, from: KubeConfig): void {
-  const missing = <T extends { name: string }>(known: T[], more: T[]) =>
-    more.filter(({ name }) => !known.some((one) => one.name === name));
-  into.clusters = [...into.clusters, ...missing(into.clusters, from.clusters)];
-  into.users = [...into.users, ...missing(into.users, from.users)];
-  into.contexts = [...into.contexts, ...missing(into.contexts, from.contexts)];
-  if (!into.currentContext) into.setCurrentContext(from.currentContext);
-}
-
-const exists = (path: string) => readFile(path).then(() => true, () => false);
-
-async function toClusterConfig(config: KubeConfig, described: string): Promise<ClusterConfig> {
-  const name = config.getCurrentContext();
-  if (!name) throw new ConfigError(`Cannot use ${described}: it has no current context; choose one with --context`);
-  const context = config.getContextObject(name);
-  if (!context) {
-    const known = config.getContexts().map((one) => one.name).join(", ") || "none";
-    throw new ConfigError(`Cannot use ${described}: context "${name}" does not exist (it has: ${known})`);
-  }
-  const cluster = config.getCluster(context.cluster);
-  if (!cluster?.server) {
-    throw new ConfigError(`Cannot use ${described}: cluster "${context.cluster}" has no server`);
-  }
-  if (cluster.skipTLSVerify) {
-    throw new ConfigError(
-      `Cannot use ${described}: insecure-skip-tls-verify is not supported; ` +
-        `put the server's CA into certificate-authority-data`,
+async function toClusterConfig(kubeconfig: Kubeconfig, source: KubeconfigSource): Promise<ClusterConfig> {
+  const { described } = kubeconfig;
+  const refuse = (why: string) => new ConfigError(`Cannot use ${described}: ${why}`);
+  const find = (kind: string, entries: Map<string, KubeconfigEntry>, name: string) => {
+    const entry = entries.get(name);
+    if (entry) return entry;
+    throw refuse(`${kind} "${name}" does not exist (it has: ${[...entries.keys()].join(", ") || "none"})`);
+  };
+  const name = source.context ?? kubeconfig.currentContext;
+  if (!name) throw refuse("it has no current context; choose one with --context");
+  const context = find("context", kubeconfig.contexts, name);
+  const clusterName = context.text("cluster");
+  if (!clusterName) throw context.refuse("it names no cluster");
+  const cluster = find("cluster", kubeconfig.clusters, clusterName);
+  const server = cluster.text("server");
+  if (!server) throw cluster.refuse("it has no server");
+  if (cluster.fields["insecure-skip-tls-verify"] === true) {
+    throw cluster.refuse(
+      "insecure-skip-tls-verify is not supported; put the server's CA into certificate-authority-data",
     );
   }
-  const user = config.getCurrentUser();
-  const fixed = !user?.exec && !user?.authProvider;
+  const tlsServerName = cluster.text("tls-server-name");
+  if (tlsServerName) checkTlsServerName(tlsServerName, cluster.described);
+  const userName = source.user ?? context.text("user");
+  const user = userName ? find("user", kubeconfig.users, userName) : new KubeconfigEntry({}, `${described}: no user`);
   return {
-    server: checkServer(cluster.server, described),
-    caData: await pemOf(cluster.caFile, cluster.caData, described),
-    tlsServerName: cluster.tlsServerName || undefined,
-    proxyUrl: cluster.proxyUrl || undefined,
-    namespace: context.namespace || undefined,
-    credentials: remember(() => resolveCredentials(config, described), fixed ? Infinity : PLUGIN_TTL_MS),
+    server: checkServer(server, cluster.described),
+    caData: await authorityOf(cluster),
+    tlsServerName,
+    proxyUrl: cluster.text("proxy-url"),
+    namespace: context.text("namespace"),
+    credentials: userCredentials({ user, cluster: cluster.fields, env: source.env }),
   };
 }
 
-/** @throws {ConfigError} when it is no http(s) URL */
+async function authorityOf(cluster: KubeconfigEntry): Promise<string | undefined> {
+  const path = cluster.text("certificate-authority");
+  const caData = cluster.pem("certificate-authority-data") ?? (path && await readAuthority(path, cluster));
+  if (caData) checkAuthority(caData, cluster.described);
+  return caData || undefined;
+}
+
+async function readAuthority(path: string, cluster: Pick<KubeconfigEntry, "refuse">): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    throw cluster.refuse(`certificate-authority "${path}" cannot be read`, { cause });
+  }
+}
+
+/** As the service account of the pod this runs in. */
+async function podConfig(source: KubeconfigSource): Promise<ClusterConfig> {
+  const { env, serviceAccountDirectory: directory = "/var/run/secrets/kubernetes.io/serviceaccount" } = source;
+  const { KUBERNETES_SERVICE_HOST: host = "", KUBERNETES_SERVICE_PORT: port = "443" } = env;
+  const described = "the service account of this pod";
+  const user = new KubeconfigEntry({ tokenFile: join(directory, "token") }, described);
+  const caData = await readAuthority(join(directory, "ca.crt"), user);
+  checkAuthority(caData, described);
+  const namespace = await readFile(join(directory, "namespace"), "utf8").catch(() => "");
+  return {
+    server: checkServer(`https://${isIPv6(host) ? `[${host}]` : host}:${port}`, described),
+    caData,
+    namespace: namespace.trim() || undefined,
+    credentials: userCredentials({ user, cluster: {}, env }),
+  };
+}
+
+/** @throws {ConfigError} when it is no http(s) URL, or carries more than host, port and path */
 export function checkServer(server: string, described: string): string {
   const url = URL.canParse(server) ? new URL(server) : undefined;
   if (url?.protocol !== "https:" && url?.protocol !== "http:") {
     throw new ConfigError(`Cannot use ${described}: server "${server}" is not a URL that starts with https://`);
   }
+  if (url.username || url.password || url.search || url.hash) {
+    throw new ConfigError(`Cannot use ${described}: the server's URL may hold nothing but host, port and path`);
+  }
   return url.href.replace(/\/+$/, "");
 }
 
-async function pemOf(file: string | undefined, base64: string | undefined, described: string) {
-  if (base64) return new TextDecoder().decode(Uint8Array.from(atob(base64), (character) => character.charCodeAt(0)));
-  if (!file) return undefined;
-  try {
-    return await readFile(file, "utf8");
-  } catch (cause) {
-    throw new ConfigError(`Cannot use ${described}: certificate-authority "${file}" cannot be read`, { cause });
+/** @throws {ConfigError} when it cannot stand in a certificate or in SNI */
+export function checkTlsServerName(name: string, described: string): void {
+  const url = URL.canParse(`https://${name}/`) ? new URL(`https://${name}/`) : undefined;
+  if (url?.hostname !== name.toLowerCase() || url.host !== url.hostname) {
+    throw new ConfigError(`Cannot use ${described}: tls-server-name "${name}" is not a host name`);
   }
 }
-
-// Plugins may give no expiry; kubectl keeps such credentials until the first 401, we ask again after a minute as well.
-const PLUGIN_TTL_MS = 60_000;
-
-function remember(resolve: () => Promise<Credentials>, ttlMs: number): ClusterConfig["credentials"] {
-  let last: { at: number; credentials: Promise<Credentials> } | undefined;
-  return (renew) => {
-    const now = performance.now();
-    if (!last || now - last.at > ttlMs || (renew && now - last.at > 1000)) {
-      const credentials = resolve();
-      last = { at: now, credentials };
-      credentials.catch(() => last = undefined);
-    }
-    return last.credentials;
-  };
-}
-
-async function resolveCredentials(config: KubeConfig, described: string): Promise<Credentials> {
-  const options: { headers: Record<string, string>; auth?: string | null; cert?: unknown; key?: unknown } = {
-    headers: {},
-  };
-  try {
-    await config.applyToHTTPSOptions(options as Parameters<KubeConfig["applyToHTTPSOptions"]>[0]);
-  } catch (cause) {
-    throw new ConfigError(`Cannot get credentials of ${described}: ${messageOf(cause)}`, { cause });
-  }
-  const headers = Object.fromEntries(
-    Object.entries(options.headers).map(([name, value]) => [name.toLowerCase(), value]),
-  );
-  if (options.auth) headers.authorization ??= `Basic ${btoa(options.auth)}`;
-  const [certificate, key] = [textOf(options.cert), textOf(options.key)];
-  if (!certificate && !key) return { headers };
-  if (!certificate || !key) {
-    throw new ConfigError(`Cannot use ${described}: a client certificate needs both certificate and key`);
-  }
-  checkClientCertificate({ certificate, key });
-  return { headers, clientCertificate: { certificate, key } };
-}
-
-const textOf = (value: unknown): string | undefined =>
-  value instanceof Uint8Array ? new TextDecoder().decode(value) : typeof value === "string" ? value : undefined;

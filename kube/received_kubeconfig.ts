@@ -1,9 +1,9 @@
 import { parse } from "yaml";
 import { ConfigError } from "./errors.ts";
-import { checkServer, type ClusterConfig, staticConfig } from "./kubeconfig.ts";
+import { checkServer, checkTlsServerName, type ClusterConfig, staticConfig } from "./kubeconfig.ts";
+import { isFields, KubeconfigEntry } from "./kubeconfig_entry.ts";
 
-type Fields = Record<string, unknown>;
-
+const DESCRIBED = "the received kubeconfig";
 const MAX_CHARACTERS = 256 * 1024;
 const CLUSTER_FIELDS = ["server", "certificate-authority-data", "tls-server-name"];
 const USER_FIELDS = ["token", "client-certificate-data", "client-key-data"];
@@ -18,73 +18,72 @@ const CONTEXT_FIELDS = ["cluster", "user", "namespace"];
  */
 export function parseReceivedKubeconfig(text: string): ClusterConfig {
   if (text.length > MAX_CHARACTERS) throw refuse(`it is longer than ${MAX_CHARACTERS} characters`);
-  let root: unknown;
+  let parsed: unknown;
   try {
-    root = parse(text, { maxAliasCount: 0, logLevel: "silent" });
+    parsed = parse(text, { maxAliasCount: 0, logLevel: "error" });
   } catch {
     throw refuse("it is not YAML"); // the parser's message quotes the text, and that may hold a token
   }
-  if (!isFields(root)) throw refuse("it is not a YAML mapping");
-  const name = root["current-context"];
-  if (typeof name !== "string" || !name) throw refuse("it has no current-context");
-  const context = entryOf(root, "contexts", "context", name, CONTEXT_FIELDS);
-  const clusterName = stringOf(context, "cluster");
-  const userName = stringOf(context, "user");
-  if (!clusterName || !userName) throw refuse(`context "${name}" names no cluster and user`);
+  if (!isFields(parsed)) throw refuse("it is not a YAML mapping");
+  const root = new KubeconfigEntry(parsed, DESCRIBED);
+  const contextName = root.text("current-context");
+  if (!contextName) throw refuse("it has no current-context");
+  const context = entryOf(root, "contexts", "context", contextName, CONTEXT_FIELDS);
+  const clusterName = context.text("cluster");
+  const userName = context.text("user");
+  if (!clusterName || !userName) throw context.refuse("it names no cluster and user");
   const cluster = entryOf(root, "clusters", "cluster", clusterName, CLUSTER_FIELDS);
   const user = entryOf(root, "users", "user", userName, USER_FIELDS);
-  const server = stringOf(cluster, "server");
-  if (!server) throw refuse(`cluster "${clusterName}" has no server`);
-  if (!server.startsWith("https://")) throw refuse(`server "${server}" does not start with https://`);
-  const token = stringOf(user, "token");
-  const certificate = pemOf(user, "client-certificate-data");
-  const key = pemOf(user, "client-key-data");
-  if (!token && !(certificate && key)) {
-    throw refuse(`user "${userName}" has neither a token nor a client certificate with its key`);
-  }
   return staticConfig({
-    server: checkServer(server, "the received kubeconfig"),
-    caData: pemOf(cluster, "certificate-authority-data"),
-    tlsServerName: stringOf(cluster, "tls-server-name"),
-    namespace: stringOf(context, "namespace"),
-    token,
-    clientCertificate: certificate && key ? { certificate, key } : undefined,
-  });
+    ...serverOf(cluster),
+    ...credentialsOf(user),
+    caData: cluster.pem("certificate-authority-data"),
+    namespace: namespaceOf(context),
+  }, DESCRIBED);
 }
 
-const refuse = (why: string) => new ConfigError(`Cannot use the received kubeconfig: ${why}`);
-
-const isFields = (value: unknown): value is Fields =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
-function entryOf(root: Fields, list: string, field: string, name: string, allowed: string[]): Fields {
-  const entries = Array.isArray(root[list]) ? root[list] as unknown[] : [];
-  const found = entries.filter(isFields).find((entry) => entry.name === name)?.[field];
-  if (!isFields(found)) throw refuse(`${field} "${name}" is missing`);
-  const foreign = Object.keys(found).find((key) => !allowed.includes(key));
-  if (foreign) throw refuse(`${field} "${name}" has the field "${foreign}"; allowed are ${allowed.join(", ")}`);
-  return found;
+function serverOf(cluster: KubeconfigEntry): Pick<ClusterConfig, "server" | "tlsServerName"> {
+  const server = cluster.text("server");
+  if (!server) throw cluster.refuse("it has no server");
+  if (!server.startsWith("https://")) throw cluster.refuse("its server does not start with https://");
+  const tlsServerName = cluster.text("tls-server-name");
+  if (tlsServerName) checkTlsServerName(tlsServerName, cluster.described);
+  return { server: checkServer(server, cluster.described), tlsServerName };
 }
 
-function stringOf(fields: Fields, name: string): string | undefined {
-  const value = fields[name];
-  if (value === undefined || value === null || value === "") return undefined;
-  if (typeof value !== "string") throw refuse(`"${name}" is not a string`);
-  // Header values and host names: a line break here would be somebody's try to smuggle something in.
-  // deno-lint-ignore no-control-regex
-  if (/[\x00-\x1f\x7f]/.test(value)) throw refuse(`"${name}" contains control characters`);
-  return value;
+function credentialsOf(user: KubeconfigEntry) {
+  const token = user.headerText("token");
+  const certificate = user.pem("client-certificate-data");
+  const key = user.pem("client-key-data");
+  if (!certificate !== !key) throw user.refuse("a client certificate needs both certificate and key");
+  if (!token && !certificate) throw user.refuse("it has neither a token nor a client certificate with its key");
+  return { token, clientCertificate: certificate && key ? { certificate, key } : undefined };
 }
 
-function pemOf(fields: Fields, name: string): string | undefined {
-  const base64 = stringOf(fields, name);
-  if (!base64) return undefined;
-  let text: string;
-  try {
-    text = atob(base64);
-  } catch {
-    throw refuse(`"${name}" is not base64`);
+function namespaceOf(context: KubeconfigEntry): string | undefined {
+  const namespace = context.text("namespace");
+  if (namespace && !/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(namespace)) {
+    throw context.refuse("its namespace is not a DNS label");
   }
-  if (!text.includes("-----BEGIN ")) throw refuse(`"${name}" is not PEM inside base64`);
-  return text;
+  return namespace;
 }
+
+const refuse = (why: string) => new ConfigError(`Cannot use ${DESCRIBED}: ${why}`);
+
+function entryOf(root: KubeconfigEntry, list: string, kind: string, name: string, allowed: string[]): KubeconfigEntry {
+  const entries = root.fields[list];
+  const described = `${DESCRIBED}: ${kind} "${shortened(name)}"`;
+  const found = (Array.isArray(entries) ? entries : []).filter(isFields).find((entry) => entry.name === name)?.[kind];
+  if (!isFields(found)) throw new ConfigError(`Cannot use ${described}: it is missing`);
+  const foreign = Object.keys(found).find((field) => !allowed.includes(field));
+  if (foreign !== undefined) {
+    const allowedFields = allowed.join(", ");
+    throw new ConfigError(
+      `Cannot use ${described}: field "${shortened(foreign)}" is not allowed, only ${allowedFields}`,
+    );
+  }
+  return new KubeconfigEntry(found, described);
+}
+
+/** Names chosen by somebody else end up in logs and conditions. */
+const shortened = (text: string): string => text.length > 100 ? `${text.slice(0, 100)}…` : text;

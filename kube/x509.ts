@@ -7,43 +7,52 @@ import { ConfigError } from "./errors.ts";
  *
  * @param certificate PEM, the chain beginning with the client's own certificate
  * @param key PEM, PKCS#1, PKCS#8 or SEC1
+ * @param described where they came from
  * @throws {ConfigError} saying what is wrong with them
  */
-export function checkClientCertificate({ certificate, key }: { certificate: string; key: string }): void {
+export function checkClientCertificate(
+  { certificate, key }: { certificate: string; key: string },
+  described = "the cluster",
+): void {
   try {
     // A TLS listener takes a certificate and its key through the same checks of rustls, and throws where the client
     // ends the process. A parser of our own would only come close to them. Nobody can connect: it never accepts.
     Deno.listenTls({ hostname: "127.0.0.1", port: 0, cert: certificate, key }).close();
   } catch (cause) {
-    throw new ConfigError(`Cannot use the client certificate: ${reasonOf(cause)}`, { cause });
+    throw new ConfigError(`Cannot use ${described}: ${reasonOf(cause)}`, { cause });
   }
 }
 
 function reasonOf(cause: unknown): string {
   const text = cause instanceof Error ? cause.message : String(cause);
-  if (/KeyMismatch/.test(text)) return "the private key belongs to another certificate";
-  if (/UnsupportedCertVersion/.test(text)) return "it is of X.509 version 1; issue one of version 3";
-  if (/No certificates found|decode certificate/.test(text)) return "it is not a PEM encoded X.509 certificate";
-  if (/No keys found|decode key/.test(text)) return "its key is not a PEM encoded private key without a password";
-  if (/parse private key/.test(text)) {
-    return "its private key is none of RSA (from 2048 bits), ECDSA (P-256, P-384, P-521) and Ed25519";
+  if (/KeyMismatch/.test(text)) return "the private key belongs to another client certificate";
+  if (/UnsupportedCertVersion/.test(text)) {
+    return "its client certificate is of X.509 version 1; issue one of version 3";
   }
-  return "it is not a valid X.509 certificate";
+  if (/No certificates found|decode certificate/.test(text)) return "its client certificate is not PEM encoded";
+  if (/No keys found|decode key/.test(text)) {
+    return "its client key is not a PEM encoded private key without a password";
+  }
+  if (/parse private key/.test(text)) {
+    return "its client key is none of RSA (from 2048 bits), ECDSA (P-256, P-384, P-521) and Ed25519";
+  }
+  return "its client certificate is not a valid X.509 certificate";
 }
 
 /**
  * Refuses CA data that `fetch` could not use, so that it is reported where it came from and not by the first request.
  *
  * @param caData PEM, one or more certificates
+ * @param described where it came from
  * @throws {ConfigError}
  */
-export function checkAuthority(caData: string): void {
+export function checkAuthority(caData: string, described = "the cluster"): void {
   const refuse = (why: string, options?: ErrorOptions) =>
-    new ConfigError(`Cannot use the certificate authority: ${why}`, options);
-  if (!caData.includes("-----BEGIN CERTIFICATE-----")) throw refuse("it is not PEM");
+    new ConfigError(`Cannot use ${described}: its certificate authority ${why}`, options);
+  if (!caData.includes("-----BEGIN CERTIFICATE-----")) throw refuse("is not PEM");
   try {
     Deno.createHttpClient({ caCerts: [caData] }).close();
   } catch (cause) {
-    throw refuse("it holds something else than X.509 certificates", { cause });
+    throw refuse("holds something else than X.509 certificates", { cause });
   }
 }

@@ -44,19 +44,23 @@ const good: [name: string, pair: KeyPair][] = [
 ];
 
 const bad: [name: string, pair: KeyPair, reason: RegExp][] = [
-  ["nothing", { certificate: "", key: "" }, /not a PEM encoded X.509 certificate/],
-  ["garbage for a certificate", { ...ec, certificate: "garbage" }, /not a PEM encoded X.509 certificate/],
+  ["nothing", { certificate: "", key: "" }, /client certificate is not PEM encoded/],
+  ["garbage for a certificate", { ...ec, certificate: "garbage" }, /client certificate is not PEM encoded/],
   ["garbage inside PEM", { ...ec, certificate: pem("CERTIFICATE", new Uint8Array(90)) }, /not a valid X.509/],
-  ["no base64 inside PEM", { ...ec, certificate: ec.certificate.replace(/MII/, "!!!") }, /not a PEM encoded X.509/],
+  [
+    "no base64 inside PEM",
+    { ...ec, certificate: ec.certificate.replace(/MII/, "!!!") },
+    /client certificate is not PEM encoded/,
+  ],
   ["garbage for a key", { ...ec, key: "garbage" }, /key is not a PEM encoded private key/],
   ["an encrypted key", { ...ec, key: relabel(ec.key, "ENCRYPTED") }, /without a password/],
   ["garbage inside the key's PEM", { ...ec, key: pem("PRIVATE KEY", new Uint8Array(90)) }, /none of RSA/],
   ["a key labelled as another kind", { ...ec, key: relabel(ec.key, "RSA") }, /none of RSA/],
   ["an RSA key that is too short", shortRsa, /none of RSA \(from 2048 bits\)/],
-  ["a key of another certificate", { ...ec, key: otherEc.key }, /belongs to another certificate/],
-  ["a key of another kind", { ...ec, key: rsa.key }, /belongs to another certificate/],
-  ["two keys, the wrong one first", { ...ec, key: otherEc.key + ec.key }, /belongs to another certificate/],
-  ["the key as the certificate", { certificate: ec.key, key: ec.key }, /not a PEM encoded X.509 certificate/],
+  ["a key of another certificate", { ...ec, key: otherEc.key }, /belongs to another client certificate/],
+  ["a key of another kind", { ...ec, key: rsa.key }, /belongs to another client certificate/],
+  ["two keys, the wrong one first", { ...ec, key: otherEc.key + ec.key }, /belongs to another client certificate/],
+  ["the key as the certificate", { certificate: ec.key, key: ec.key }, /client certificate is not PEM encoded/],
   ["X.509 version 1", { ...ec, certificate: asVersion1(ec.certificate) }, /version 1; issue one of version 3/],
 ];
 
