@@ -3,9 +3,10 @@ import { API_SERVICE_BINDINGS, API_VERSION, KLUTCH_NAMESPACE, KUBECONFIG } from 
 import { adviceOn } from "../crds/reasons.ts";
 import { type AcceptablePermissionClaim, groupResourceName, type PermissionClaim } from "../crds/shared.ts";
 import type { ExportRequest } from "./export_requests.ts";
-import type { KubeClient } from "../kube/client.ts";
+import type { Api, KubeClient } from "../kube/client.ts";
 import { conditionFalse, isTrue, READY, setCondition } from "../kube/conditions.ts";
 import { isNotServed, KubeError } from "../kube/errors.ts";
+import type { ObjectKey } from "../kube/types.ts";
 import { printable } from "./printable.ts";
 import type { Terminal } from "./terminal.ts";
 import { waitForObject, WaitTimeoutError } from "./wait.ts";
@@ -28,8 +29,28 @@ export const resourcesOf = (
     }))
   );
 
-const keyOf = (name: string) => ({ namespace: KLUTCH_NAMESPACE, name });
-const apiOf = (appCluster: KubeClient) => appCluster.api<APIServiceBinding>(API_SERVICE_BINDINGS);
+/** APIServiceBindings as one app cluster serves them. */
+export type BindingApi = Api<APIServiceBinding>;
+
+/**
+ * Finds out how the app cluster serves APIServiceBindings: Klutch up to 1.5 made them cluster-scoped.
+ *
+ * @returns undefined when it does not serve them, because no konnector has run there yet
+ */
+export async function findBindingApi(appCluster: KubeClient, signal: AbortSignal): Promise<BindingApi | undefined> {
+  let served: { resources?: { name: string; namespaced: boolean }[] };
+  try {
+    served = await appCluster.request("GET", `/apis/${API_VERSION}`, {}, signal);
+  } catch (error) {
+    if (isNotServed(error)) return undefined;
+    throw error;
+  }
+  const found = served.resources?.find(({ name }) => name === API_SERVICE_BINDINGS.plural);
+  return found && appCluster.api({ ...API_SERVICE_BINDINGS, namespaced: found.namespaced });
+}
+
+const keyOf = ({ resource }: BindingApi, name: string): ObjectKey =>
+  resource.namespaced ? { namespace: KLUTCH_NAMESPACE, name } : { name };
 
 /**
  * The names among these that are bound already, to the provider behind this Secret.
@@ -38,28 +59,19 @@ const apiOf = (appCluster: KubeClient) => appCluster.api<APIServiceBinding>(API_
  * @throws {Error} when one of them is bound to another provider
  */
 export async function findExistingBindings(
-  appCluster: KubeClient,
+  api: BindingApi | undefined,
   names: readonly string[],
   secretName: string | undefined,
   signal: AbortSignal,
 ): Promise<Set<string>> {
   const existing = new Set<string>();
-  for (const name of names) {
-    const binding = await find(appCluster, name, signal);
+  for (const name of api ? names : []) {
+    const binding = await api?.find(keyOf(api, name), signal);
     if (!binding) continue;
     checkProvider(binding, secretName);
     existing.add(name);
   }
   return existing;
-}
-
-async function find(appCluster: KubeClient, name: string, signal: AbortSignal): Promise<APIServiceBinding | undefined> {
-  try {
-    return await apiOf(appCluster).find(keyOf(name), signal);
-  } catch (error) {
-    if (isNotServed(error)) return undefined; // no konnector has ever run here
-    throw error;
-  }
 }
 
 function checkProvider(binding: APIServiceBinding, secretName: string | undefined): void {
@@ -73,37 +85,37 @@ function checkProvider(binding: APIServiceBinding, secretName: string | undefine
 
 /** Makes sure of one binding; an existing one of the same provider stays as it is. */
 export async function ensureBinding(
-  appCluster: KubeClient,
+  api: BindingApi,
   { name, claims }: WantedBinding,
   secretName: string,
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<APIServiceBinding> {
-  const existing = await find(appCluster, name, signal);
+  const existing = await api.find(keyOf(api, name), signal);
   if (existing) {
     checkProvider(existing, secretName);
     terminal.say(`✅ Updating existing APIServiceBinding ${name}.`);
     return existing;
   }
   const kubeconfigSecretRef = { name: secretName, key: KUBECONFIG, namespace: KLUTCH_NAMESPACE } as const;
-  const created = await apiOf(appCluster).create({
+  const created = await api.create({
     apiVersion: API_VERSION,
     kind: API_SERVICE_BINDINGS.kind,
-    metadata: keyOf(name),
+    metadata: keyOf(api, name),
     spec: { kubeconfigSecretRef, ...(claims.length > 0 && { permissionClaims: claims }) },
   }, signal);
-  await markPending(appCluster, created, signal);
+  await markPending(api, created, signal);
   terminal.say(`✅ Created APIServiceBinding ${name}`);
   return created;
 }
 
 /** Says that nobody has looked at the binding yet, unless the konnector was faster. */
-async function markPending(appCluster: KubeClient, binding: APIServiceBinding, signal: AbortSignal): Promise<void> {
+async function markPending(api: BindingApi, binding: APIServiceBinding, signal: AbortSignal): Promise<void> {
   const { uid, resourceVersion } = binding.metadata;
   const conditions = setCondition([], conditionFalse(READY, "Pending", "Info", "Pending"), new Date());
   try {
     const patch = { metadata: { uid, resourceVersion }, status: { conditions } };
-    await apiOf(appCluster).mergePatch(binding.metadata, patch, { subresource: "status" }, signal);
+    await api.mergePatch(binding.metadata, patch, { subresource: "status" }, signal);
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof KubeError)) throw error; // a note for readers, no more: binding works without it
@@ -116,7 +128,7 @@ async function markPending(appCluster: KubeClient, binding: APIServiceBinding, s
  * @throws {WaitTimeoutError} saying which conditions keep it from being so
  */
 export async function waitUntilReady(
-  appCluster: KubeClient,
+  api: BindingApi,
   name: string,
   timeoutMs: number,
   signal: AbortSignal,
@@ -129,7 +141,7 @@ export async function waitUntilReady(
   };
   const goal = `see APIServiceBinding ${name} become Ready`;
   try {
-    return await waitForObject(apiOf(appCluster), keyOf(name), decide, { timeoutMs, goal }, signal);
+    return await waitForObject(api, keyOf(api, name), decide, { timeoutMs, goal }, signal);
   } catch (error) {
     if (!(error instanceof WaitTimeoutError)) throw error;
     throw new WaitTimeoutError([error.message, ...describeUnready(last)].join("\n  "));

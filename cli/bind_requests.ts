@@ -3,7 +3,9 @@ import { KLUTCH_NAMESPACE } from "../crds/names.ts";
 import { KubeClient } from "../kube/client.ts";
 import { SECRETS } from "../kube/resources.ts";
 import {
+  type BindingApi,
   ensureBinding,
+  findBindingApi,
   findExistingBindings,
   resourcesOf,
   waitUntilReady,
@@ -42,14 +44,14 @@ export async function bindRequests(
   for (const request of requests) await requestExports(provider, kubeconfig.namespace, request, {}, signal);
 
   await deployKonnector(appCluster, deps.konnector, terminal, { timeoutMs: waitTimeoutMs }, signal);
-  await waitForBindingApi(appCluster, terminal, { timeoutMs: waitTimeoutMs }, signal);
+  const api = await waitForBindingApi(appCluster, terminal, { timeoutMs: waitTimeoutMs }, signal);
 
-  const bindings = await createBindings(deps, kubeconfig, wanted, signal);
+  const bindings = await createBindings(deps, api, kubeconfig, wanted, signal);
   if (waitTimeoutMs === 0) return bindings;
   const ready: APIServiceBinding[] = [];
   for (const { metadata: { name } } of bindings) {
     terminal.say(`   Waiting for APIServiceBinding ${name} to become Ready`);
-    ready.push(await waitUntilReady(appCluster, name, waitTimeoutMs, signal));
+    ready.push(await waitUntilReady(api, name, waitTimeoutMs, signal));
     terminal.say(`✅ APIServiceBinding ${name} is Ready: this cluster now serves ${name}.`);
   }
   return ready;
@@ -64,7 +66,8 @@ async function decide(
 ): Promise<WantedBinding[]> {
   const resources = new Map(resourcesOf(requests).map((resource) => [resource.name, resource]));
   const secret = await findKubeconfigSecret(appCluster, kubeconfig, signal);
-  const existing = await findExistingBindings(appCluster, [...resources.keys()], secret?.metadata.name, signal);
+  const api = await findBindingApi(appCluster, signal);
+  const existing = await findExistingBindings(api, [...resources.keys()], secret?.metadata.name, signal);
   const wanted: WantedBinding[] = [];
   for (const { name, claims } of resources.values()) {
     wanted.push({ name, claims: existing.has(name) ? [] : await answerClaims(claims, terminal, signal) });
@@ -74,6 +77,7 @@ async function decide(
 
 async function createBindings(
   { appCluster, terminal }: BindDeps,
+  api: BindingApi,
   kubeconfig: ReceivedKubeconfig,
   wanted: readonly WantedBinding[],
   signal: AbortSignal,
@@ -88,7 +92,7 @@ async function createBindings(
   }
   const bindings: APIServiceBinding[] = [];
   try {
-    for (const one of wanted) bindings.push(await ensureBinding(appCluster, one, secretName, terminal, signal));
+    for (const one of wanted) bindings.push(await ensureBinding(api, one, secretName, terminal, signal));
   } catch (error) {
     // Credentials that no binding uses are not left lying around.
     if (change === "created" && bindings.length === 0) await removeSecret(appCluster, secretName);

@@ -32,7 +32,7 @@ export async function decodeResponse(parameter: string): Promise<unknown> {
     const text = decodeBase64(parameter);
     if (/^\s*\{/.test(text)) return parseJson(text);
     const { parse } = await import("yaml");
-    return parse(text, { maxAliasCount: 0, logLevel: "silent" });
+    return parse(text, { maxAliasCount: 0, logLevel: "error" });
   } catch {
     throw new SyntaxError("the response is not base64 of a JSON or YAML document");
   }

@@ -1,4 +1,3 @@
-import type { APIServiceBinding } from "../crds/api_service_binding.ts";
 import {
   API_SERVICE_BINDINGS,
   CREATE_ONLY_ANNOTATION,
@@ -12,6 +11,7 @@ import { type Clock, systemClock } from "../kube/clock.ts";
 import { isConflict, isNotServed, isTooManyRequests, isUnreachable, KubeError, messageOf } from "../kube/errors.ts";
 import { DEPLOYMENTS, PODS } from "../kube/resources.ts";
 import { annotationOf, type KubeObject } from "../kube/types.ts";
+import { type BindingApi, findBindingApi } from "./api_service_binding.ts";
 import { DEFAULT_KONNECTOR_IMAGE, DEFAULT_KONNECTOR_VERSION, konnectorManifests } from "./konnector_manifests.ts";
 import { compareVersions, parseVersion } from "./semver.ts";
 import { printable } from "./printable.ts";
@@ -127,20 +127,23 @@ export async function waitForBindingApi(
   terminal: Terminal,
   { timeoutMs, clock = systemClock }: { timeoutMs: number; clock?: Clock },
   signal: AbortSignal,
-): Promise<void> {
+): Promise<BindingApi> {
   const giveUpAt = clock.monotonicMs() + timeoutMs;
   for (let attempt = 1;; attempt++) {
+    let obstacle: unknown;
     try {
-      await appCluster.api<APIServiceBinding>(API_SERVICE_BINDINGS).list({}, signal);
-      return;
+      const api = await findBindingApi(appCluster, signal);
+      await api?.list({ namespace: KLUTCH_NAMESPACE }, signal);
+      if (api) return api;
     } catch (error) {
       if (!isNotServed(error) && !mayPass(error)) throw error;
-      if (clock.monotonicMs() >= giveUpAt) {
-        const why = isNotServed(error) ? await whyNoKonnector(appCluster, signal) : messageOf(error);
-        throw new WaitTimeoutError(
-          `Cannot bind: the konnector was not ready within ${formatDuration(timeoutMs)}: ${why}`,
-        );
-      }
+      obstacle = isNotServed(error) ? undefined : error;
+    }
+    if (clock.monotonicMs() >= giveUpAt) {
+      const why = obstacle ? messageOf(obstacle) : await whyNoKonnector(appCluster, signal);
+      throw new WaitTimeoutError(
+        `Cannot bind: the konnector was not ready within ${formatDuration(timeoutMs)}: ${why}`,
+      );
     }
     if (attempt === 1) terminal.say("   Waiting for the konnector to be ready");
     await clock.sleep(1000, signal);

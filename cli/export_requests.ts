@@ -29,7 +29,7 @@ export const namesOf = ({ spec }: Pick<ExportRequest, "spec">): string =>
  */
 export async function readExportRequest(text: string): Promise<ExportRequest> {
   const { parseAllDocuments } = await import("yaml");
-  const documents = parseAllDocuments(text, { logLevel: "silent" });
+  const documents = parseAllDocuments(text, { logLevel: "error" });
   const [first, second] = [...documents].filter(({ contents }) => contents !== null);
   if (first?.errors[0]) throw new Error(`failed to unmarshal manifest: ${first.errors[0].message}`);
   if (!first) throw new Error("failed to unmarshal manifest: it is empty");

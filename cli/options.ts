@@ -84,9 +84,9 @@ function apiServiceCommand(context: ProgramContext, words: string): Command {
     .argument("[url...]", "where to get the APIServiceExportRequest manifest")
     .option("-f, --file <file>", "file with the APIServiceExportRequest manifest; - reads it from stdin")
     .option("--remote-kubeconfig <file>", "kubeconfig of the provider")
-    .option("--remote-kubeconfig-namespace <namespace>", "namespace of a Secret with that kubeconfig, here")
+    .option("--remote-kubeconfig-namespace <ns>", "namespace of a Secret with that kubeconfig, here")
     .option("--remote-kubeconfig-name <name>", "name of that Secret")
-    .option("--remote-namespace <namespace>", "namespace on the provider, instead of the kubeconfig's")
+    .option("--remote-namespace <ns>", "namespace on the provider, instead of the kubeconfig's")
     .addOption(new Option("--no-banner").hideHelp());
   addCommonFlags(command);
   return command

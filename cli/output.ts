@@ -1,7 +1,7 @@
 import type { APIServiceBinding } from "../crds/api_service_binding.ts";
-import { API_SERVICE_BINDINGS, GROUP } from "../crds/names.ts";
+import { API_SERVICE_BINDINGS, API_VERSION, GROUP } from "../crds/names.ts";
 import type { KubeClient } from "../kube/client.ts";
-import { apiVersionOf } from "../kube/types.ts";
+import type { ObjectKey } from "../kube/types.ts";
 import type { ExportRequest } from "./export_requests.ts";
 import { mergeTables, type Table } from "./table.ts";
 
@@ -34,7 +34,7 @@ export async function formatBindings(
   if (output === "table") {
     const tables: Table[] = [];
     for (const { metadata } of bindings) {
-      tables.push(await getTable(appCluster, metadata.namespace!, metadata.name, signal));
+      tables.push(await getTable(appCluster, metadata, signal));
     }
     return mergeTables(tables, prefix);
   }
@@ -52,11 +52,8 @@ async function formatDocuments(documents: readonly object[], output: "json" | "y
   return documents.map((document) => stringify(JSON.parse(JSON.stringify(document)), options)).join("---\n");
 }
 
-async function getTable(appCluster: KubeClient, namespace: string, name: string, signal: AbortSignal): Promise<Table> {
-  const { group, version, plural } = API_SERVICE_BINDINGS;
-  const path = `/apis/${apiVersionOf({ group, version })}/namespaces/${namespace}/${plural}/${
-    encodeURIComponent(name)
-  }`;
-  const accept = "application/json;as=Table;v=v1;g=meta.k8s.io";
-  return await appCluster.request<Table>("GET", path, { accept }, signal);
+async function getTable(appCluster: KubeClient, { namespace, name }: ObjectKey, signal: AbortSignal): Promise<Table> {
+  const scope = namespace ? `/namespaces/${namespace}` : "";
+  const path = `/apis/${API_VERSION}${scope}/${API_SERVICE_BINDINGS.plural}/${encodeURIComponent(name)}`;
+  return await appCluster.request("GET", path, { accept: "application/json;as=Table;v=v1;g=meta.k8s.io" }, signal);
 }

@@ -62,7 +62,7 @@ interface Reduced {
 }
 
 function reduce(text: string, namespace?: string): Reduced {
-  const root = parse(text, { maxAliasCount: 0, logLevel: "silent" });
+  const root = parse(text, { maxAliasCount: 0, logLevel: "error" });
   const listOf = (name: string) => isJsonObject(root) && Array.isArray(root[name]) ? root[name] as Json[] : [];
   const entry = (list: string, field: string, name: Json | undefined) => {
     const entries = listOf(list);
