@@ -43,18 +43,20 @@ export async function readKubeconfigFiles(files: string[], skipMissing: boolean)
   return merged;
 }
 
+/** The parser's own messages are not passed on: they may quote a credential. */
 function parseYaml(text: string, file: string): Record<string, unknown> {
+  const refuse = (why: string) => new ConfigError(`Cannot use kubeconfig "${file}": ${why}`);
   const lineCounter = new LineCounter();
   const document = parseDocument(text, { lineCounter, prettyErrors: false });
   const [error] = document.errors;
-  if (error) {
-    // The parser's own message may quote a credential.
-    throw new ConfigError(
-      `Cannot use kubeconfig "${file}": line ${lineCounter.linePos(error.pos[0]).line} is not YAML`,
-    );
+  if (error) throw refuse(`line ${lineCounter.linePos(error.pos[0]).line} is not YAML`);
+  let root: unknown;
+  try {
+    root = document.toJS() ?? {}; // an empty file is an empty kubeconfig
+  } catch {
+    throw refuse("one of its YAML aliases leads nowhere, or to too much");
   }
-  const root = document.toJS() ?? {}; // an empty file is an empty kubeconfig
-  if (!isFields(root)) throw new ConfigError(`Cannot use kubeconfig "${file}": it is not a YAML mapping`);
+  if (!isFields(root)) throw refuse("it is not a YAML mapping");
   return root;
 }
 
