@@ -1,0 +1,115 @@
+import { type Context, Hono } from "hono";
+import { NONCE, secureHeaders, type SecureHeadersVariables } from "hono/secure-headers";
+import type { Log } from "../kube/log.ts";
+import type { RelyingParty } from "../oidc/relying_party.ts";
+import type { SessionSealer } from "../oidc/session.ts";
+import type { LoginStates } from "../oidc/state.ts";
+import type { BindTokens } from "./bind_token.ts";
+import type { Catalogue } from "./catalogue.ts";
+import { explainError } from "./error_page.ts";
+import type { TenantIdentity } from "./identity.ts";
+import { MessagePage } from "./pages.tsx";
+import { Refusal } from "./refusal.ts";
+import { authorizeRoute } from "./routes/authorize.ts";
+import { bindRoute } from "./routes/bind.ts";
+import { callbackRoute } from "./routes/callback.ts";
+import { exportRoute } from "./routes/export.ts";
+import { resourcesRoute } from "./routes/resources.tsx";
+import type { Tenant } from "./tenant.ts";
+
+export interface AppDeps {
+  prettyName: string;
+  /** What command lines compare themselves with. */
+  version: string;
+  /** Where a login begins, as the world sees it. */
+  authorizeUrl: string;
+  /** Whether the world sees us over HTTPS. */
+  isSecure: boolean;
+  redirectOrigins: readonly string[];
+  autoSelect?: string;
+  /** True once all below work; otherwise what we wait for. */
+  readiness: () => true | string;
+  /** Of the issuer, once it has been reached. */
+  relyingParty: () => RelyingParty;
+  states: LoginStates;
+  sessions: SessionSealer;
+  bindTokens: BindTokens;
+  catalogue: Pick<Catalogue, "list" | "find">;
+  ensureTenant: (identity: TenantIdentity, signal: AbortSignal) => Promise<Tenant>;
+  log: Log;
+  now: () => Date;
+  /** Ends what is under way when the process stops. */
+  signal: AbortSignal;
+}
+
+export type AppEnv = { Variables: SecureHeadersVariables & { requestId: string; log: Log } };
+
+const LONGEST_URL = 16_384;
+
+/** The public listener: four steps from a command line over the login to a bound API, and the pages between them. */
+export function createApp(deps: AppDeps): Hono<AppEnv> {
+  const app = new Hono<AppEnv>();
+  app.use(async (c, next) => {
+    const requestId = crypto.randomUUID().slice(0, 8);
+    const log = deps.log.with({ requestId });
+    const start = performance.now();
+    c.set("requestId", requestId);
+    c.set("log", log);
+    await next();
+    c.header("x-request-id", requestId);
+    const durationMs = Math.round(performance.now() - start);
+    // The query holds codes and tokens, and an unknown path anything at all.
+    const path = PATHS.includes(c.req.path) ? c.req.path : "other";
+    log.debug("request answered", { method: c.req.method, path, status: c.res.status, durationMs });
+  });
+  app.use(secureHeaders({
+    contentSecurityPolicy: {
+      defaultSrc: ["'none'"],
+      styleSrc: [NONCE],
+      imgSrc: ["data:"],
+      baseUri: ["'none'"],
+      formAction: ["'none'"],
+      frameAncestors: ["'none'"],
+    },
+    xFrameOptions: "DENY",
+    strictTransportSecurity: deps.isSecure ? "max-age=31536000" : false,
+  }));
+  app.use(async (c, next) => {
+    c.header("cache-control", "no-cache, no-store, must-revalidate, max-age=0");
+    c.header("expires", "Thu, 01 Jan 1970 00:00:00 GMT");
+    c.header("x-accel-expires", "0");
+    if (c.req.url.length > LONGEST_URL) throw new Refusal(414, "This link is too long", "Start again.");
+    if (!PATHS.includes(c.req.path)) throw notFound();
+    if (c.req.method !== "GET") {
+      c.header("allow", "GET");
+      throw new Refusal(405, "Method not allowed", "This address answers GET requests only.");
+    }
+    const readiness = deps.readiness();
+    if (readiness !== true) {
+      const message = `This provider is starting: ${readiness}. Try again in a minute.`;
+      throw new Refusal(503, "Not ready yet", message, { retryAfterSeconds: 5 });
+    }
+    await next();
+  });
+  app.get("/export", exportRoute(deps));
+  app.get("/authorize", authorizeRoute(deps));
+  app.get("/callback", callbackRoute(deps));
+  app.get("/resources", resourcesRoute(deps));
+  app.get("/bind", bindRoute(deps));
+  app.onError((error, c) => answerError(deps, error, c));
+  return app;
+}
+
+const PATHS = ["/export", "/authorize", "/callback", "/resources", "/bind"];
+
+const notFound = () =>
+  new Refusal(404, "Nothing here", "Run `kubectl klutch bind` with this provider's address and /export at its end.");
+
+function answerError({ prettyName, signal }: AppDeps, error: Error, c: Context<AppEnv>): Response | Promise<Response> {
+  const { status, title, message, level, retryAfterSeconds } = explainError(error, signal);
+  const requestId = c.get("requestId");
+  c.get("log")[level]("request failed", { path: PATHS.includes(c.req.path) ? c.req.path : "other", status, error });
+  if (retryAfterSeconds !== undefined) c.header("retry-after", String(retryAfterSeconds));
+  const nonce = c.get("secureHeadersNonce") ?? "";
+  return c.html(MessagePage({ prettyName, nonce, title, message, requestId }), status);
+}

@@ -1,0 +1,189 @@
+import type { APIServiceExport } from "../crds/api_service_export.ts";
+import type { APIServiceExportRequest } from "../crds/api_service_export_request.ts";
+import type { APIServiceExportTemplate } from "../crds/api_service_export_template.ts";
+import type { APIServiceNamespace } from "../crds/api_service_namespace.ts";
+import type { ClusterBinding } from "../crds/cluster_binding.ts";
+import {
+  API_SERVICE_EXPORT_REQUESTS,
+  API_SERVICE_EXPORT_TEMPLATES,
+  API_SERVICE_EXPORTS,
+  API_SERVICE_NAMESPACES,
+  BINDER,
+  CLUSTER_BINDING_NAME,
+  CLUSTER_BINDINGS,
+} from "../crds/names.ts";
+import { groupResourceName } from "../crds/shared.ts";
+import type { KubeClient } from "../kube/client.ts";
+import { type Outcome, runController } from "../kube/controller.ts";
+import { type Change, Informer } from "../kube/informer.ts";
+import type { Log } from "../kube/log.ts";
+import type { Metrics } from "../kube/metrics.ts";
+import { WorkQueue } from "../kube/queue.ts";
+import {
+  CLUSTER_ROLE_BINDINGS,
+  CLUSTER_ROLES,
+  CUSTOM_RESOURCE_DEFINITIONS,
+  type CustomResourceDefinition,
+  type Namespace,
+  NAMESPACES,
+  type Role,
+  ROLE_BINDINGS,
+  type RoleBinding,
+} from "../kube/resources.ts";
+import type { TaskGroup } from "../kube/tasks.ts";
+import { formatKey, keyOf, type KubeObject, type ObjectKey } from "../kube/types.ts";
+import { Catalogue, type ServedApi, templateIndexers, toServedApi } from "./catalogue.ts";
+import { reconcileClusterBinding } from "./cluster_binding.ts";
+import { CrdSource } from "./crd_source.ts";
+import { reconcileExportRequest, requestIndexers, REQUESTS_BY_API } from "./export_request.ts";
+import { identityIndexer } from "./identity.ts";
+import type { ConsumerScope, Isolation } from "./options.ts";
+import { clusterNamespaceOfRole } from "./rbac.ts";
+import { exportIndexers, EXPORTS_BY_NAME, reconcileServiceExport } from "./service_export.ts";
+import { Orphans, reconcileServiceNamespace } from "./service_namespace.ts";
+import { mappedKeyOf, ownerIndexer } from "./service_namespace_plan.ts";
+
+export interface ControllersDeps {
+  client: KubeClient;
+  consumerScope: ConsumerScope;
+  clusterScopedIsolation: Isolation;
+  log: Log;
+  metrics?: Metrics;
+}
+
+/** What is known of the provider's cluster, kept up to date by watches. */
+export interface ProviderCaches {
+  templates: Informer<APIServiceExportTemplate>;
+  apis: Informer<CustomResourceDefinition, ServedApi>;
+  exports: Informer<APIServiceExport>;
+  requests: Informer<APIServiceExportRequest>;
+  serviceNamespaces: Informer<APIServiceNamespace>;
+  clusterBindings: Informer<ClusterBinding>;
+  namespaces: Informer<Namespace>;
+  roleBindings: Informer<RoleBinding>;
+  clusterRoles: Informer<Role>;
+  clusterRoleBindings: Informer<RoleBinding>;
+  catalogue: Catalogue;
+}
+
+/** Caches of the provider's cluster, empty until they are watched. */
+export function createCaches({ client, consumerScope, log, metrics }: ControllersDeps): ProviderCaches {
+  const options = { log, metrics };
+  const templates = new Informer(client.api<APIServiceExportTemplate>(API_SERVICE_EXPORT_TEMPLATES), {
+    ...options,
+    indexers: templateIndexers,
+  });
+  const apis = new Informer(client.api<CustomResourceDefinition>(CUSTOM_RESOURCE_DEFINITIONS), {
+    ...options,
+    project: toServedApi,
+  });
+  return {
+    templates,
+    apis,
+    catalogue: new Catalogue(apis.store, templates.store, consumerScope),
+    exports: new Informer(client.api<APIServiceExport>(API_SERVICE_EXPORTS), { ...options, indexers: exportIndexers }),
+    requests: new Informer(client.api<APIServiceExportRequest>(API_SERVICE_EXPORT_REQUESTS), {
+      ...options,
+      indexers: requestIndexers,
+    }),
+    serviceNamespaces: new Informer(client.api<APIServiceNamespace>(API_SERVICE_NAMESPACES), options),
+    clusterBindings: new Informer(client.api<ClusterBinding>(CLUSTER_BINDINGS), options),
+    namespaces: new Informer(client.api<Namespace>(NAMESPACES), {
+      ...options,
+      indexers: { ...identityIndexer, ...ownerIndexer },
+    }),
+    roleBindings: new Informer(client.api<RoleBinding>(ROLE_BINDINGS), options),
+    clusterRoles: new Informer(client.api<Role>(CLUSTER_ROLES), options),
+    clusterRoleBindings: new Informer(client.api<RoleBinding>(CLUSTER_ROLE_BINDINGS), options),
+  };
+}
+
+/** Watches the provider's cluster as long as the tasks run; settles once all caches are complete. */
+export async function watchCaches({ catalogue: _, ...informers }: ProviderCaches, tasks: TaskGroup): Promise<void> {
+  for (const informer of Object.values(informers)) {
+    // Of all the RoleBindings in a cluster, those of one name concern us.
+    const scope = informer === informers.roleBindings ? { fieldSelector: `metadata.name=${BINDER}` } : {};
+    tasks.run((signal) => informer.watch(scope, signal));
+  }
+  await Promise.all(Object.values(informers).map((informer) => informer.synced(tasks.signal)));
+}
+
+/** Runs all controllers; the caches have to be complete by then, since absence of an object is acted upon. */
+export function startControllers(deps: ControllersDeps, caches: ProviderCaches, tasks: TaskGroup): void {
+  const { client, log, metrics } = deps;
+  const { templates, apis, exports, requests, serviceNamespaces, clusterBindings, namespaces } = caches;
+  const source = new CrdSource(client.api<CustomResourceDefinition>(CUSTOM_RESOURCE_DEFINITIONS));
+  const shared = { ...deps, ...caches, source };
+  const { signal } = tasks;
+
+  const start = (
+    name: string,
+    workers: number,
+    reconcile: (key: ObjectKey, signal: AbortSignal) => Promise<Outcome>,
+  ) => {
+    const queue = new WorkQueue();
+    tasks.run((signal) => runController({ name, queue, reconcile, workers, log, metrics }, signal));
+    return (key: ObjectKey, { fresh }: { fresh: boolean }) =>
+      queue.add(formatKey(key), { priority: fresh ? "fresh" : "backlog" });
+  };
+
+  const addExport = start("exports", 4, (key, signal) => reconcileServiceExport(shared, key, signal));
+  exports.subscribe((change) => addExport(change.key, change), signal);
+  const addExportsOf = (name: string, change: Change<unknown>) => {
+    for (const one of exports.store.by(EXPORTS_BY_NAME, name)) addExport(keyOf(one), change);
+  };
+
+  const addRequest = start("export requests", 2, (key, signal) => reconcileExportRequest(shared, key, signal));
+  requests.subscribe((change) => addRequest(change.key, change), signal);
+  const addRequestsFor = (name: string, change: Change<unknown>) => {
+    for (const one of requests.store.by(REQUESTS_BY_API, name)) addRequest(keyOf(one), change);
+  };
+  apis.subscribe((change) => {
+    addExportsOf(change.key.name, change);
+    addRequestsFor(change.key.name, change);
+  }, signal);
+  templates.subscribe((change) => {
+    for (const template of [change.before, change.after]) {
+      if (!template) continue;
+      const name = groupResourceName(template.spec.APIServiceSelector);
+      addExportsOf(name, change);
+      addRequestsFor(name, change);
+    }
+  }, signal);
+
+  const addBinding = start("cluster bindings", 2, (key, signal) => reconcileClusterBinding(shared, key, signal));
+  const addBindingIn = (namespace: string | undefined, change: Change<unknown>) => {
+    const key = { namespace, name: CLUSTER_BINDING_NAME };
+    if (clusterBindings.store.get(key)) addBinding(key, change);
+  };
+  clusterBindings.subscribe((change) => addBinding(change.key, change), signal);
+  exports.subscribe((change) => addBindingIn(change.key.namespace, change), signal);
+  namespaces.subscribe((change) => addBindingIn(change.key.name, change), signal);
+  for (const roles of [caches.clusterRoles, caches.clusterRoleBindings]) {
+    const onChange = (change: Change<KubeObject>) => {
+      const namespace = clusterNamespaceOfRole(change.key.name);
+      if (namespace) addBindingIn(namespace, change);
+    };
+    roles.subscribe(onChange, signal);
+  }
+
+  const orphans = new Orphans();
+  const mappingDeps = { ...shared, requests: serviceNamespaces, orphans };
+  const addMapping = start("namespaces", 2, (key, signal) => reconcileServiceNamespace(mappingDeps, key, signal));
+  serviceNamespaces.subscribe((change) => {
+    orphans.observe(change.key, change.after !== undefined);
+    addMapping(change.key, change);
+  }, signal);
+  const addMappingOf = (namespace: Namespace | undefined, change: Change<unknown>) => {
+    const key = namespace && mappedKeyOf(namespace);
+    if (key) addMapping(key, change);
+  };
+  namespaces.subscribe((change) => {
+    addMappingOf(change.before, change);
+    addMappingOf(change.after, change);
+  }, signal);
+  caches.roleBindings.subscribe((change) => {
+    addBindingIn(change.key.namespace, change);
+    addMappingOf(namespaces.store.get({ name: change.key.namespace! }), change);
+  }, signal);
+}

@@ -1,0 +1,50 @@
+import { InvalidObjectError } from "../crds/check.ts";
+import { type ExportCrdSpec, toExportSpec } from "../crds/export_schema.ts";
+import type { Api } from "../kube/client.ts";
+import type { CustomResourceDefinition } from "../kube/resources.ts";
+import type { ServedApi } from "./catalogue.ts";
+
+/** What a CRD gives to exports, or why it cannot. */
+export type ExportSource = { spec: ExportCrdSpec } | { problem: string };
+
+interface Known {
+  uid: string;
+  generation: number;
+  source: Promise<ExportSource>;
+}
+
+/** Reads CRDs that are exported, once per change however many exports they have. */
+export class CrdSource {
+  readonly #api: Api<CustomResourceDefinition>;
+  readonly #known = new Map<string, Known>();
+
+  constructor(api: Api<CustomResourceDefinition>) {
+    this.#api = api;
+  }
+
+  /** @throws {KubeError} also when the CRD has gone meanwhile; its event is on the way */
+  get({ name, uid, generation }: ServedApi, signal: AbortSignal): Promise<ExportSource> {
+    const known = this.#known.get(name);
+    if (known?.uid === uid && known.generation >= generation) return known.source;
+    const entry = { uid, generation, source: this.#read(name, signal) };
+    this.#known.set(name, entry);
+    entry.source.catch(() => {
+      if (this.#known.get(name) === entry) this.#known.delete(name);
+    });
+    return entry.source;
+  }
+
+  forget(name: string): void {
+    this.#known.delete(name);
+  }
+
+  async #read(name: string, signal: AbortSignal): Promise<ExportSource> {
+    const crd = await this.#api.get({ name }, signal);
+    try {
+      return { spec: toExportSpec(crd) };
+    } catch (error) {
+      if (error instanceof InvalidObjectError) return { problem: error.message };
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,69 @@
+import { backoffMs } from "../kube/backoff.ts";
+import { type Clock, systemClock } from "../kube/clock.ts";
+import { ConfigError } from "../kube/errors.ts";
+import type { Log } from "../kube/log.ts";
+import { OidcError } from "../oidc/errors.ts";
+import { openRelyingParty, type RelyingParty } from "../oidc/relying_party.ts";
+import type { OidcOptions } from "./options.ts";
+
+const MAX_BACKOFF_MS = 15_000;
+
+export interface LoginDeps {
+  /** PEM of a private issuer's CA. */
+  caData?: string;
+  log: Log;
+  clock?: Clock;
+}
+
+/** Our client at the issuer, which may be reached later than we start. */
+export class Login implements Disposable {
+  readonly #options: OidcOptions;
+  readonly #deps: LoginDeps;
+  #relyingParty?: RelyingParty;
+  #trouble = "not reached yet";
+
+  constructor(options: OidcOptions, deps: LoginDeps) {
+    this.#options = options;
+    this.#deps = deps;
+  }
+
+  /** True once logins are possible. */
+  get readiness(): true | string {
+    return this.#relyingParty ? true : `the identity provider is ${this.#trouble}`;
+  }
+
+  /** @throws {OidcError} `issuer_unreachable` before it has been reached */
+  get relyingParty(): RelyingParty {
+    if (this.#relyingParty) return this.#relyingParty;
+    throw new OidcError("issuer_unreachable", "The identity provider has not been reached yet: try again in a minute");
+  }
+
+  /**
+   * Tries to reach the issuer until that works.
+   *
+   * @param signal also ends later requests to the issuer
+   * @throws {ConfigError} when trying again is pointless
+   */
+  async connect(signal: AbortSignal): Promise<void> {
+    const { issuerUrl, clientId, clientSecret, callbackUrl } = this.#options;
+    const { caData, log, clock = systemClock } = this.#deps;
+    for (let failures = 1;; failures++) {
+      try {
+        const options = { issuerUrl, clientId, clientSecret, callbackUrl, caData };
+        this.#relyingParty = await openRelyingParty(options, signal);
+        return log.info("issuer reached", { issuer: this.#relyingParty.issuer });
+      } catch (error) {
+        if (signal.aborted || !(error instanceof OidcError)) throw error;
+        if (error.code === "configuration") throw new ConfigError(error.message, { cause: error });
+        this.#trouble = error.code === "issuer_unreachable" ? "not reachable" : "not answering as it should";
+        const afterMs = backoffMs(failures, Math.random, { firstMs: 250, maxMs: MAX_BACKOFF_MS });
+        log.warn("waiting for the issuer", { failures, afterMs: Math.round(afterMs), error });
+        await clock.sleep(afterMs, signal);
+      }
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#relyingParty?.[Symbol.dispose]();
+  }
+}

@@ -1,0 +1,184 @@
+import { APIServiceExport } from "../crds/api_service_export.ts";
+import { APIServiceExportRequest } from "../crds/api_service_export_request.ts";
+import { APIServiceExportTemplate } from "../crds/api_service_export_template.ts";
+import { APIServiceNamespace } from "../crds/api_service_namespace.ts";
+import { ClusterBinding } from "../crds/cluster_binding.ts";
+import { installCrds } from "../crds/install.ts";
+import { formatListenAddress } from "../kube/address.ts";
+import { KubeClient } from "../kube/client.ts";
+import { systemClock } from "../kube/clock.ts";
+import { serveHealth } from "../kube/health.ts";
+import { type HttpServer, serveHttp } from "../kube/http_server.ts";
+import { loadKubeconfig } from "../kube/kubeconfig.ts";
+import type { Log } from "../kube/log.ts";
+import { createMetrics } from "../kube/metrics.ts";
+import { CLUSTER_ROLES, type Role } from "../kube/resources.ts";
+import { TaskGroup } from "../kube/tasks.ts";
+import { untilReachable } from "../kube/until_reachable.ts";
+import { SessionSealer } from "../oidc/session.ts";
+import { LoginStates } from "../oidc/state.ts";
+import { PROTOCOL_VERSION } from "../version.ts";
+import { createApp } from "./app.ts";
+import { BindTokens } from "./bind_token.ts";
+import {
+  type ControllersDeps,
+  createCaches,
+  type ProviderCaches,
+  startControllers,
+  watchCaches,
+} from "./controllers.ts";
+import { ensureRole } from "./ensure.ts";
+import { readAuthority, readExternalAccess, readText } from "./external_access.ts";
+import { Login } from "./login.ts";
+import type { BackendOptions, OidcOptions } from "./options.ts";
+import { BINDER_ROLE } from "./rbac.ts";
+import { ensureTenant } from "./tenant.ts";
+import type { ExternalAccess } from "./tenant_kubeconfig.ts";
+
+/** The kinds that the backend works with, installed at its start. */
+const KINDS = [
+  ClusterBinding,
+  APIServiceExport,
+  APIServiceExportRequest,
+  APIServiceNamespace,
+  APIServiceExportTemplate,
+];
+
+/**
+ * Runs the backend until the signal fires. A cluster or an issuer that does not answer is waited for, while the pages
+ * and `/readyz` say so.
+ *
+ * @throws {ConfigError} when the configuration can never work
+ */
+export async function runBackend(options: BackendOptions, log: Log, signal: AbortSignal): Promise<void> {
+  const config = await loadKubeconfig(options.kubeconfig);
+  const external = await readExternalAccess(options.external, config);
+  const metrics = await createMetrics({ prefix: "klutch_backend_" });
+  using client = new KubeClient(config, { side: "provider", userAgent: "klutch-backend", metrics });
+  const deps: ControllersDeps = { ...options, client, log, metrics };
+  const caches = createCaches(deps);
+
+  let failure: { error: unknown } | undefined;
+  const underWay = new AbortController(); // requests may end in good order after the signal
+  await using tasks = new TaskGroup((error) => failure ??= { error }, signal);
+  const { listener, origin, serve } = await listen(options, tasks.signal);
+  tasks.run(() => listener.finished.finally(() => underWay.abort(signal.reason)));
+
+  const oidc = options.oidc === "embedded" ? await startIssuer(origin, log, tasks) : options.oidc;
+  const caData = oidc.caFile ? await readAuthority(oidc.caFile, "--oidc-ca-file") : undefined;
+  using login = new Login(oidc, { caData, log });
+  const start = startCluster(deps, caches, tasks);
+  serve(createWebApp({ options, external, oidc, caches, login, isReady: start.readiness, deps }, underWay.signal));
+  const health = serveHealth({
+    address: options.healthAddress,
+    readiness: { cluster: start.readiness, issuer: () => login.readiness },
+    metrics,
+  }, tasks.signal);
+  tasks.run(() => health.finished);
+  tasks.run(() => login.connect(underWay.signal));
+  log.info("backend started", {
+    address: origin,
+    healthPort: health.port,
+    server: config.server,
+    consumerScope: options.consumerScope,
+  });
+
+  await fired(tasks.signal);
+  if (failure) throw failure.error;
+  log.info("backend stops");
+}
+
+/** Listens from the beginning, so that a wrong address is noticed at once, and answers once there is an app. */
+async function listen(options: BackendOptions, signal: AbortSignal) {
+  const tls = options.tls && {
+    cert: await readText(options.tls.certFile, "--tls-cert-file"),
+    key: await readText(options.tls.keyFile, "--tls-key-file"),
+  };
+  const app = Promise.withResolvers<(request: Request) => Response | Promise<Response>>();
+  const listener: HttpServer = serveHttp({
+    address: options.listen,
+    serves: "the web pages",
+    handler: async (request) => (await app.promise)(request),
+    tls,
+  }, signal);
+  const address = formatListenAddress({ ...options.listen, port: listener.port });
+  return { listener, origin: `${tls ? "https" : "http"}://${address}`, serve: app.resolve };
+}
+
+/** The issuer for demos and tests, and our client there. */
+async function startIssuer(origin: string, log: Log, tasks: TaskGroup): Promise<OidcOptions> {
+  const { openEmbeddedIssuer } = await import("../oidc/embedded_issuer.ts");
+  const clientSecret = crypto.randomUUID();
+  const callbackUrl = `${origin}/callback`;
+  const client = { clientId: "klutch-backend", clientSecret, redirectUris: [callbackUrl] };
+  const issuer = await openEmbeddedIssuer({ ...client, log }, tasks.signal);
+  return { issuerUrl: issuer.issuerUrl, clientId: client.clientId, clientSecret, callbackUrl };
+}
+
+/** Everything that needs the cluster, in order: CRDs, the role that all app clusters have, caches, controllers. */
+function startCluster(deps: ControllersDeps, caches: ProviderCaches, tasks: TaskGroup) {
+  const { client, log } = deps;
+  let readiness: true | string = "the cluster is not reachable yet";
+  tasks.run(async (signal) => {
+    await untilReachable(() => client.request("GET", "/version", {}, signal), { what: "the provider", log }, signal);
+    readiness = "the CRDs are being installed";
+    await installCrds(client, KINDS, log, signal);
+    const roles = client.api<Role>(CLUSTER_ROLES);
+    const ensure = () => ensureRole(roles, undefined, BINDER_ROLE, signal);
+    await untilReachable(ensure, { what: "the provider", log }, signal);
+    readiness = "the cluster's objects are being read";
+    await watchCaches(caches, tasks);
+    startControllers(deps, caches, tasks);
+    readiness = true;
+    log.info("backend ready", { offers: caches.catalogue.list().length });
+  });
+  return { readiness: () => readiness };
+}
+
+interface WebAppParts {
+  options: BackendOptions;
+  external: ExternalAccess;
+  oidc: OidcOptions;
+  caches: ProviderCaches;
+  login: Login;
+  isReady: () => true | string;
+  deps: ControllersDeps;
+}
+
+function createWebApp(
+  { options, external, oidc: { callbackUrl }, caches, login, isReady, deps: { client, log } }: WebAppParts,
+  signal: AbortSignal,
+): (request: Request) => Response | Promise<Response> {
+  const { prettyName, namespacePrefix, redirectOrigins, autoSelect } = options;
+  const keys = options.cookieKeys ?? { signing: crypto.getRandomValues(new Uint8Array(32)) };
+  const tenants = { client, namespaces: caches.namespaces.store, namespacePrefix, prettyName, external, log };
+  const app = createApp({
+    prettyName,
+    version: PROTOCOL_VERSION,
+    authorizeUrl: options.authorizeUrl ?? new URL("authorize", callbackUrl).href,
+    isSecure: callbackUrl.startsWith("https://"),
+    redirectOrigins,
+    autoSelect,
+    readiness: () => {
+      const cluster = isReady();
+      return cluster === true ? login.readiness : cluster;
+    },
+    relyingParty: () => login.relyingParty,
+    states: new LoginStates(keys),
+    sessions: new SessionSealer(keys),
+    bindTokens: new BindTokens(keys),
+    catalogue: caches.catalogue,
+    ensureTenant: (identity, signal) => ensureTenant(tenants, identity, signal),
+    log,
+    now: () => systemClock.now(),
+    signal,
+  });
+  return (request) => app.fetch(request);
+}
+
+function fired(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

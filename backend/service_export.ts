@@ -1,0 +1,54 @@
+import { APIServiceExport } from "../crds/api_service_export.ts";
+import { check } from "../crds/check.ts";
+import type { Outcome } from "../kube/controller.ts";
+import type { Informer } from "../kube/informer.ts";
+import type { Log } from "../kube/log.ts";
+import type { CustomResourceDefinition } from "../kube/resources.ts";
+import { isDeleting, type ObjectKey } from "../kube/types.ts";
+import type { Catalogue, ServedApi } from "./catalogue.ts";
+import type { CrdSource } from "./crd_source.ts";
+import { planServiceExport } from "./service_export_plan.ts";
+import { patchStatus } from "./status.ts";
+
+export interface ServiceExportDeps {
+  exports: Informer<APIServiceExport>;
+  apis: Informer<CustomResourceDefinition, ServedApi>;
+  catalogue: Catalogue;
+  source: CrdSource;
+  log: Log;
+  now?: () => Date;
+}
+
+/** Index of exports by their name alone: one CRD has exports in many namespaces. */
+export const EXPORTS_BY_NAME = "name";
+export const exportIndexers = { [EXPORTS_BY_NAME]: ({ metadata }: APIServiceExport): string[] => [metadata.name] };
+
+/** Keeps one export equal to the CRD and the template it was made from; without its CRD it is deleted. */
+export async function reconcileServiceExport(
+  deps: ServiceExportDeps,
+  key: ObjectKey,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const { exports, apis, catalogue, source, log, now = () => new Date() } = deps;
+  const current = exports.store.get(key);
+  if (!current || isDeleting(current)) return;
+  const { name } = key;
+  const api = apis.store.get({ name });
+  if (!api) {
+    // Absence in a cache may mean that the cache is late, and app clusters lose the API with the export.
+    if (await apis.api.find({ name }, signal)) return { requeueAfterMs: 1000 };
+    source.forget(name);
+    await exports.api.delete(key, { uid: current.metadata.uid }, signal);
+    return log.info("export deleted with its CRD", { export: key });
+  }
+  if (api.isDeleting) return;
+  check(APIServiceExport.schema, current);
+  const claims = catalogue.templateOf(name)?.spec.permissionClaims;
+  const view = { export: current, source: await source.get(api, signal), claims };
+  const { replacement, status } = planServiceExport(view, now());
+  if (replacement) {
+    await exports.api.replace(replacement, signal);
+    return log.info("export follows its CRD", { export: key });
+  }
+  if (status) await patchStatus(exports.api, current, status, signal);
+}

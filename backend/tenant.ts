@@ -1,0 +1,179 @@
+import type { ClusterBinding } from "../crds/cluster_binding.ts";
+import {
+  API_VERSION,
+  BINDER,
+  CLUSTER_BINDING_NAME,
+  CLUSTER_BINDINGS,
+  IDENTITY_ANNOTATION,
+  KUBECONFIG,
+} from "../crds/names.ts";
+import type { KubeClient } from "../kube/client.ts";
+import { isAlreadyExists, isConflict } from "../kube/errors.ts";
+import type { Log } from "../kube/log.ts";
+import {
+  type Namespace,
+  NAMESPACES,
+  ROLE_BINDINGS,
+  type RoleBinding,
+  type Secret,
+  SECRETS,
+  SERVICE_ACCOUNTS,
+  type ServiceAccount,
+} from "../kube/resources.ts";
+import type { Store } from "../kube/store.ts";
+import { annotationOf, isDeleting, type ObjectKey } from "../kube/types.ts";
+import { watchObjects } from "../kube/watch.ts";
+import { createOrGet, ensureRoleBinding } from "./ensure.ts";
+import {
+  identityText,
+  isUsableSubject,
+  namespaceCandidates,
+  NAMESPACES_BY_IDENTITY,
+  type TenantIdentity,
+} from "./identity.ts";
+import { binderRoleBinding } from "./rbac.ts";
+import { Refusal } from "./refusal.ts";
+import { type ExternalAccess, tenantKubeconfig, toBase64 } from "./tenant_kubeconfig.ts";
+
+export interface TenantDeps {
+  client: KubeClient;
+  /** Indexed by `identityIndexer`, and complete: what it does not know is taken for absent. */
+  namespaces: Store<Namespace>;
+  namespacePrefix: string;
+  prettyName: string;
+  external: ExternalAccess;
+  log: Log;
+  /** How long the cluster may take to issue a token. */
+  tokenTimeoutMs?: number;
+}
+
+export interface Tenant {
+  /** The cluster namespace. */
+  namespace: string;
+  /** YAML. */
+  kubeconfig: string;
+}
+
+/**
+ * Provides one user's app cluster with all it needs on the provider: namespace, ClusterBinding, ServiceAccount with its
+ * rights in that namespace, and a kubeconfig, which the Secret `kubeconfig` holds too. May run any number of times, also at once: all of
+ * them end at the same namespace. What exists is taken over, also from the original backend.
+ *
+ * @throws {Refusal} when the user's name cannot be used, or the namespace is being deleted
+ * @throws {KubeError}
+ */
+export async function ensureTenant(deps: TenantDeps, identity: TenantIdentity, signal: AbortSignal): Promise<Tenant> {
+  const { client, external, log } = deps;
+  const namespace = await ensureNamespace(deps, identity, signal);
+  const binding = await ensureClusterBinding(deps, namespace, signal);
+  const account: ServiceAccount = { apiVersion: "v1", kind: "ServiceAccount", metadata: { namespace, name: BINDER } };
+  await createOrGet(client.api<ServiceAccount>(SERVICE_ACCOUNTS), account, signal);
+  // Before the credential is handed out: who uses it at once must not be refused.
+  const role = binderRoleBinding(namespace, BINDER, namespace);
+  await ensureRoleBinding(client.api<RoleBinding>(ROLE_BINDINGS), undefined, role, signal);
+  const token = await ensureToken(deps, namespace, signal);
+  const kubeconfig = tenantKubeconfig(external, { namespace, token });
+  const key = { namespace, name: binding.spec.kubeconfigSecretRef.name };
+  if (await writeKubeconfig(client, key, kubeconfig, signal)) log.info("kubeconfig written", { secret: key });
+  return { namespace, kubeconfig };
+}
+
+async function ensureNamespace(deps: TenantDeps, identity: TenantIdentity, signal: AbortSignal): Promise<string> {
+  const { client, namespaces, namespacePrefix, log } = deps;
+  if (!isUsableSubject(identity.subject)) {
+    const message = "Your user id at the identity provider is empty or contains '#', and cannot be used here.";
+    throw new Refusal(403, "This account cannot bind", message);
+  }
+  const text = identityText(identity);
+  const known = namespaces.by(NAMESPACES_BY_IDENTITY, text).filter((one) => !isDeleting(one)).sort(byAge);
+  if (known.length > 1) {
+    const names = known.map(({ metadata }) => metadata.name);
+    log.warn("one user and app cluster has several namespaces, using the oldest", { namespaces: names });
+  }
+  if (known[0]) return known[0].metadata.name;
+
+  const api = client.api<Namespace>(NAMESPACES);
+  for (const name of namespaceCandidates(namespacePrefix, text)) {
+    const metadata = { name, annotations: { [IDENTITY_ANNOTATION]: text } };
+    const existing = await createOrGet(api, { apiVersion: "v1", kind: "Namespace", metadata }, signal);
+    if (!existing) {
+      log.info("cluster namespace created", { namespace: name });
+      return name;
+    }
+    if (annotationOf(existing, IDENTITY_ANNOTATION) !== text) continue; // the hash of somebody else
+    if (!isDeleting(existing)) return name;
+    const message = `Your namespace "${name}" on the provider is being deleted. Try again in a minute.`;
+    throw new Refusal(503, "Not ready yet", message, { retryAfterSeconds: 60 });
+  }
+  throw new Error(
+    `Cannot name a namespace for a new app cluster: all candidates with prefix "${namespacePrefix}" are taken`,
+  );
+}
+
+const byAge = ({ metadata: a }: Namespace, { metadata: b }: Namespace): number =>
+  `${a.creationTimestamp} ${a.name}` < `${b.creationTimestamp} ${b.name}` ? -1 : 1;
+
+async function ensureClusterBinding(
+  { client, prettyName }: TenantDeps,
+  namespace: string,
+  signal: AbortSignal,
+): Promise<ClusterBinding> {
+  const wanted: ClusterBinding = {
+    apiVersion: API_VERSION,
+    kind: CLUSTER_BINDINGS.kind,
+    metadata: { namespace, name: CLUSTER_BINDING_NAME },
+    spec: { kubeconfigSecretRef: { name: KUBECONFIG, key: KUBECONFIG }, providerPrettyName: prettyName },
+  };
+  return await createOrGet(client.api<ClusterBinding>(CLUSTER_BINDINGS), wanted, signal) ?? wanted;
+}
+
+async function ensureToken(
+  { client, tokenTimeoutMs = 10_000 }: TenantDeps,
+  namespace: string,
+  signal: AbortSignal,
+): Promise<string> {
+  const api = client.api<Secret>(SECRETS);
+  const wanted: Secret = {
+    apiVersion: "v1",
+    kind: "Secret",
+    metadata: { namespace, name: BINDER, annotations: { "kubernetes.io/service-account.name": BINDER } },
+    type: "kubernetes.io/service-account-token",
+  };
+  const existing = await createOrGet(api, wanted, signal);
+  if (existing?.data?.token) return atob(existing.data.token);
+
+  const timeout = AbortSignal.timeout(tokenTimeoutMs);
+  const scope = { namespace, fieldSelector: `metadata.name=${BINDER}` };
+  try {
+    for await (const notice of watchObjects(api, scope, AbortSignal.any([signal, timeout]))) {
+      if (notice.type === "apply" && notice.object.data?.token) return atob(notice.object.data.token);
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!timeout.aborted) throw error;
+  }
+  throw new Error(
+    `Cannot get a token for ServiceAccount "${namespace}/${BINDER}" on the provider within ` +
+      `${tokenTimeoutMs / 1000} s: check that kube-controller-manager runs there`,
+  );
+}
+
+/** @returns whether something was written */
+async function writeKubeconfig(client: KubeClient, key: ObjectKey, text: string, signal: AbortSignal) {
+  const api = client.api<Secret>(SECRETS);
+  const data = { [KUBECONFIG]: toBase64(text) };
+  while (true) {
+    const current = await api.find(key, signal);
+    if (current?.data?.[KUBECONFIG] === data[KUBECONFIG]) return false;
+    try {
+      if (current) {
+        const { uid, resourceVersion } = current.metadata;
+        await api.mergePatch(key, { metadata: { uid, resourceVersion }, data }, {}, signal);
+      } else await api.create({ apiVersion: "v1", kind: "Secret", metadata: key, data }, signal);
+      return true;
+    } catch (error) {
+      // Another request of the same user writes the same.
+      if (!isConflict(error) && !isAlreadyExists(error)) throw error;
+    }
+  }
+}
