@@ -1,9 +1,9 @@
-import { backoffMs } from "../kube/backoff.ts";
 import type { Api, KubeClient } from "../kube/client.ts";
 import { systemClock } from "../kube/clock.ts";
-import { isForbidden, isInvalid, KubeError, messageOf } from "../kube/errors.ts";
+import { isForbidden, KubeError } from "../kube/errors.ts";
 import type { Log } from "../kube/log.ts";
 import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceDefinition } from "../kube/resources.ts";
+import { untilReachable } from "../kube/until_reachable.ts";
 import { annotationOf, apiVersionOf, isDeleting, type Resource, resourceName } from "../kube/types.ts";
 import { toCrd } from "./crd.ts";
 import type { Kind } from "./kind.ts";
@@ -34,7 +34,8 @@ export async function installCrds(
       await install(api, toCrd(kind), log, signal);
       return await awaitServed(api, kind, signal);
     };
-    resources.push(await persist(kind, log, attempt, signal));
+    const waitingFor = `CRD ${resourceName(kind.resource)}`;
+    resources.push(await untilReachable(attempt, { waitingFor, log }, signal));
   }
   return resources;
 }
@@ -96,19 +97,5 @@ async function isServed(client: KubeClient, resource: Resource, signal: AbortSig
     if (isForbidden(error)) return true; // who may not list will not notice either
     if (error instanceof KubeError && error.status === 404) return false;
     throw error;
-  }
-}
-
-/** Tries until it works; waits between 0.25 s and 15 s. */
-async function persist<T>({ resource }: Kind, log: Log, attempt: () => Promise<T>, signal: AbortSignal): Promise<T> {
-  for (let failures = 1;; failures++) {
-    try {
-      return await attempt();
-    } catch (error) {
-      if (signal.aborted || !(error instanceof KubeError) || isInvalid(error)) throw error;
-      const waitMs = Math.round(backoffMs(failures, Math.random, { firstMs: 250, maxMs: 15_000 }));
-      log.warn("CRD not installed yet", { crd: resourceName(resource), error: messageOf(error), waitMs });
-      await systemClock.sleep(waitMs, signal);
-    }
   }
 }

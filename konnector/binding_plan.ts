@@ -1,13 +1,15 @@
 import type { APIServiceBinding } from "../crds/api_service_binding.ts";
 import type { APIServiceExport } from "../crds/api_service_export.ts";
-import type { ApiServiceBindingReason } from "../crds/reasons.ts";
+import { fails, holds } from "../crds/reasons.ts";
 import type { Condition } from "../crds/shared.ts";
-import { conditionFalse, conditionTrue, setCondition, summarize } from "../kube/conditions.ts";
+import { type ConditionState, setCondition, summarize } from "../kube/conditions.ts";
 import type { CustomResourceDefinition } from "../kube/resources.ts";
 import { resourceName } from "../kube/types.ts";
 import { isEstablished, isOurs, sameSchema } from "./consumer_crd.ts";
 import type { Heartbeat } from "./heartbeat.ts";
 import { definitionOf, type SyncDefinition } from "./instance_sync.ts";
+
+const KIND = "APIServiceBinding";
 
 /** What is known about one binding, on both clusters. */
 export interface BindingView {
@@ -36,8 +38,7 @@ export interface BindingPlan {
 /** What to write for one binding, whether its objects may be synced, and what to tell about it. */
 export function planBinding(view: BindingView, now: Date): BindingPlan {
   let conditions = view.binding.status?.conditions ?? [];
-  const set = (condition: Omit<Condition, "lastTransitionTime">) =>
-    conditions = setCondition(conditions, condition, now);
+  const set = (condition: ConditionState) => conditions = setCondition(conditions, condition, now);
   const done = (rest: Omit<BindingPlan, "conditions"> = {}): BindingPlan => ({
     ...rest,
     conditions: summarize(conditions, now),
@@ -45,64 +46,54 @@ export function planBinding(view: BindingView, now: Date): BindingPlan {
 
   const { kubeconfigTrouble, connection } = view;
   if (kubeconfigTrouble) {
-    set(failure("SecretValid", kubeconfigTrouble.reason, "Error", kubeconfigTrouble.message));
+    set(fails(KIND, "SecretValid", kubeconfigTrouble.reason, kubeconfigTrouble.message));
     return done();
   }
-  set(conditionTrue("SecretValid"));
+  set(holds(KIND, "SecretValid"));
   if (!connection) return done();
   if (connection.heartbeat.trouble) {
-    set(failure("Heartbeating", "ClusterBindingUpdateFailed", "Warning", connection.heartbeat.trouble));
-  } else if (connection.heartbeat.sentAt) set(conditionTrue("Heartbeating"));
+    set(fails(KIND, "Heartbeating", "ClusterBindingUpdateFailed", connection.heartbeat.trouble));
+  } else if (connection.heartbeat.sentAt) set(holds(KIND, "Heartbeating"));
 
   if (!connection.isSynced) {
-    if (connection.trouble) set(failure("InformersSynced", "InformerSyncTimeout", "Error", connection.trouble));
+    if (connection.trouble) set(fails(KIND, "InformersSynced", "InformerSyncTimeout", connection.trouble));
     return done();
   }
-  set(conditionTrue("InformersSynced"));
+  set(holds(KIND, "InformersSynced"));
   const { crd, sync, conditions: own } = planCrd(view);
   own.forEach(set);
   return done({ crd, sync });
-}
-
-type NewCondition = Omit<Condition, "lastTransitionTime">;
-
-function failure(
-  type: string,
-  reason: ApiServiceBindingReason,
-  severity: "Error" | "Warning" | "Info",
-  message: string,
-): NewCondition {
-  return conditionFalse(type, reason, severity, message);
 }
 
 /** The part that decides between the provider's export and the CRD on the consumer. */
 function planCrd({ binding, export: exported, crd, refusal }: BindingView): {
   crd?: CrdStep;
   sync?: SyncDefinition;
-  conditions: NewCondition[];
+  conditions: ConditionState[];
 } {
   const { name } = binding.metadata;
   if (!exported) {
-    const message = `The provider does not export "${name}" to this cluster; bind it again, or ask the provider why`;
-    return { conditions: [failure("Connected", "APIServiceExportNotFound", "Error", message)] };
+    const what = `There is no APIServiceExport "${name}" for this cluster`;
+    return { conditions: [fails(KIND, "Connected", "APIServiceExportNotFound", what)] };
   }
   const definition = definitionOf(exported);
   if (resourceName(definition.resource) !== name || !definition.resource.namespaced) {
-    const message = definition.resource.namespaced
-      ? `The provider's export "${name}" is about "${resourceName(definition.resource)}"`
-      : `The provider's export "${name}" is cluster-scoped, which this konnector does not sync yet`;
-    return { conditions: [failure("Connected", "APIServiceExportInvalid", "Error", message)] };
+    const what = definition.resource.namespaced
+      ? `APIServiceExport "${name}" is about "${resourceName(definition.resource)}"`
+      : `APIServiceExport "${name}" is cluster-scoped, which this konnector does not sync`;
+    return { conditions: [fails(KIND, "Connected", "APIServiceExportInvalid", what)] };
   }
   if (crd && !isOurs(crd, binding)) {
-    const message = `CustomResourceDefinition "${name}" on this cluster belongs to somebody else and is left alone; ` +
-      `remove it, or bind another API`;
-    return { conditions: [failure("Connected", "ForeignCustomResourceDefinition", "Error", message)] };
+    const what = `CustomResourceDefinition "${name}" on this cluster belongs to somebody else and is left alone`;
+    return { conditions: [fails(KIND, "Connected", "ForeignCustomResourceDefinition", what)] };
   }
   if (refusal) {
     const reason = refusal.step === "create"
       ? "CustomResourceDefinitionCreateFailed"
       : "CustomResourceDefinitionUpdateFailed";
-    const conditions = ["Connected", "SchemaInSync"].map((type) => failure(type, reason, "Error", refusal.message));
+    const conditions = (["Connected", "SchemaInSync"] as const).map((type) =>
+      fails(KIND, type, reason, refusal.message)
+    );
     // Objects of the schema before this one are synced further.
     return { sync: crd && isEstablished(crd) ? definition : undefined, conditions };
   }
@@ -111,6 +102,6 @@ function planCrd({ binding, export: exported, crd, refusal }: BindingView): {
   return {
     crd: step,
     sync: established ? definition : undefined,
-    conditions: step ? [] : [conditionTrue("Connected"), conditionTrue("SchemaInSync")],
+    conditions: step ? [] : [holds(KIND, "Connected"), holds(KIND, "SchemaInSync")],
   };
 }

@@ -1,5 +1,4 @@
 import type { APIServiceBinding } from "../crds/api_service_binding.ts";
-import { API_SERVICE_BINDINGS } from "../crds/names.ts";
 import { runController } from "../kube/controller.ts";
 import { Informer } from "../kube/informer.ts";
 import type { Log } from "../kube/log.ts";
@@ -33,10 +32,11 @@ export interface BindingsDeps {
 const BY_SECRET = "secret";
 
 /** Follows all APIServiceBindings, and with them everything else, until the signal fires. */
-export async function runBindings({ clusters, workers, version, log, metrics }: BindingsDeps, signal: AbortSignal) {
-  const { consumer } = clusters;
+export async function runBindings(deps: BindingsDeps, signal: AbortSignal): Promise<void> {
+  const { clusters, workers, version, log, metrics } = deps;
+  const { consumer, beforeWrite } = clusters;
   const options = { log, metrics };
-  const bindings = new Informer<APIServiceBinding>(clusters.bindings.api(API_SERVICE_BINDINGS), {
+  const bindings = new Informer<APIServiceBinding>(clusters.bindings.api(clusters.bindingResource), {
     ...options,
     indexers: {
       [BY_SECRET]: ({ spec }) => {
@@ -55,7 +55,7 @@ export async function runBindings({ clusters, workers, version, log, metrics }: 
   await using secretScopes = new Scopes(secrets);
   await using crdScopes = new Scopes(crds);
   await using connections = new Connections((target, onChange) =>
-    new Connection({ consumer, namespaces, log, metrics, version }, target, onChange, signal)
+    new Connection({ consumer, namespaces, log, metrics, version, beforeWrite }, target, onChange, signal)
   );
   await using _syncs = { [Symbol.asyncDispose]: () => closeAll(syncs) };
 
@@ -73,7 +73,7 @@ export async function runBindings({ clusters, workers, version, log, metrics }: 
   tasks.run((signal) => bindings.watch({ namespace: clusters.bindingNamespace }, signal));
   tasks.run((signal) => namespaces.watch({}, signal));
   await bindings.synced(signal);
-  const deps: BindingDeps = {
+  const reconciling: BindingDeps = {
     bindings,
     secrets: { informer: secrets, scopes: secretScopes },
     crds: { informer: crds, scopes: crdScopes },
@@ -89,7 +89,7 @@ export async function runBindings({ clusters, workers, version, log, metrics }: 
   await runController({
     name: "bindings",
     queue,
-    reconcile: (key, signal) => reconcileBinding(deps, key, signal),
+    reconcile: (key, signal) => reconcileBinding(reconciling, key, signal),
     log,
     metrics,
   }, signal);

@@ -31,6 +31,8 @@ export interface ConnectionDeps {
   log: Log;
   metrics?: Metrics;
   version: string;
+  /** Called before every write on the provider; throws when it must not happen. */
+  beforeWrite?: () => void;
 }
 
 export interface ConnectionTarget {
@@ -59,7 +61,12 @@ export class Connection implements AsyncDisposable {
   constructor(deps: ConnectionDeps, target: ConnectionTarget, onChange: () => void, signal: AbortSignal) {
     const { metrics } = deps;
     const log = deps.log.with({ provider: target.config.server, providerNamespace: target.namespace });
-    this.client = new KubeClient(target.config, { side: "provider", metrics });
+    this.client = new KubeClient(target.config, {
+      side: "provider",
+      metrics,
+      userAgent: `klutch-konnector/${deps.version}`,
+      beforeWrite: deps.beforeWrite,
+    });
     this.namespace = target.namespace;
     const options = { log, metrics };
     this.exports = new Informer<APIServiceExport>(this.client.api(API_SERVICE_EXPORTS), options);

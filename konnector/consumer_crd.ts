@@ -1,7 +1,8 @@
 import type { APIServiceBinding } from "../crds/api_service_binding.ts";
 import type { APIServiceExport } from "../crds/api_service_export.ts";
-import { type ExportCrdSpec, sourceSpecHash, toCrdOfExport, toExportSpec } from "../crds/export_schema.ts";
+import { toCrdOfExport } from "../crds/export_schema.ts";
 import { API_SERVICE_BINDINGS, API_VERSION } from "../crds/names.ts";
+import { sameCrdSpec } from "../crds/same_crd.ts";
 import type { CustomResourceDefinition } from "../kube/resources.ts";
 import type { OwnerReference } from "../kube/types.ts";
 
@@ -24,18 +25,8 @@ export function sameSchema(
   exported: APIServiceExport,
   { metadata: { uid } }: APIServiceBinding,
 ): boolean {
-  if (!crd.metadata.ownerReferences?.some((owner) => owner.uid === uid)) return false;
-  try {
-    return sourceSpecHash(withDefaults(toExportSpec(crd))) === sourceSpecHash(withDefaults(exported.spec));
-  } catch {
-    return false; // nothing that could have come out of an export
-  }
-}
-
-/** Names that an API server fills in. */
-function withDefaults({ group, names, scope, versions }: ExportCrdSpec): ExportCrdSpec {
-  const { kind, listKind = `${kind}List`, singular = kind.toLowerCase() } = names;
-  return { group, names: { ...names, listKind, singular }, scope, versions };
+  return (crd.metadata.ownerReferences?.some((owner) => owner.uid === uid) ?? false) &&
+    sameCrdSpec(crd.spec, toConsumerSpec(exported, crd));
 }
 
 /**
@@ -48,7 +39,7 @@ export function toConsumerCrd(
   binding: APIServiceBinding,
   existing?: CustomResourceDefinition,
 ): CustomResourceDefinition {
-  const { metadata, spec, ...rest } = toCrdOfExport(exported);
+  const { metadata, ...rest } = toCrdOfExport(exported);
   const owner: OwnerReference = {
     apiVersion: API_VERSION,
     kind: API_SERVICE_BINDINGS.kind,
@@ -56,11 +47,16 @@ export function toConsumerCrd(
     uid: binding.metadata.uid!,
     controller: true,
   };
-  if (!existing) return { ...rest, metadata: { ...metadata, ownerReferences: [owner] }, spec };
+  if (!existing) return { ...rest, metadata: { ...metadata, ownerReferences: [owner] } };
   const others = existing.metadata.ownerReferences?.filter((one) => !isBindingOwner(one, binding)) ?? [];
   return {
     ...existing,
     metadata: { ...existing.metadata, ownerReferences: [...others, owner] },
-    spec: { ...existing.spec, ...spec },
+    spec: toConsumerSpec(exported, existing),
   };
 }
+
+const toConsumerSpec = (exported: APIServiceExport, existing: CustomResourceDefinition) => ({
+  ...existing.spec,
+  ...toCrdOfExport(exported).spec,
+});

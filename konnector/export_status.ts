@@ -1,7 +1,10 @@
 import type { APIServiceExport } from "../crds/api_service_export.ts";
+import { fails, holds } from "../crds/reasons.ts";
 import type { Condition } from "../crds/shared.ts";
-import { conditionFalse, conditionTrue, findCondition, setCondition, summarize } from "../kube/conditions.ts";
+import { findCondition, setCondition, summarize } from "../kube/conditions.ts";
 import type { CustomResourceDefinition } from "../kube/resources.ts";
+
+const KIND = "APIServiceExport";
 
 /** What the app cluster knows about the API that was exported to it. */
 export interface ConsumerState {
@@ -17,11 +20,11 @@ export function exportStatus(
   { conditions: ofBinding, crd }: ConsumerState,
   now: Date,
 ): NonNullable<APIServiceExport["status"]> {
-  let conditions = setCondition(status?.conditions ?? [], conditionTrue("Connected"), now);
+  let conditions = setCondition(status?.conditions ?? [], holds(KIND, "Connected"), now);
   const schema = findCondition(ofBinding, "SchemaInSync");
   const consumerInSync = schema
     ? { ...schema, type: "ConsumerInSync", lastTransitionTime: undefined }
-    : conditionFalse("ConsumerInSync", "Unknown", "Info", "The app cluster has not taken the schema over yet");
+    : fails(KIND, "ConsumerInSync", "Unknown", "The app cluster has not taken the schema over yet");
   conditions = setCondition(conditions, consumerInSync, now);
   for (const { type, status, reason, message, lastTransitionTime } of crd?.status?.conditions ?? []) {
     if (type === "Ready") continue;

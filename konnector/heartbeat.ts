@@ -1,8 +1,9 @@
 import type { ClusterBinding } from "../crds/cluster_binding.ts";
 import { CLUSTER_BINDING_NAME } from "../crds/names.ts";
+import { fails, holds } from "../crds/reasons.ts";
 import type { ClusterSecretKeyRef } from "../crds/shared.ts";
 import type { Api, KubeClient } from "../kube/client.ts";
-import { conditionFalse, conditionTrue, setCondition, summarize } from "../kube/conditions.ts";
+import { setCondition, summarize } from "../kube/conditions.ts";
 import type { Outcome } from "../kube/controller.ts";
 import { messageOf } from "../kube/errors.ts";
 import type { Informer } from "../kube/informer.ts";
@@ -12,6 +13,8 @@ import { parseReceivedKubeconfig } from "../kube/received_kubeconfig.ts";
 import { type Secret, SECRETS } from "../kube/resources.ts";
 import { formatKey, keyOf } from "../kube/types.ts";
 import { kubeconfigText } from "./kubeconfig_secret.ts";
+
+const KIND = "ClusterBinding";
 
 /** How often the provider is promised a sign of life. */
 const INTERVAL_MS = 5 * 60_000;
@@ -87,12 +90,13 @@ function nextStatus(
   const last = Date.parse(binding.status?.lastHeartbeatTime ?? "");
   const isDue = !(now.getTime() - last < RENEW_AFTER_MS);
   let conditions = binding.status?.conditions ?? [];
-  if (secret === "valid") conditions = setCondition(conditions, conditionTrue("SecretValid"), now);
-  else if (secret) {
-    const condition = conditionFalse("SecretValid", secret.reason, "Warning", secret.message);
+  if (secret) {
+    const condition = secret === "valid"
+      ? holds(KIND, "SecretValid")
+      : fails(KIND, "SecretValid", secret.reason, secret.message);
     conditions = setCondition(conditions, condition, now);
   }
-  conditions = setCondition(conditions, conditionTrue("ValidVersion"), now);
+  conditions = setCondition(conditions, holds(KIND, "ValidVersion"), now);
   return {
     ...binding.status,
     heartbeatInterval: INTERVAL_TEXT,

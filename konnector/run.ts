@@ -1,17 +1,18 @@
-import type { APIServiceBinding } from "../crds/api_service_binding.ts";
+import { APIServiceBinding } from "../crds/api_service_binding.ts";
 import { installCrds } from "../crds/install.ts";
 import { API_SERVICE_BINDINGS } from "../crds/names.ts";
 import { KubeClient } from "../kube/client.ts";
 import { ConfigError } from "../kube/errors.ts";
 import { serveHealth } from "../kube/health.ts";
 import { type ClusterConfig, loadKubeconfig } from "../kube/kubeconfig.ts";
+import { Leadership } from "../kube/leadership.ts";
 import { runAsLeader } from "../kube/lease.ts";
 import type { Log } from "../kube/log.ts";
 import { createMetrics, type Metrics } from "../kube/metrics.ts";
 import { parseReceivedKubeconfig } from "../kube/received_kubeconfig.ts";
 import { type Secret, SECRETS } from "../kube/resources.ts";
 import { untilReachable } from "../kube/until_reachable.ts";
-import { resourceName } from "../kube/types.ts";
+import { formatKey, type Resource } from "../kube/types.ts";
 import { runBindings } from "./bindings.ts";
 import type { ConnectionTarget } from "./connection.ts";
 import { kubeconfigText } from "./kubeconfig_secret.ts";
@@ -29,10 +30,14 @@ export interface Clusters {
   consumer: KubeClient;
   /** Where APIServiceBindings, their Secrets and the Lease are. */
   bindings: KubeClient;
+  /** APIServiceBindings as that cluster serves them. */
+  bindingResource: Resource;
   /** Only bindings of this namespace; all when absent. */
   bindingNamespace?: string;
   /** What a binding's kubeconfig leads to. @throws {ConfigError} when it cannot be used */
   targetOf(binding: APIServiceBinding, kubeconfig: string): ConnectionTarget;
+  /** Called before every write; throws when another replica may be at work. */
+  beforeWrite: () => void;
 }
 
 /**
@@ -45,64 +50,71 @@ export async function runKonnector(
   { log, env, version }: KonnectorContext,
   signal: AbortSignal,
 ): Promise<void> {
-  const metrics = await createMetrics();
+  const metrics = await createMetrics({ prefix: "klutch_konnector_" });
   const config = await loadKubeconfig({ path: options.kubeconfig, context: options.context, env });
-  const state = { isSynced: false, lastRenewal: () => true as true | string };
-  const health = await serveHealth({
+  const leadership = new Leadership();
+  const leaderElection = () => leadership.check();
+  const health = serveHealth({
     address: options.healthAddress,
-    checks: { leaderElection: () => state.lastRenewal() },
-    readiness: { leaderElection: () => state.lastRenewal() },
+    checks: { leaderElection },
+    readiness: { leaderElection },
     metrics,
   }, signal);
   log.info("konnector started", { version, server: config.server, healthPort: health.port });
 
-  const clusters = await openClusters(options, config, { log, metrics }, signal);
+  const client = { metrics, userAgent: `klutch-konnector/${version}`, beforeWrite: () => leadership.assertHeld() };
+  using unguarded = new KubeClient(config, { ...client, beforeWrite: undefined }); // before and about leadership
+  const clusters = options.controlPlane
+    ? await openFromControlPlane(options.controlPlane, { config, unguarded, client, log }, signal)
+    : await openInAppCluster({ config, unguarded, client, log }, signal);
   using _consumer = clusters.consumer;
   using _bindings = clusters.bindings;
-  if (!options.controlPlane) {
-    await installCrds(clusters.consumer, [resourceName(API_SERVICE_BINDINGS)], log, signal);
-  }
   await runAsLeader(
-    {
-      client: clusters.bindings,
-      ...options.lease,
-      log,
-      onHealth: (check) => state.lastRenewal = check,
-    },
+    { client: unguarded, ...options.lease, leadership, log },
     (signal) => runBindings({ clusters, workers: options.workers, version, log, metrics }, signal),
     signal,
   );
   await health.finished;
 }
 
-async function openClusters(
-  { controlPlane }: KonnectorOptions,
-  config: ClusterConfig,
-  { log, metrics }: { log: Log; metrics: Metrics },
+interface OpenDeps {
+  /** The cluster of the process's own kubeconfig, and a client of it that may write at any time. */
+  config: ClusterConfig;
+  unguarded: KubeClient;
+  client: { metrics: Metrics; userAgent: string; beforeWrite: () => void };
+  log: Log;
+}
+
+async function openInAppCluster({ config, unguarded, client, log }: OpenDeps, signal: AbortSignal): Promise<Clusters> {
+  const [bindingResource] = await installCrds(unguarded, [APIServiceBinding], log, signal);
+  const consumer = new KubeClient(config, { ...client, side: "consumer" });
+  return {
+    consumer,
+    bindings: consumer,
+    bindingResource: bindingResource!,
+    targetOf: targetOfReceived,
+    beforeWrite: client.beforeWrite,
+  };
+}
+
+async function openFromControlPlane(
+  { secret: { key, ...secretKey }, bindingNamespace }: NonNullable<KonnectorOptions["controlPlane"]>,
+  { config, unguarded, client, log }: OpenDeps,
   signal: AbortSignal,
 ): Promise<Clusters> {
-  if (!controlPlane) {
-    const consumer = new KubeClient(config, { side: "consumer", metrics });
-    return { consumer, bindings: consumer, targetOf: targetOfReceived };
-  }
-  const provider = new KubeClient(config, { side: "provider", metrics });
-  const { secret: { key, ...secretKey }, bindingNamespace } = controlPlane;
-  const secret = await untilReachable(
-    () => provider.api<Secret>(SECRETS).get(secretKey, signal),
-    { log, what: "the provider" },
-    signal,
-  );
+  const readSecret = () => unguarded.api<Secret>(SECRETS).get(secretKey, signal);
+  const secret = await untilReachable(readSecret, { waitingFor: "the provider", log }, signal);
   const text = kubeconfigText(secret, key);
   if (text === undefined) {
-    throw new ConfigError(
-      `Cannot use Secret "${secretKey.namespace}/${secretKey.name}" on the provider: it has no text under "${key}"`,
-    );
+    throw new ConfigError(`Cannot use Secret "${formatKey(secretKey)}" on the provider: it has no text under "${key}"`);
   }
   return {
-    consumer: new KubeClient(parseReceivedKubeconfig(text), { side: "consumer", metrics }),
-    bindings: provider,
+    consumer: new KubeClient(parseReceivedKubeconfig(text), { ...client, side: "consumer" }),
+    bindings: new KubeClient(config, { ...client, side: "provider" }),
+    bindingResource: API_SERVICE_BINDINGS,
     bindingNamespace,
     targetOf: () => ({ config, namespace: bindingNamespace }),
+    beforeWrite: client.beforeWrite,
   };
 }
 

@@ -24,6 +24,8 @@ export interface KubeClientOptions {
   timeoutMs?: number;
   metrics?: Metrics;
   clock?: Clock;
+  /** Called right before every request that changes something; what it throws, the request fails with. */
+  beforeWrite?: () => void;
 }
 
 export interface RequestOptions {
@@ -106,6 +108,7 @@ export class KubeClient implements Disposable {
    */
   async request<T>(method: string, path: string, options: RequestOptions, signal: AbortSignal): Promise<T> {
     for (let wait = 1;; wait++) {
+      if (method !== "GET") this.#options.beforeWrite?.();
       try {
         using answer = await this.#send("requests", method, path, options, this.#options.timeoutMs ?? 30_000, signal);
         return parseJson<T>(await readText(answer, signal));

@@ -1,6 +1,6 @@
 import { backoffMs } from "./backoff.ts";
 import { type Clock, systemClock } from "./clock.ts";
-import { KubeError } from "./errors.ts";
+import { isInvalid, KubeError } from "./errors.ts";
 import type { Log } from "./log.ts";
 
 /** Longest pause between tries. */
@@ -8,25 +8,26 @@ const MAX_BACKOFF_MS = 15_000;
 
 /**
  * Does something a program needs at its start, again and again until the cluster lets it: one that is down, or that
- * grants the rights a little later, is no reason to give up. Anything but a `KubeError` is thrown at once.
+ * grants the rights a little later, is no reason to give up. What the cluster refuses as invalid (422), and anything but
+ * a `KubeError`, is thrown at once.
  *
- * @param what the cluster, for the log: `the provider`
+ * @param waitingFor for the log: `the provider`, `CRD mangodbs.mangodb.com`
  */
 export async function untilReachable<T>(
   action: () => Promise<T>,
-  { what, log, clock = systemClock }: { what: string; log: Log; clock?: Clock },
+  { waitingFor, log, clock = systemClock }: { waitingFor: string; log: Log; clock?: Clock },
   signal: AbortSignal,
 ): Promise<T> {
   for (let failures = 1;; failures++) {
     try {
       return await action();
     } catch (error) {
-      if (signal.aborted || !(error instanceof KubeError)) throw error;
+      if (signal.aborted || !(error instanceof KubeError) || isInvalid(error)) throw error;
       const afterMs = Math.max(
         error.retryAfterMs ?? 0,
         backoffMs(failures, Math.random, { firstMs: 250, maxMs: MAX_BACKOFF_MS }),
       );
-      log.warn(`waiting for ${what}`, { failures, afterMs: Math.round(afterMs), error });
+      log.warn(`waiting for ${waitingFor}`, { failures, afterMs: Math.round(afterMs), error });
       await clock.sleep(afterMs, signal);
     }
   }

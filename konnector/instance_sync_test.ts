@@ -1,0 +1,201 @@
+import assert from "node:assert/strict";
+import type { APIServiceNamespace } from "../crds/api_service_namespace.ts";
+import { API_SERVICE_NAMESPACES, BOUND_ANNOTATION, SYNC_FINALIZER } from "../crds/names.ts";
+import type { Api } from "../kube/client.ts";
+import { Informer } from "../kube/informer.ts";
+import { parseJson } from "../kube/json.ts";
+import { silentLog } from "../kube/log.ts";
+import { type Namespace, NAMESPACES } from "../kube/resources.ts";
+import type { DynamicObject } from "../kube/types.ts";
+import { consumer, eventually, provider, uniqueName, within } from "../tests/clusters.ts";
+import { installCrd, mangoDb, mangoDbCrd, mangoDbResource } from "../tests/mangodb.ts";
+import { Connection } from "./connection.ts";
+import { InstanceSync, type SyncDefinition } from "./instance_sync.ts";
+
+/** Both clusters with one API on either, and a sync between them; the test plays the backend, which maps namespaces. */
+async function openPair(informerScope: SyncDefinition["informerScope"]) {
+  await using opened = new AsyncDisposableStack();
+  const [app, plane] = [opened.use(await consumer()), opened.use(await provider())];
+  const group = `${uniqueName("sync")}.example.com`;
+  opened.use(await installCrd(app.client, mangoDbCrd(group)));
+  opened.use(await installCrd(plane.client, mangoDbCrd(group)));
+  const clusterNamespace = opened.use(await plane.namespace("cluster")).name;
+  const appNamespace = opened.use(await app.namespace("team")).name;
+  const mappedNamespace = `${clusterNamespace}-${appNamespace}`;
+  const stop = new AbortController();
+
+  const serviceNamespaces = plane.client.api<APIServiceNamespace>(API_SERVICE_NAMESPACES);
+  const namespaces = new Informer<Namespace, true>(app.client.api(NAMESPACES), {
+    log: silentLog,
+    project: () => true as const,
+  });
+  const watching = namespaces.watch({}, stop.signal);
+  opened.defer(async () => {
+    stop.abort();
+    await watching;
+  });
+  const connection = opened.use(
+    new Connection(
+      { consumer: app.client, namespaces, log: silentLog, version: "v0.0.0" },
+      { config: plane.config, namespace: clusterNamespace },
+      () => {},
+      stop.signal,
+    ),
+  );
+  const definition: SyncDefinition = { resource: mangoDbResource(group), informerScope, hasStatusSubresource: true };
+  const open = () =>
+    new InstanceSync(
+      { consumer: app.client, connection, workers: 4, log: silentLog, onFailure: () => {} },
+      definition,
+      stop.signal,
+    );
+  const sides: Record<"consumer" | "provider", Api> = {
+    consumer: app.client.api(mangoDbResource(group)),
+    provider: plane.client.api(mangoDbResource(group)),
+  };
+  const key = { namespace: appNamespace, name: "db" };
+  const providerKey = { namespace: mappedNamespace, name: "db" };
+  const cleanup = opened.move();
+  return {
+    group,
+    key,
+    providerKey,
+    ...sides,
+    open,
+    async mapNamespace() {
+      const asked = { namespace: clusterNamespace, name: appNamespace };
+      const request = await eventually(
+        "the namespace is asked for",
+        () => serviceNamespaces.find(asked, within(5_000)),
+      );
+      const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name: mappedNamespace } };
+      await plane.client.api(NAMESPACES).create(namespace, within(5_000));
+      await serviceNamespaces.replaceStatus({ ...request, status: { namespace: mappedNamespace } }, within(5_000));
+    },
+    onProvider: (what: string, is: (object: DynamicObject) => boolean) =>
+      eventually(what, async () => {
+        const object = await sides.provider.find(providerKey, within(5_000));
+        return object && is(object) && object;
+      }),
+    onConsumer: (what: string, is: (object: DynamicObject) => boolean) =>
+      eventually(what, async () => {
+        const object = await sides.consumer.find(key, within(5_000));
+        return object && is(object) && object;
+      }),
+    [Symbol.asyncDispose]: async () => {
+      // Held objects would keep their namespace and CRD for ever.
+      for (const { metadata } of (await sides.consumer.list({}, within(5_000))).items) {
+        await sides.consumer.mergePatch(metadata, { metadata: { finalizers: null } }, {}, within(5_000));
+      }
+      await plane.client.api(NAMESPACES).delete({ name: mappedNamespace }, {}, within(5_000));
+      await cleanup.disposeAsync();
+    },
+  };
+}
+
+const specOf = (object: DynamicObject) => object.spec as Record<string, unknown>;
+const statusOf = (object: DynamicObject) => object.status as Record<string, unknown> | undefined;
+
+for (const informerScope of ["Namespaced", "Cluster"] as const) {
+  Deno.test(`an instance lives on both clusters, informer scope ${informerScope}`, async (t) => {
+    await using pair = await openPair(informerScope);
+    const { consumer, provider, group, key, providerKey } = pair;
+    await using _sync = pair.open();
+
+    await t.step("created on the consumer, it appears on the provider", async () => {
+      await consumer.create(mangoDb(group, key, { backup: true }), within(5_000));
+      await pair.mapNamespace();
+      const object = await pair.onProvider("the instance appears", () => true);
+      assert.deepEqual(specOf(object), { tokenSecret: "token", tier: "Shared", region: "us-east-1", backup: true });
+      assert.equal(object.metadata.annotations?.[BOUND_ANNOTATION], "true");
+      assert.equal(object.metadata.finalizers, undefined);
+      assert.deepEqual((await consumer.get(key, within(5_000))).metadata.finalizers, [SYNC_FINALIZER]);
+    });
+
+    await t.step("a changed field follows, a removed one vanishes", async () => {
+      await consumer.mergePatch(key, { spec: { tier: "Dedicated", users: [{ name: "a" }] } }, {}, within(5_000));
+      await pair.onProvider("the change follows", (object) => specOf(object).tier === "Dedicated");
+      await consumer.mergePatch(key, { spec: { users: null } }, {}, within(5_000));
+      await pair.onProvider("the field vanishes", (object) => specOf(object).users === undefined);
+    });
+
+    await t.step("64-bit integers and decimal numbers arrive exactly", async () => {
+      const storage = parseJson<object>('{"sizeBytes":9007199254740993,"ratio":1.10}');
+      await consumer.mergePatch(key, { spec: { storage } }, {}, within(5_000));
+      await pair.onProvider(
+        "the number arrives",
+        (object) => JSON.stringify(specOf(object).storage).includes("9007199254740993"),
+      );
+    });
+
+    await t.step("what the provider's side adds stays and causes no writes", async () => {
+      await provider.mergePatch(providerKey, { spec: { resourceRef: { name: "xr" } } }, {}, within(5_000));
+      await consumer.mergePatch(key, { spec: { region: "eu-1" } }, {}, within(5_000));
+      const object = await pair.onProvider("the change follows", (object) => specOf(object).region === "eu-1");
+      assert.deepEqual(specOf(object).resourceRef, { name: "xr" });
+    });
+
+    await t.step("a drift on the provider is repaired", async () => {
+      await provider.mergePatch(providerKey, { spec: { tier: "Shared" } }, {}, within(5_000));
+      await pair.onProvider("the consumer's value is back", (object) => specOf(object).tier === "Dedicated");
+    });
+
+    await t.step("the status comes down, whole", async () => {
+      const status = { phase: "Running", endpoint: "db:5432" };
+      await provider.mergePatch(providerKey, { status }, { subresource: "status" }, within(5_000));
+      await pair.onConsumer("the status arrives", (object) => statusOf(object)?.phase === "Running");
+      await provider.mergePatch(providerKey, { status: { endpoint: null } }, { subresource: "status" }, within(5_000));
+      const object = await pair.onConsumer("the field vanishes", (object) => statusOf(object)?.endpoint === undefined);
+      assert.deepEqual(statusOf(object), { phase: "Running" });
+    });
+
+    await t.step("deleted on the provider, it is made again", async () => {
+      const { metadata: { uid } } = await provider.get(providerKey, within(5_000));
+      await provider.delete(providerKey, { uid }, within(5_000));
+      await pair.onProvider("a new one appears", (object) => object.metadata.uid !== uid);
+    });
+
+    await t.step("deleted on the consumer, it stays until the provider's is really gone", async () => {
+      await provider.mergePatch(providerKey, { metadata: { finalizers: ["example.com/work"] } }, {}, within(5_000));
+      await consumer.delete(key, {}, within(5_000));
+      await pair.onProvider("the provider begins to delete", (object) => !!object.metadata.deletionTimestamp);
+      await provider.mergePatch(
+        providerKey,
+        { status: { phase: "Unknown" } },
+        { subresource: "status" },
+        within(5_000),
+      );
+      await pair.onConsumer("the consumer shows the progress", (object) => statusOf(object)?.phase === "Unknown");
+      await provider.mergePatch(providerKey, { metadata: { finalizers: null } }, {}, within(5_000));
+      await eventually("the consumer's object is gone", async () => !(await consumer.find(key, within(5_000))));
+      assert.equal(await provider.find(providerKey, within(5_000)), undefined);
+    });
+  });
+}
+
+Deno.test("a restart repairs what was missed and writes nothing where nothing differs", async () => {
+  await using pair = await openPair("Namespaced");
+  const { consumer, provider, group, key, providerKey } = pair;
+  const other = { ...key, name: "other" };
+  const first = pair.open();
+  await consumer.create(mangoDb(group, key, { users: [{ name: "a" }] }), within(5_000));
+  await consumer.create(mangoDb(group, other), within(5_000));
+  await pair.mapNamespace();
+  await pair.onProvider("the instance appears", () => true);
+  await eventually("the other one too", () => provider.find({ ...providerKey, name: "other" }, within(5_000)));
+  await first[Symbol.asyncDispose]();
+
+  await consumer.mergePatch(key, { spec: { users: null, tier: "Dedicated" } }, {}, within(5_000));
+  await provider.mergePatch(providerKey, { status: { phase: "Failed" } }, { subresource: "status" }, within(5_000));
+  const before = await provider.get({ ...providerKey, name: "other" }, within(5_000));
+  const beforeConsumer = await consumer.get(other, within(5_000));
+
+  await using _second = pair.open();
+  const object = await pair.onProvider("the edit follows", (object) => specOf(object).tier === "Dedicated");
+  assert.equal(specOf(object).users, undefined);
+  await pair.onConsumer("the status follows", (object) => statusOf(object)?.phase === "Failed");
+  const after = await provider.get({ ...providerKey, name: "other" }, within(5_000));
+  assert.equal(after.metadata.resourceVersion, before.metadata.resourceVersion);
+  const afterConsumer = await consumer.get(other, within(5_000));
+  assert.equal(afterConsumer.metadata.resourceVersion, beforeConsumer.metadata.resourceVersion);
+});
