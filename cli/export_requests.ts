@@ -1,3 +1,4 @@
+import type { Document } from "yaml";
 import type { APIServiceExportRequest, APIServiceExportRequestResponse } from "../crds/api_service_export_request.ts";
 import { decode } from "../crds/check.ts";
 import { API_SERVICE_EXPORT_REQUESTS, API_VERSION } from "../crds/names.ts";
@@ -29,8 +30,9 @@ export const namesOf = ({ spec }: Pick<ExportRequest, "spec">): string =>
  */
 export async function readExportRequest(text: string): Promise<ExportRequest> {
   const { parseAllDocuments } = await import("yaml");
-  const documents = parseAllDocuments(text, { logLevel: "error" });
-  const [first, second] = [...documents].filter(({ contents }) => contents !== null);
+  const documents: Document[] = [...parseAllDocuments(text, { logLevel: "error" })];
+  const isFilled = (document: Document) => document.errors.length > 0 || document.toJS({ maxAliasCount: 0 }) !== null;
+  const [first, second] = documents.filter(isFilled);
   if (first?.errors[0]) throw new Error(`failed to unmarshal manifest: ${first.errors[0].message}`);
   if (!first) throw new Error("failed to unmarshal manifest: it is empty");
   if (second) throw new Error("failed to unmarshal manifest: it holds more than one document; bind them one by one");

@@ -1,0 +1,90 @@
+import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
+import { CREATE_ONLY_ANNOTATION, KLUTCH_NAMESPACE } from "../crds/names.ts";
+import { KubeClient } from "../kube/client.ts";
+import { staticConfig } from "../kube/kubeconfig.ts";
+import { DEPLOYMENTS } from "../kube/resources.ts";
+import { consumer, type TestCluster, within } from "../tests/clusters.ts";
+import { deployKonnector, type KonnectorChoice } from "./deploy_konnector.ts";
+import { konnectorManifests } from "./konnector_manifests.ts";
+import type { Terminal } from "./terminal.ts";
+
+const deployment = { namespace: KLUTCH_NAMESPACE, name: "konnector" };
+const asUsual: KonnectorChoice = { skip: false, downgrade: false };
+
+async function deploy(client: KubeClient, choice: KonnectorChoice): Promise<string[]> {
+  const said: string[] = [];
+  const terminal: Terminal = { say: (line) => said.push(line), print: () => {}, ask: () => Promise.resolve(undefined) };
+  await deployKonnector(client, choice, terminal, { timeoutMs: 1500 }, within(20_000));
+  return said;
+}
+
+const states = ({ client }: TestCluster) =>
+  Promise.all(
+    konnectorManifests("").map(async ({ resource, object }) => {
+      const { metadata } = await client.api(resource).get(object.metadata, within(5000));
+      return [object.kind, metadata.resourceVersion];
+    }),
+  );
+
+async function remove({ client }: TestCluster) {
+  for (const { resource, object } of konnectorManifests("").slice(1).reverse()) { // the namespace is others' home, too
+    await client.api(resource).delete(object.metadata, {}, within(5000));
+  }
+}
+
+Deno.test("deployKonnector() brings the konnector's objects to a real API server", async (test) => {
+  using cluster = await consumer();
+  await remove(cluster);
+  try {
+    await test.step("an API server takes all manifests", async () => {
+      deepEqual(await deploy(cluster.client, asUsual), ["🚀 Deploying konnector v1.4.0 to namespace klutch-bind."]);
+      equal((await states(cluster)).length, 5);
+      const { stdout } = await cluster.kubectl([
+        "auth",
+        "can-i",
+        "create",
+        "crds",
+        "--as=system:serviceaccount:klutch-bind:konnector",
+      ]);
+      match(stdout, /^yes/);
+    });
+
+    await test.step("the same once more writes nothing", async () => {
+      const before = await states(cluster);
+      deepEqual(await deploy(cluster.client, asUsual), []);
+      await deploy(cluster.client, { ...asUsual, image: "public.ecr.aws/w5n9a2g2/klutch/konnector:v1.4.0" });
+      deepEqual(await states(cluster), before);
+    });
+
+    await test.step("a given image replaces the one that runs", async () => {
+      await deploy(cluster.client, { ...asUsual, image: "example/klutch:1" });
+      const { spec } = await cluster.client.api(DEPLOYMENTS).get(deployment, within(5000)) as unknown as {
+        spec: { template: { spec: { containers: { image: string }[] } } };
+      };
+      deepEqual(spec.template.spec.containers.map(({ image }) => image), ["example/klutch:1"]);
+      match((await deploy(cluster.client, asUsual))[0]!, /konnector of unknown version already installed, skipping/);
+    });
+
+    await test.step("an object marked create-only stays as it is", async () => {
+      const patch = { metadata: { annotations: { [CREATE_ONLY_ANNOTATION]: "" } } };
+      const { metadata } = await cluster.client.api(DEPLOYMENTS).mergePatch(deployment, patch, {}, within(5000));
+      await deploy(cluster.client, { ...asUsual, image: "example/klutch:2" });
+      const after = await cluster.client.api(DEPLOYMENTS).get(deployment, within(5000));
+      equal(after.metadata.resourceVersion, metadata.resourceVersion);
+    });
+  } finally {
+    await remove(cluster);
+  }
+});
+
+Deno.test("deployKonnector() reports a refusal at once, and gives an absent API server some time", async () => {
+  using cluster = await consumer();
+  const { server, caData } = cluster.config;
+  using stranger = new KubeClient(staticConfig({ server, caData, token: "nobody" }), { side: "app cluster" });
+  const start = performance.now();
+  await rejects(deploy(stranger, { ...asUsual, image: "x" }), /namespaces "klutch-bind" on the app cluster: 401/);
+  ok(performance.now() - start < 1000);
+  using nobody = new KubeClient(staticConfig({ server: "https://127.0.0.1:1", token: "x" }), { side: "app cluster" });
+  await rejects(deploy(nobody, { ...asUsual, image: "x" }), /connection refused/);
+  ok(performance.now() - start > 1500);
+});
