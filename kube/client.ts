@@ -1,6 +1,6 @@
+import { nextLine, parseAnswer, readText, toKubeError } from "./answers.ts";
 import { type Clock, systemClock } from "./clock.ts";
-import { isNotFound, KubeError, messageOf, type Status } from "./errors.ts";
-import { parseJson } from "./json.ts";
+import { isNotFound, isUnreachable, KubeError } from "./errors.ts";
 import type { ClusterConfig } from "./kubeconfig.ts";
 import type { Metrics } from "./metrics.ts";
 import { readLines } from "./lines.ts";
@@ -33,6 +33,17 @@ export interface RequestOptions {
   body?: unknown;
   contentType?: string;
   accept?: string;
+  /** For messages, e.g. `apply mangodbs "default/db"`; method and path otherwise. */
+  action?: string;
+}
+
+export interface StreamOptions {
+  query?: Query;
+  /** A stream that says nothing for so long is dead. */
+  silenceMs: number;
+  action?: string;
+  /** Called when the server has accepted the request. */
+  onOpen?: () => void;
 }
 
 /** Parameters set to `undefined` are left out. */
@@ -57,6 +68,8 @@ export interface WatchOptions extends ListOptions {
   timeoutSeconds: number;
   /** A stream that is silent for so long is dead; bookmarks come every 60 s. */
   silenceMs: number;
+  /** Called when the server has accepted the watch. */
+  onOpen?: () => void;
 }
 
 export interface WatchEvent<T> {
@@ -107,31 +120,47 @@ export class KubeClient implements Disposable {
    * @throws {KubeError}
    */
   async request<T>(method: string, path: string, options: RequestOptions, signal: AbortSignal): Promise<T> {
+    const action = options.action ?? `${method} ${path}`;
     for (let wait = 1;; wait++) {
       if (method !== "GET") this.#options.beforeWrite?.();
       try {
         using answer = await this.#send("requests", method, path, options, this.#options.timeoutMs ?? 30_000, signal);
-        return parseJson<T>(await readText(answer, signal));
+        return parseAnswer<T>(await readText(answer, signal));
       } catch (error) {
         const { retryAfterMs } = error instanceof KubeError ? error : {};
-        if (retryAfterMs === undefined || wait > MAX_WAITS) throw error;
+        if (retryAfterMs === undefined || wait > MAX_WAITS) throw this.#explain(error, action);
         await this.#clock.sleep(retryAfterMs, signal);
       }
     }
   }
 
   /** The lines of an answer that goes on, each parsed; ends when the server ends it, throws when it falls silent. */
-  async *stream<T>(path: string, query: Query, silenceMs: number, signal: AbortSignal): AsyncGenerator<T> {
-    using answer = await this.#send("watches", "GET", path, { query }, silenceMs, signal);
+  async *stream<T>(path: string, options: StreamOptions, signal: AbortSignal): AsyncGenerator<T> {
+    const { silenceMs, action = `watch ${path}`, onOpen, query } = options;
     try {
-      for await (const line of readLines(answer.response.body!, () => answer.extend())) yield parseJson<T>(line);
-    } catch (cause) {
-      if (signal.aborted) throw signal.reason;
-      if (cause instanceof SyntaxError) throw new KubeError("a line of the stream is not JSON", { status: 0, cause });
-      this.#transport.retire("watches");
-      throw new KubeError(messageOf(cause), { status: 0, cause });
+      using answer = await this.#send("watches", "GET", path, { query }, silenceMs, signal);
+      onOpen?.();
+      yield* this.#lines<T>(answer, signal);
+    } catch (error) {
+      throw this.#explain(error, action);
+    }
+  }
+
+  async *#lines<T>(answer: HttpAnswer, signal: AbortSignal): AsyncGenerator<T> {
+    const { body } = answer.response;
+    if (!body) return;
+    const lines = readLines(body, () => answer.extend());
+    try {
+      while (true) {
+        const line = await nextLine(lines, signal);
+        if (line === undefined) return;
+        yield parseAnswer<T>(line);
+      }
+    } catch (error) {
+      if (isUnreachable(error)) this.#transport.retire("watches");
+      throw error;
     } finally {
-      await answer.response.body?.cancel().catch(() => {});
+      await lines.return(undefined).catch(() => {}); // cancels the body
     }
   }
 
@@ -141,6 +170,15 @@ export class KubeClient implements Disposable {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  /** `Cannot apply mangodbs.mangodb.com "default/db" on the provider: 403 Forbidden: …` */
+  #explain(error: unknown, action: string): unknown {
+    if (!(error instanceof KubeError)) return error;
+    const { status, reason, retryAfterMs, cause, message } = error;
+    const where = this.side ? `on the ${this.side}` : `at ${this.server}`;
+    const code = status ? `${status} ${reason}`.trim() + ": " : "";
+    return new KubeError(`Cannot ${action} ${where}: ${code}${message}`, { status, reason, retryAfterMs, cause });
   }
 
   /** @returns an answer of status 2xx */
@@ -173,7 +211,7 @@ export class KubeClient implements Disposable {
     done(answer.response.status);
     if (answer.response.ok) return answer;
     using _failed = answer;
-    throw await toKubeError(answer.response, await readText(answer, signal));
+    throw toKubeError(answer.response, await readText(answer, signal));
   }
 }
 
@@ -234,6 +272,7 @@ export class Api<T extends KubeObject = DynamicObject> {
   create(object: NewObject<T> | T, signal: AbortSignal): Promise<T> {
     const { namespace, name, generateName } = object.metadata as T["metadata"];
     const key = { namespace, name: name ?? `${generateName}…` };
+    this.#path(key); // a missing namespace would create nothing, and the answer would not tell why
     return this.#request("create", key, "POST", this.#path({ namespace }), { body: object }, signal);
   }
 
@@ -286,18 +325,15 @@ export class Api<T extends KubeObject = DynamicObject> {
 
   /** The events of one watch connection; informers resume it and start over as needed. */
   async *watch(options: WatchOptions, signal: AbortSignal): AsyncGenerator<WatchEvent<T>> {
-    const { namespace, silenceMs, sendInitialEvents, ...rest } = options;
+    const { namespace, silenceMs, onOpen, sendInitialEvents, ...rest } = options;
     const query = {
       ...rest,
       watch: true,
       allowWatchBookmarks: true,
       ...(sendInitialEvents && { sendInitialEvents, resourceVersionMatch: "NotOlderThan" }),
     };
-    try {
-      yield* this.client.stream<WatchEvent<T>>(this.#path({ namespace }), query, silenceMs, signal);
-    } catch (error) {
-      throw this.#explain(error, "watch", { namespace });
-    }
+    const action = this.#describe("watch", { namespace });
+    yield* this.client.stream<WatchEvent<T>>(this.#path({ namespace }), { query, silenceMs, action, onOpen }, signal);
   }
 
   #patch(
@@ -311,42 +347,39 @@ export class Api<T extends KubeObject = DynamicObject> {
     return this.#request(action, key, "PATCH", this.#path(key, subresource), { body, contentType }, signal);
   }
 
-  async #request<R = T>(
-    action: string,
+  #request<R = T>(
+    verb: string,
     key: Partial<ObjectKey>,
     method: string,
     path: string,
     options: RequestOptions,
     signal: AbortSignal,
   ): Promise<R> {
-    try {
-      return await this.client.request<R>(method, path, options, signal);
-    } catch (error) {
-      throw this.#explain(error, action, key);
-    }
+    return this.client.request<R>(method, path, { ...options, action: this.#describe(verb, key) }, signal);
   }
 
-  /** `Cannot apply mangodbs.mangodb.com "default/db" on the provider: 403 Forbidden: …` */
-  #explain(error: unknown, action: string, { namespace, name }: Partial<ObjectKey>): unknown {
-    if (!(error instanceof KubeError)) return error;
+  /** `apply mangodbs.mangodb.com "default/db"` */
+  #describe(verb: string, { namespace, name }: Partial<ObjectKey>): string {
     const which = name ? ` "${formatKey({ namespace, name })}"` : namespace ? ` in namespace "${namespace}"` : "";
-    const where = this.client.side ? `on the ${this.client.side}` : `at ${this.client.server}`;
-    const code = error.status ? `${error.status} ${error.reason}`.trim() + ": " : "";
-    const { status, reason, retryAfterMs, cause } = error;
-    const message = `Cannot ${action} ${resourceName(this.resource)}${which} ${where}: ${code}${error.message}`;
-    return new KubeError(message, { status, reason, retryAfterMs, cause });
+    return `${verb} ${resourceName(this.resource)}${which}`;
   }
 
   #path({ namespace, name }: Partial<ObjectKey>, subresource?: "status"): string {
     const { group, version, plural, namespaced } = this.resource;
+    if (namespaced && name && !namespace) {
+      throw new TypeError(`Cannot address ${this.#describe("", { name }).trim()}: its namespace is missing`);
+    }
     const parts = group ? ["apis", group, version] : ["api", version];
     if (namespaced && namespace) parts.push("namespaces", namespace);
-    if (namespaced && name && !namespace) {
-      throw new TypeError(`Cannot address ${resourceName(this.resource)} "${name}": its namespace is missing`);
-    }
     parts.push(plural);
     if (name) parts.push(name);
     if (subresource) parts.push(subresource);
+    // URLs drop these, and lead somewhere else.
+    if (parts.some((part) => part === "." || part === "..")) {
+      throw new TypeError(
+        `Cannot address ${this.#describe("", { namespace, name }).trim()}: no object has such a name`,
+      );
+    }
     return "/" + parts.map(encodeURIComponent).join("/");
   }
 }
@@ -362,36 +395,4 @@ function formatQuery(query: Query = {}): string {
     if (value !== undefined) parameters.set(name, String(value));
   }
   return parameters.size > 0 ? `?${parameters}` : "";
-}
-
-async function readText(answer: HttpAnswer, signal: AbortSignal): Promise<string> {
-  try {
-    return await answer.response.text();
-  } catch (cause) {
-    if (signal.aborted) throw signal.reason;
-    throw new KubeError(`the answer broke off: ${messageOf(cause)}`, { status: 0, cause });
-  }
-}
-
-/** Most failures come as a `Status`; a proxy in between may answer anything. */
-function toKubeError(response: Response, text: string): KubeError {
-  let status: Status = {};
-  try {
-    status = JSON.parse(text) ?? {};
-  } catch {
-    // not a Status
-  }
-  const message = typeof status.message === "string" ? status.message : text.slice(0, 200) || response.statusText;
-  return new KubeError(message, {
-    status: response.status,
-    reason: typeof status.reason === "string" ? status.reason : response.statusText,
-    retryAfterMs: retryAfterMs(response, status),
-  });
-}
-
-function retryAfterMs(response: Response, status: Status): number | undefined {
-  if (response.status !== 429 && response.status < 500) return undefined;
-  const header = response.headers.get("retry-after");
-  const seconds = header ? Number(header) : status.details?.retryAfterSeconds;
-  return Number.isFinite(seconds) ? Math.min(Number(seconds), 60) * 1000 : undefined;
 }

@@ -41,10 +41,8 @@ export class Informer<T extends KubeObject, V = T> {
   readonly store: Store<V>;
   readonly #options: InformerOptions<T, V>;
   readonly #subscribers = new Set<(change: Change<V>) => void>();
-  readonly #scopes = new Set<{ synced: boolean }>();
+  readonly #scopes = new Set<{ synced: boolean; trouble?: string }>();
   #waiting = Promise.withResolvers<void>();
-  /** Why the last connection ended, while none stands; for conditions and readiness. */
-  #trouble: string | undefined;
 
   constructor(api: Api<T>, options: InformerOptions<T, V>) {
     this.api = api;
@@ -60,9 +58,9 @@ export class Informer<T extends KubeObject, V = T> {
     for (const key of [...this.store.keys()]) listener({ key, after: this.store.get(key), fresh: false });
   }
 
-  /** The last reason why a watch is down; undefined while all is well. */
+  /** Why a watch is down; undefined while all of them stand. For conditions and readiness. */
   get trouble(): string | undefined {
-    return this.#trouble;
+    return [...this.#scopes].find(({ trouble }) => trouble !== undefined)?.trouble;
   }
 
   /** Whether every scope has been listed at least once. */
@@ -87,23 +85,27 @@ export class Informer<T extends KubeObject, V = T> {
   async watch(scope: Scope, signal: AbortSignal): Promise<void> {
     const { log, metrics, clock, silenceMs } = this.#options;
     const resource = resourceName(this.api.resource);
-    const state = { synced: false };
+    const state: { synced: boolean; trouble?: string } = { synced: false };
     const known = new Set<string>(); // keys this scope brought
     let seen: Set<string> | undefined; // while it is being listed
     this.#scopes.add(state);
+    const onOpen = () => {
+      state.trouble = undefined;
+    };
     const onInterruption = (error: unknown) => {
-      this.#trouble = messageOf(error);
+      state.trouble = messageOf(error);
       metrics?.watchRestarted(resource, "error");
       log.warn("watch interrupted", { resource, namespace: scope.namespace, error });
     };
     try {
-      for await (const notice of watchObjects(this.api, { ...scope, clock, silenceMs, onInterruption }, signal)) {
+      for await (
+        const notice of watchObjects(this.api, { ...scope, clock, silenceMs, onOpen, onInterruption }, signal)
+      ) {
         switch (notice.type) {
           case "restart":
             seen = new Set();
             break;
           case "apply": {
-            this.#trouble = undefined;
             const key = keyOf(notice.object);
             known.add(formatKey(key));
             seen?.add(formatKey(key));
@@ -117,7 +119,6 @@ export class Informer<T extends KubeObject, V = T> {
             break;
           }
           case "synced":
-            this.#trouble = undefined;
             for (const text of known) {
               if (seen?.has(text)) continue;
               known.delete(text);

@@ -54,7 +54,10 @@ export class WorkQueue {
   /** The next key, fresh ones first; `done` has to be called for it. */
   async take(signal: AbortSignal): Promise<Work> {
     while (true) {
-      signal.throwIfAborted();
+      if (signal.aborted) {
+        this.#takers.shift()?.(); // the wake-up may have been for another
+        throw signal.reason;
+      }
       const work = this.#next();
       if (work) return work;
       await this.#added(signal);
@@ -130,6 +133,6 @@ export class WorkQueue {
   }
 
   #now(): number {
-    return this.#clock.now().getTime();
+    return this.#clock.monotonicMs();
   }
 }

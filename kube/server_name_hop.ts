@@ -1,10 +1,13 @@
-import { ConfigError } from "./errors.ts";
+import { ConfigError, messageOf } from "./errors.ts";
+import { checkTlsServerName } from "./kubeconfig.ts";
 
 /** A way to the API server on which its certificate is verified against another name than its address. */
 export interface ServerNameHop extends Disposable {
   /** The server's URL with the name in place of the address; only reachable through the proxy. */
   server: string;
   proxyUrl: string;
+  /** Why the last connection did not come about; the client behind the proxy only learns that it did not. */
+  failure?: string;
 }
 
 /**
@@ -14,30 +17,34 @@ export interface ServerNameHop extends Disposable {
  */
 export function openServerNameHop(
   { server, tlsServerName, proxyUrl }: { server: string; tlsServerName: string; proxyUrl?: string },
-): Promise<ServerNameHop> {
-  if (proxyUrl) throw new ConfigError("Cannot use tls-server-name together with proxy-url");
+): ServerNameHop {
+  const described = `the cluster at ${server}`;
+  if (proxyUrl) throw new ConfigError(`Cannot use ${described}: tls-server-name does not go together with proxy-url`);
   const real = new URL(server);
-  if (real.protocol !== "https:") throw new ConfigError(`Cannot use tls-server-name with ${server}: it is not https`);
+  if (real.protocol !== "https:") {
+    throw new ConfigError(`Cannot use ${described}: tls-server-name needs a server that starts with https://`);
+  }
+  checkTlsServerName(tlsServerName, described);
   const wanted = new URL(server);
   wanted.hostname = tlsServerName;
-  if (wanted.hostname !== tlsServerName.toLowerCase()) {
-    throw new ConfigError(`Cannot use tls-server-name "${tlsServerName}": it is not a host name`);
-  }
   const address = { hostname: real.hostname.replace(/^\[|\]$/g, ""), port: Number(real.port || 443) };
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const open = new Set<Deno.Conn>();
-  const accept = async () => {
-    for await (const inbound of listener) relay(inbound, address, open).catch(() => {});
-  };
-  accept().catch(() => {});
-  return Promise.resolve({
+  const hop: ServerNameHop = {
     server: wanted.href.replace(/\/+$/, ""),
-    proxyUrl: `http://127.0.0.1:${(listener.addr as Deno.NetAddr).port}`,
+    proxyUrl: `http://127.0.0.1:${listener.addr.port}`,
     [Symbol.dispose]() {
       listener.close();
       for (const connection of open) close(connection);
     },
-  });
+  };
+  const accept = async () => {
+    for await (const inbound of listener) {
+      relay(inbound, address, open).catch((error) => hop.failure = messageOf(error));
+    }
+  };
+  accept().catch(() => {}); // closed
+  return hop;
 }
 
 async function relay(inbound: Deno.Conn, address: { hostname: string; port: number }, open: Set<Deno.Conn>) {
@@ -48,7 +55,8 @@ async function relay(inbound: Deno.Conn, address: { hostname: string; port: numb
     outbound = await Deno.connect(address);
     open.add(outbound);
     await inbound.write(new TextEncoder().encode("HTTP/1.1 200 Connection established\r\n\r\n"));
-    await Promise.all([
+    // How an established connection ends is between client and server.
+    await Promise.allSettled([
       inbound.readable.pipeTo(outbound.writable),
       outbound.readable.pipeTo(inbound.writable),
     ]);

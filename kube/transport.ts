@@ -1,5 +1,7 @@
+import { env } from "node:process";
 import { Deadline } from "./deadline.ts";
-import { KubeError, messageOf } from "./errors.ts";
+import { ConfigError, KubeError, messageOf } from "./errors.ts";
+import { deepEqual } from "./json.ts";
 import type { ClusterConfig, Credentials } from "./kubeconfig.ts";
 import { openServerNameHop, type ServerNameHop } from "./server_name_hop.ts";
 
@@ -27,7 +29,7 @@ export type Lane = "requests" | "watches";
 export class Transport implements Disposable {
   readonly #config: ClusterConfig;
   readonly #lanes = new Map<Lane, { http: Deno.HttpClient; identity: string }>();
-  #hop: Promise<ServerNameHop> | undefined;
+  #hop: ServerNameHop | undefined;
   #closed = false;
 
   constructor(config: ClusterConfig) {
@@ -46,16 +48,23 @@ export class Transport implements Disposable {
     const credentials = await this.#config.credentials(false, signal);
     const answer = await this.#sendOnce(lane, request, silenceMs, credentials, signal);
     if (answer.response.status !== 401) return answer;
-    const renewed = await this.#config.credentials(true, signal); // a token may have been replaced meanwhile
-    if (renewed === credentials) return answer;
-    await answer.response.body?.cancel();
-    answer[Symbol.dispose]();
+    let renewed: Credentials;
+    try {
+      renewed = await this.#config.credentials(true, signal); // a token may have been replaced meanwhile
+    } catch (error) {
+      await discard(answer);
+      throw error;
+    }
+    if (deepEqual(renewed, credentials)) return answer;
+    await discard(answer);
     return await this.#sendOnce(lane, request, silenceMs, renewed, signal);
   }
 
-  /** Connections of this lane are not used again. */
-  retire(lane: Lane): void {
-    this.#lanes.get(lane)?.http.close();
+  /** Connections of this lane are not used again; requests under way on them go on. */
+  retire(lane: Lane, only?: Deno.HttpClient): void {
+    const open = this.#lanes.get(lane);
+    if (!open || (only && only !== open.http)) return; // replaced already
+    open.http.close();
     this.#lanes.delete(lane);
   }
 
@@ -63,7 +72,7 @@ export class Transport implements Disposable {
     this.#closed = true;
     this.retire("requests");
     this.retire("watches");
-    this.#hop?.then((hop) => hop[Symbol.dispose](), () => {});
+    this.#hop?.[Symbol.dispose]();
   }
 
   async #sendOnce(
@@ -75,14 +84,15 @@ export class Transport implements Disposable {
   ): Promise<HttpAnswer> {
     signal.throwIfAborted();
     if (this.#closed) throw new KubeError("the client is closed", { status: 0 });
-    const { base, http } = await this.#connect(lane, credentials);
+    // No await from here to fetch: until then another request that fails could close this client.
+    const { base, http } = this.#connect(lane, credentials);
     const deadline = new Deadline(silenceMs, signal);
     try {
       const response = await fetch(base + request.path, {
         method: request.method,
         headers: { ...request.headers, ...credentials.headers },
         body: request.body,
-        redirect: "error", // credentials never follow a redirect
+        redirect: "manual", // credentials never follow a redirect
         signal: deadline.signal,
         client: http,
       });
@@ -94,25 +104,24 @@ export class Transport implements Disposable {
     } catch (cause) {
       deadline[Symbol.dispose]();
       if (signal.aborted) throw signal.reason;
-      this.retire(lane);
-      throw new KubeError(connectionFailure(cause), { status: 0, cause });
+      this.retire(lane, http);
+      throw new KubeError(connectionFailure(this.#hop?.failure ?? messageOf(cause)), { status: 0 });
     }
   }
 
-  async #connect(lane: Lane, { clientCertificate }: Credentials): Promise<{ base: string; http: Deno.HttpClient }> {
+  #connect(lane: Lane, { clientCertificate }: Credentials): { base: string; http: Deno.HttpClient } {
     const { caData, proxyUrl, server, tlsServerName } = this.#config;
-    let base = server;
-    let proxy = proxyUrl;
     if (tlsServerName) {
-      const hop = await (this.#hop ??= openServerNameHop({ server, tlsServerName, proxyUrl }));
-      base = hop.server;
-      proxy = hop.proxyUrl;
+      this.#hop ??= openServerNameHop({ server, tlsServerName, proxyUrl });
+      this.#hop.failure = undefined;
     }
+    const base = this.#hop?.server ?? server;
+    const proxy = this.#hop?.proxyUrl ?? proxyUrl;
     const identity = clientCertificate ? clientCertificate.certificate + clientCertificate.key : "";
     const open = this.#lanes.get(lane);
     if (open?.identity === identity) return { base, http: open.http };
     open?.http.close();
-    const http = Deno.createHttpClient({
+    const options: Deno.CreateHttpClientOptions = {
       caCerts: caData ? [caData] : undefined,
       ...(clientCertificate && { cert: clientCertificate.certificate, key: clientCertificate.key }),
       ...(proxy && { proxy: { url: proxy } }),
@@ -120,15 +129,39 @@ export class Transport implements Disposable {
       http2: false,
       poolMaxIdlePerHost: 64,
       poolIdleTimeout: 30_000,
-    });
+    };
+    let http: Deno.HttpClient;
+    try {
+      http = proxy ? withoutNoProxy(() => Deno.createHttpClient(options)) : Deno.createHttpClient(options);
+    } catch (cause) {
+      throw new ConfigError(`Cannot connect to ${server}`, { cause }); // a proxy-url that is none
+    }
     this.#lanes.set(lane, { http, identity });
     return { base, http };
   }
 }
 
+async function discard(answer: HttpAnswer): Promise<void> {
+  await answer.response.body?.cancel();
+  answer[Symbol.dispose]();
+}
+
+/**
+ * A client reads these variables when it is made and prefers them to the proxy it is given. A proxy in a kubeconfig goes
+ * before the environment, and around the hop for `tls-server-name` the connection would look for that name in DNS.
+ */
+function withoutNoProxy<T>(action: () => T): T {
+  const hidden = ["NO_PROXY", "no_proxy"].map((name) => [name, env[name]] as const);
+  for (const [name] of hidden) delete env[name];
+  try {
+    return action();
+  } finally {
+    for (const [name, value] of hidden) if (value !== undefined) env[name] = value;
+  }
+}
+
 /** What `fetch` says is long and starts with the URL; the part that tells why comes last. */
-function connectionFailure(cause: unknown): string {
-  const text = messageOf(cause);
+function connectionFailure(text: string): string {
   if (/invalid peer certificate/.test(text)) return `the server's certificate does not verify (${lastPart(text)})`;
   if (/Connection refused/i.test(text)) return "connection refused";
   if (/dns error|lookup address/i.test(text)) return "the host name cannot be resolved";

@@ -1,7 +1,7 @@
 import { backoffMs } from "./backoff.ts";
 import type { Api, ListOptions } from "./client.ts";
 import { type Clock, systemClock } from "./clock.ts";
-import { isGone, KubeError, type Status } from "./errors.ts";
+import { isGone, isNotServed, KubeError, type Status } from "./errors.ts";
 import type { KubeObject } from "./types.ts";
 
 /**
@@ -17,7 +17,9 @@ export type WatchNotice<T> =
 export interface WatchObjectsOptions extends ListOptions {
   clock?: Clock;
   random?: () => number;
-  /** Called for every failure and every connection opened anew; the watch goes on by itself. */
+  /** Called when the server has accepted a watch; the first, or after an interruption. */
+  onOpen?: () => void;
+  /** Called for every failure; the watch goes on by itself. */
   onInterruption?: (error: unknown) => void;
   /** A stream silent for so long is taken for dead and resumed; bookmarks come every 60 s. */
   silenceMs?: number;
@@ -38,7 +40,8 @@ export async function* watchObjects<T extends KubeObject>(
   options: WatchObjectsOptions,
   signal: AbortSignal,
 ): AsyncGenerator<WatchNotice<T>> {
-  const { clock = systemClock, random = Math.random, onInterruption, silenceMs = 90_000, ...selection } = options;
+  const { clock = systemClock, random = Math.random, onOpen, onInterruption, silenceMs = 90_000, ...selection } =
+    options;
   let mode: "watchList" | "list" = "watchList";
   let position: string | undefined; // resourceVersion up to which everything was told
   let failures = 0;
@@ -65,22 +68,23 @@ export async function* watchObjects<T extends KubeObject>(
         // Spread over 5 to 10 minutes, so that not all watches come back at the same moment.
         timeoutSeconds: Math.round(300 * (1 + random())),
         silenceMs,
+        onOpen,
       }, signal);
-      const openedAt = clock.now().getTime();
+      const openedAt = clock.monotonicMs();
       for await (const event of stream) {
         if (event.type === "ERROR") throw toError(event.object as Status);
-        failures = 0;
-        const { metadata } = event.object;
+        const metadata = metadataOf(event.object);
         if (event.type === "DELETED") yield { type: "delete", object: event.object };
         else if (event.type !== "BOOKMARK") yield { type: "apply", object: event.object, initial };
         else if (metadata.annotations?.["k8s.io/initial-events-end"] === "true") {
           initial = false;
           yield { type: "synced" };
         }
-        // Initial events come in no order: only their end is a state to go on from.
-        if (!initial) position = metadata.resourceVersion;
+        if (initial) continue; // initial events come in no order: only their end is a state to go on from
+        position = metadata.resourceVersion;
+        failures = 0;
       }
-      if (clock.now().getTime() - openedAt < 1000) {
+      if (clock.monotonicMs() - openedAt < 1000) {
         throw new KubeError("the server ends watches at once", { status: 0 });
       }
     } catch (error) {
@@ -90,7 +94,8 @@ export async function* watchObjects<T extends KubeObject>(
         continue;
       }
       onInterruption?.(error);
-      if (isGone(error)) position = undefined;
+      // A resource that is served again later may be another one of that name.
+      if (isGone(error) || isNotServed(error)) position = undefined;
       failures++;
       const { retryAfterMs = 0 } = error instanceof KubeError ? error : {};
       await clock.sleep(
@@ -99,6 +104,11 @@ export async function* watchObjects<T extends KubeObject>(
       );
     }
   }
+}
+
+function metadataOf({ metadata }: KubeObject): KubeObject["metadata"] {
+  if (typeof metadata?.resourceVersion === "string") return metadata;
+  throw new KubeError("the server sent an event without an object", { status: 0 });
 }
 
 /** Before Kubernetes 1.32, or with the feature off: 422 `sendInitialEvents is forbidden …`, or 400. */
