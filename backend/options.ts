@@ -77,8 +77,7 @@ export function backendCommand(context: ProgramContext): Command {
     .option(
       "--allowed-redirect-origin <origin>",
       "hand credentials to this origin too, not only to loopback",
-      collect,
-      [],
+      (origin: string, others: string[] = []) => [...others, origin],
     )
     .optionsGroup("Login:")
     .option("--oidc-issuer-url <url>", "OpenID Connect issuer that users log in at")
@@ -131,7 +130,7 @@ export interface BackendFlags {
   listenPort?: string;
   tlsCertFile?: string;
   tlsKeyFile?: string;
-  allowedRedirectOrigin: string[];
+  allowedRedirectOrigin?: string[];
   oidcIssuerUrl?: string;
   oidcIssuerClientId?: string;
   oidcIssuerClientSecret?: string;
@@ -186,7 +185,7 @@ export function readBackendOptions(
     oidc,
     authorizeUrl: flags.oidcAuthorizeUrl && readUrl(flags.oidcAuthorizeUrl, "--oidc-authorize-url").href,
     cookieKeys: readCookieKeys(flags),
-    redirectOrigins: flags.allowedRedirectOrigin.map(readOrigin),
+    redirectOrigins: (flags.allowedRedirectOrigin ?? []).map(readOrigin),
     autoSelect: flags.testingAutoSelect,
   };
 }
@@ -297,5 +296,3 @@ function oneOf<const Values extends readonly string[]>(values: Values, text: str
 }
 
 const joinAddress = (ip: string, port: string) => `${ip.includes(":") && !ip.startsWith("[") ? `[${ip}]` : ip}:${port}`;
-
-const collect = (value: string, previous: string[]) => [...previous, value];

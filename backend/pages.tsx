@@ -15,10 +15,11 @@ export interface PageFrame {
 
 interface FrameProps extends PageFrame {
   title: string;
+  footer?: string;
   children: Child;
 }
 
-const Frame = ({ prettyName, nonce, title, children }: FrameProps) => (
+const Frame = ({ prettyName, nonce, title, footer, children }: FrameProps) => (
   <>
     {raw("<!DOCTYPE html>")}
     <html lang="en">
@@ -38,7 +39,7 @@ const Frame = ({ prettyName, nonce, title, children }: FrameProps) => (
           </p>
         </header>
         <main>{children}</main>
-        <footer>After binding you are sent back to the command line, which carries on by itself.</footer>
+        {footer && <footer>{footer}</footer>}
       </body>
     </html>
   </>
@@ -55,14 +56,22 @@ export interface ResourcesPageProps extends PageFrame {
 
 /** What can be bound; one link per API, with what it would be allowed before anything is granted. */
 export const ResourcesPage = ({ offers, user, clusterId, bindHref, ...frame }: ResourcesPageProps) => (
-  <Frame title="Resources" {...frame}>
+  <Frame
+    title="Resources"
+    footer="After binding you are sent back to the command line, which carries on by itself."
+    {...frame}
+  >
     <h1>Choose what to bind</h1>
     <p class="lead">
       You are signed in as <strong>{user}</strong>. What you choose becomes available in your app cluster{" "}
       <strong>{clusterId}</strong>.
     </p>
     {offers.length > 0
-      ? <ul class="cards">{offers.map((offer) => <Card key={offer.api.name} offer={offer} href={bindHref(offer)} />)}</ul>
+      ? (
+        <ul class="cards">
+          {offers.map((offer) => <Card key={offer.api.name} offer={offer} href={bindHref(offer)} />)}
+        </ul>
+      )
       : <NothingOffered />}
   </Frame>
 );
@@ -96,7 +105,7 @@ const Claims = ({ claims }: { claims: PermissionClaim[] }) => (
       <>
         <ul>
           {claims.map(describeClaim).map(({ summary, details }) => (
-            <li>
+            <li key={summary}>
               {summary}
               <small>{details.join(" ")}</small>
             </li>

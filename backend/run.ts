@@ -120,12 +120,16 @@ function startCluster(deps: ControllersDeps, caches: ProviderCaches, tasks: Task
   const { client, log } = deps;
   let readiness: true | string = "the cluster is not reachable yet";
   tasks.run(async (signal) => {
-    await untilReachable(() => client.request("GET", "/version", {}, signal), { what: "the provider", log }, signal);
+    await untilReachable(
+      () => client.request("GET", "/version", {}, signal),
+      { waitingFor: "the provider", log },
+      signal,
+    );
     readiness = "the CRDs are being installed";
     await installCrds(client, KINDS, log, signal);
     const roles = client.api<Role>(CLUSTER_ROLES);
     const ensure = () => ensureRole(roles, undefined, BINDER_ROLE, signal);
-    await untilReachable(ensure, { what: "the provider", log }, signal);
+    await untilReachable(ensure, { waitingFor: "the provider", log }, signal);
     readiness = "the cluster's objects are being read";
     await watchCaches(caches, tasks);
     startControllers(deps, caches, tasks);

@@ -1,0 +1,98 @@
+import { deepEqual, equal, throws } from "node:assert/strict";
+import { UsageError } from "../program.ts";
+import { type BackendFlags, readBackendOptions } from "./options.ts";
+
+const KEY_32 = btoa("k".repeat(32));
+
+const DEFAULTS: BackendFlags = {
+  namespacePrefix: "cluster",
+  prettyName: "Example Backend",
+  consumerScope: "Namespaced",
+  clusterScopedIsolation: "Prefixed",
+  healthAddress: ":8081",
+  listenAddress: "127.0.0.1:8080",
+};
+const WITH_ISSUER: BackendFlags = {
+  ...DEFAULTS,
+  oidcIssuerUrl: "https://sso.example.com/realms/a",
+  oidcIssuerClientId: "klutch",
+  oidcIssuerClientSecret: "s3cret",
+  oidcCallbackUrl: "https://klutch.example.com/callback",
+  cookieSigningKey: KEY_32,
+};
+const read = (flags: Partial<BackendFlags> = {}, base = WITH_ISSUER) => readBackendOptions({ ...base, ...flags }, {});
+
+Deno.test("readBackendOptions() takes the flags of the original", () => {
+  const options = read({
+    consumerScope: "cluster",
+    clusterScopedIsolation: "none",
+    externalAddress: "https://api.example.com:6443/",
+    allowedRedirectOrigin: ["https://console.example.com"],
+    cookieEncryptionKey: btoa("e".repeat(24)),
+  });
+  equal(options.consumerScope, "Cluster");
+  equal(options.clusterScopedIsolation, "None");
+  equal(options.external.address, "https://api.example.com:6443");
+  deepEqual(options.redirectOrigins, ["https://console.example.com"]);
+  equal(options.cookieKeys?.encryption?.length, 24);
+  deepEqual(options.oidc, {
+    issuerUrl: "https://sso.example.com/realms/a",
+    clientId: "klutch",
+    clientSecret: "s3cret",
+    callbackUrl: "https://klutch.example.com/callback",
+    caFile: undefined,
+  });
+});
+
+Deno.test("readBackendOptions() lets the deprecated --listen-ip win over --listen-address", () => {
+  deepEqual(read({ listenIp: "::1", listenPort: "9000" }).listen, { host: "::1", port: 9000 });
+  deepEqual(read({ listenPort: "9000" }).listen, { host: "127.0.0.1", port: 8080 });
+});
+
+Deno.test("readBackendOptions() needs nothing else with the embedded issuer", () => {
+  const options = read({ oidcEmbedded: true }, DEFAULTS);
+  equal(options.oidc, "embedded");
+  equal(options.cookieKeys, undefined);
+});
+
+const mistakes: [name: string, flags: Partial<BackendFlags>, message: RegExp][] = [
+  ["a missing client secret", { oidcIssuerClientSecret: "" }, /missing '--oidc-issuer-client-secret'/],
+  ["a missing signing key", { cookieSigningKey: undefined }, /missing '--cookie-signing-key'/],
+  ["a signing key of the wrong size", { cookieSigningKey: btoa("short") }, /signing key has 5 bytes/],
+  ["an encryption key of the wrong size", { cookieEncryptionKey: KEY_32.slice(0, 8) }, /encryption key has 6 bytes/],
+  ["an unknown scope", { consumerScope: "galaxy" }, /'--consumer-scope': it is one of Namespaced, Cluster/],
+  ["an unknown isolation", { clusterScopedIsolation: "maybe" }, /'--cluster-scoped-isolation'/],
+  ["an empty prefix", { namespacePrefix: "" }, /'--namespace-prefix'/],
+  ["a prefix that no namespace can have", { namespacePrefix: "Cluster_1" }, /'--namespace-prefix'/],
+  ["a prefix that leaves no room", { namespacePrefix: "c".repeat(31) }, /1 to 30/],
+  ["an empty name", { prettyName: " " }, /'--pretty-name' must not be empty/],
+  ["an external address without TLS", { externalAddress: "http://api:6443" }, /has to start with https/],
+  ["a malformed listen address", { listenAddress: "8080" }, /'--listen-address'/],
+  ["a malformed health address", { healthAddress: "x:y" }, /'--health-address'/],
+  ["a certificate without key", { tlsCertFile: "/tls.crt" }, /go together/],
+  ["a callback that we do not serve", { oidcCallbackUrl: "https://k.example.com/cb" }, /end in \/callback/],
+  ["a callback that is no URL", { oidcCallbackUrl: "k.example.com" }, /'--oidc-callback-url'/],
+  [
+    "an authorize URL with query",
+    { oidcAuthorizeUrl: "https://k.example.com/authorize?x=1" },
+    /'--oidc-authorize-url'/,
+  ],
+  ["a redirect origin without TLS", { allowedRedirectOrigin: ["http://example.com"] }, /an https URL/],
+  ["a redirect origin with a path", { allowedRedirectOrigin: ["https://example.com/a"] }, /an https URL/],
+  ["two issuers", { oidcEmbedded: true }, /'--oidc-embedded' excludes '--oidc-issuer-url'/],
+  ["control-plane mode, which is not there yet", { controlPlaneMode: true }, /not available yet/],
+];
+for (const [name, flags, message] of mistakes) {
+  Deno.test(`readBackendOptions() refuses ${name}`, () => {
+    throws(() => read(flags), (error) => error instanceof UsageError && message.test(error.message));
+  });
+}
+
+Deno.test("readBackendOptions() keeps the embedded issuer off the network", () => {
+  for (const listenAddress of [":8080", "0.0.0.0:8080", "192.168.1.2:8080", "[::]:8080"]) {
+    throws(() => read({ oidcEmbedded: true, listenAddress }, DEFAULTS), /on loopback/);
+  }
+  for (const listenAddress of ["localhost:1", "127.0.0.1:0", "[::1]:8080"]) {
+    equal(read({ oidcEmbedded: true, listenAddress }, DEFAULTS).oidc, "embedded");
+  }
+});
