@@ -41,21 +41,29 @@ export async function runCommandLine(root: Command, args: readonly string[], str
       })
       .helpOption("-h, --help", "show this help");
   }
-  const helpWanted = args[0] === "help";
-  const { normalized, chosen } = normalizeFlags(root, helpWanted ? [...args.slice(1), "--help"] : args);
-  const stranger = normalized.find((arg) => !arg.startsWith("-"));
-  if (chosen === root && stranger && root.registeredArguments.length === 0) normalized.splice(0, Infinity, stranger);
+  const { normalized, chosen, operands, problem } = normalizeFlags(
+    root,
+    args[0] === "help" ? [...args.slice(1), "--help"] : args,
+  );
+  const usageError = (message: string, cause?: unknown) =>
+    new UsageError(`${message}\nSee '${pathOf(chosen)} --help'.`, { cause });
+  if (problem) throw usageError(problem);
+  const stranger = operands[0];
+  if (stranger !== undefined && chosen.commands.length > 0) {
+    // Commander would show the help, or complain about the stranger's flags first.
+    if (chosen.registeredArguments.length === 0) normalized.splice(0, Infinity, ...wordsTo(chosen), stranger);
+    const near = chosen.registeredArguments.length > 0 && chosen.commands.find((sub) => isNear(sub.name(), stranger));
+    if (near) throw usageError(`unknown command '${stranger}'. Did you mean ${near.name()}?`);
+  }
   try {
     await root.parseAsync(normalized, { from: "user" });
   } catch (error) {
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return; // help and version
       if (complaint === undefined) throw error;
-      throw new UsageError(`${readable(complaint)}\nSee '${pathOf(chosen)} --help'.`);
+      throw usageError(readable(complaint));
     }
-    if (error instanceof UsageError && !error.message.includes("--help")) {
-      throw new UsageError(`${error.message}\nSee '${pathOf(chosen)} --help'.`, { cause: error.cause });
-    }
+    if (error instanceof UsageError && !error.message.includes("--help")) throw usageError(error.message, error.cause);
     throw error;
   }
 }
@@ -72,26 +80,39 @@ export function flagsOf<T>(command: Command): T {
   return flags as T;
 }
 
+interface NormalizedLine {
+  normalized: string[];
+  /** The innermost command that is named. */
+  chosen: Command;
+  /** What follows it, without flags and their values. */
+  operands: string[];
+  /** Why the line cannot be used, if so. */
+  problem?: string;
+}
+
 /**
  * Rewrites what Go programs accept and commander does not, so that existing scripts keep working:
  * `--flag=true`, `--flag=false` for flags without a value, and `-n=value`.
  */
-export function normalizeFlags(root: Command, args: readonly string[]): { normalized: string[]; chosen: Command } {
-  const normalized: string[] = [];
-  let chosen = root;
+export function normalizeFlags(root: Command, args: readonly string[]): NormalizedLine {
+  const line: NormalizedLine = { normalized: [], chosen: root, operands: [] };
+  const { normalized, operands } = line;
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]!;
     if (arg === "--") {
       normalized.push(...args.slice(i));
+      operands.push(...args.slice(i + 1));
       break;
     }
     if (!arg.startsWith("-") || arg === "-") {
-      chosen = chosen.commands.find((sub) => sub.name() === arg || sub.aliases().includes(arg)) ?? chosen;
+      const sub = operands.length > 0 ? undefined : line.chosen.commands.find((one) => one.name() === arg);
+      if (sub) line.chosen = sub;
+      else operands.push(arg);
       normalized.push(arg);
       continue;
     }
     const [, name, value] = /^(--[^=]+|-[A-Za-z])(?:=(.*))?$/s.exec(arg) ?? [];
-    const option = name === undefined ? undefined : findOption(chosen, name);
+    const option = name === undefined ? undefined : findOption(line.chosen, name);
     if (!option || name === undefined) {
       normalized.push(arg);
     } else if (option.required) {
@@ -100,17 +121,21 @@ export function normalizeFlags(root: Command, args: readonly string[]): { normal
       if (next !== undefined) normalized.push(next);
     } else if (value === undefined || option.optional) {
       normalized.push(arg);
-    } else if (parseBool(value, name)) {
+    } else if (/^(1|t|true)$/i.test(value)) {
       normalized.push(name);
+    } else if (!/^(0|f|false)$/i.test(value)) {
+      line.problem ??= `invalid value '${value}' for '${name}': it is true or false`;
     }
   }
-  return { normalized, chosen };
+  return line;
 }
 
-/** `klutch bind apiservice`, the words that lead to a command. */
-export function pathOf(command: Command): string {
-  return command.parent ? `${pathOf(command.parent)} ${command.name()}` : command.name();
-}
+/** `klutch bind apiservice`: what a user types to get there. */
+export const pathOf = (command: Command): string =>
+  command.parent ? `${pathOf(command.parent)} ${command.name()}` : command.name();
+
+/** The same without the program's name. */
+const wordsTo = (command: Command): string[] => command.parent ? [...wordsTo(command.parent), command.name()] : [];
 
 function findOption(command: Command | null, name: string): Option | undefined {
   for (; command; command = command.parent) {
@@ -119,10 +144,17 @@ function findOption(command: Command | null, name: string): Option | undefined {
   }
 }
 
-function parseBool(value: string, name: string): boolean {
-  if (/^(1|t|true)$/i.test(value)) return true;
-  if (/^(0|f|false)$/i.test(value)) return false;
-  throw new UsageError(`invalid value '${value}' for '${name}': it is true or false`);
+/** At most two letters are wrong, missing or too many. */
+function isNear(name: string, typed: string): boolean {
+  let row = Array.from({ length: typed.length + 1 }, (_, index) => index);
+  for (const [i, letter] of [...name].entries()) {
+    const next = [i + 1];
+    for (let j = 0; j < typed.length; j++) {
+      next.push(Math.min(row[j + 1]! + 1, next[j]! + 1, row[j]! + (typed[j] === letter ? 0 : 1)));
+    }
+    row = next;
+  }
+  return row.at(-1)! <= 2 && name.length > 3;
 }
 
 /** Commander's wording in ours: `error: unknown option '--x'\n(Did you mean --y?)`. */

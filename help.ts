@@ -1,13 +1,25 @@
-import type { Command, Help } from "commander";
+import type { Command, Help, Option } from "commander";
+
+/** Longer flags have a line of their own, and what they mean goes below. */
+const WIDEST_COLUMN = 32;
+
+const describe = (option: Option, helper: Help): string =>
+  helper.optionDescription(option).replace(/ \(default: (\[\]|false)\)$/, "").replaceAll('"', "");
 
 /**
  * Lays out the help of a command: what it is for, how it is called, its subcommands, then its flags by group.
  * Examples and hints follow through `addHelpText("after", …)`.
  */
 export function formatHelp(command: Command, helper: Help): string {
-  const width = helper.padWidth(command, helper);
   const wrapAt = helper.helpWidth ?? 80;
-  const item = (term: string, description: string) => helper.formatItem(term, width, description, helper);
+  const width = Math.min(helper.padWidth(command, helper), WIDEST_COLUMN);
+  const item = (term: string, description: string) => {
+    const lines = helper.boxWrap(description, wrapAt - width - 4).split("\n");
+    const start = term.length <= width ? [term.padEnd(width) + "  " + lines.shift()] : [term];
+    return [...start, ...lines.map((line) => " ".repeat(width + 2) + line)].map((line) => `  ${line}`.trimEnd()).join(
+      "\n",
+    );
+  };
   const lines: string[] = [];
   const description = helper.commandDescription(command);
   if (description) lines.push(helper.boxWrap(description, wrapAt), "");
@@ -33,7 +45,7 @@ export function formatHelp(command: Command, helper: Help): string {
     (option) => option.helpGroupHeading ?? "Flags:",
   );
   for (const [heading, members] of options) {
-    const items = members.map((option) => item(helper.optionTerm(option), helper.optionDescription(option)));
+    const items = members.map((option) => item(helper.optionTerm(option), describe(option, helper)));
     lines.push(...helper.formatItemList(heading, items, helper));
   }
   return lines.join("\n");
