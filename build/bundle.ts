@@ -1,4 +1,5 @@
-import { builtinModules } from "node:module";
+import { readFile } from "node:fs/promises";
+import { builtinModules, createRequire } from "node:module";
 import { dirname, join, relative } from "node:path";
 import * as esbuild from "esbuild";
 
@@ -40,7 +41,7 @@ export async function bundle(entryPoint: string, define: Record<string, string>)
       jsxImportSource: "hono/jsx",
       define: Object.fromEntries(Object.entries(define).map(([name, value]) => [name, JSON.stringify(value)])),
       banner: { js: BANNER },
-      plugins: [textImports, nodeBuiltins],
+      plugins: [textImports, nodeBuiltins, commonJsNames],
       logLevel: "silent",
     });
     const files = new Map(outputFiles.map(({ path, contents }) => [relative(outdir, path), new Uint8Array(contents)]));
@@ -83,3 +84,41 @@ const nodeBuiltins: esbuild.Plugin = {
     );
   },
 };
+
+/**
+ * `await import("yaml")` of a package written for CommonJS has its names in Deno, but only `default` after bundling:
+ * such imports go through a module that exports the names.
+ */
+const commonJsNames: esbuild.Plugin = {
+  name: "names of CommonJS packages",
+  setup(build) {
+    const namespace = "commonjs";
+    build.onResolve({ filter: /^[^./]/, namespace: "file" }, async ({ kind, path, pluginData, ...from }) => {
+      if (kind !== "dynamic-import" || pluginData === namespace) return undefined;
+      const { importer, resolveDir } = from;
+      const found = await build.resolve(path, { kind, importer, resolveDir, pluginData: namespace });
+      return found.external || found.errors.length > 0 || !await isCommonJs(found.path)
+        ? found
+        : { path: found.path, namespace };
+    });
+    build.onLoad({ filter: /.*/, namespace }, ({ path }) => {
+      const names = Object.keys(createRequire(path)(path)).filter((name) =>
+        /^[\w$]+$/.test(name) && name !== "default"
+      );
+      const source = JSON.stringify(path);
+      return {
+        contents: `export { ${names.join(", ")} } from ${source}; export { default } from ${source};`,
+        resolveDir: dirname(path),
+      };
+    });
+  },
+};
+
+async function isCommonJs(path: string): Promise<boolean> {
+  if (!path.endsWith(".js")) return path.endsWith(".cjs");
+  for (let directory = dirname(path); directory !== dirname(directory); directory = dirname(directory)) {
+    const text = await readFile(join(directory, "package.json"), "utf8").catch(() => undefined);
+    if (text !== undefined) return JSON.parse(text).type !== "module";
+  }
+  return false;
+}

@@ -1,5 +1,5 @@
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { env } from "node:process";
 import { bundle } from "./bundle.ts";
 import { checkMachine, compile } from "./compile.ts";
@@ -9,7 +9,10 @@ const soon = () => AbortSignal.timeout(120_000);
 async function withSources(sources: Record<string, string>, test: (directory: string) => Promise<void>): Promise<void> {
   const directory = await Deno.makeTempDir();
   try {
-    for (const [name, text] of Object.entries(sources)) await Deno.writeTextFile(join(directory, name), text);
+    for (const [name, text] of Object.entries(sources)) {
+      await Deno.mkdir(dirname(join(directory, name)), { recursive: true });
+      await Deno.writeTextFile(join(directory, name), text);
+    }
     await test(directory);
   } finally {
     await Deno.remove(directory, { recursive: true });
@@ -21,12 +24,15 @@ const SOURCES = {
     declare const GREETING: string;
     import words from "./words.yaml" with { type: "text" };
     if (Deno.args[0] === "late") console.log((await import("./late.ts")).LATE);
+    else if (Deno.args[0] === "old") console.log(Object.entries(await import("old")).join());
     else console.log(GREETING, JSON.stringify(words), Deno.build.standalone);`,
   "late.ts": `import { sep } from "path"; class Late {} export const LATE = Late.name + sep;`,
   "words.yaml": `a: "é"\n`,
+  "node_modules/old/package.json": "{}",
+  "node_modules/old/index.js": "exports.age = 12;",
 };
 
-Deno.test("a program is bundled and compiled into one file, with its texts and its late chunks", () =>
+Deno.test("a program is bundled and compiled into one file, with its texts, its late chunks and old packages", () =>
   withSources(SOURCES, async (directory) => {
     const made = await bundle(join(directory, "main.ts"), { GREETING: "good morning" });
     equal(made.entry, "main.mjs");
@@ -39,6 +45,7 @@ Deno.test("a program is bundled and compiled into one file, with its texts and i
       new TextDecoder().decode((await new Deno.Command(options.output, { args }).output()).stdout);
     equal(await run(), `good morning "a: \\"é\\"\\n" true\n`);
     equal(await run("late"), "Late/\n");
+    equal(await run("old"), "age,12,default,[object Object]\n");
 
     const { ino } = await Deno.stat(options.output);
     equal(await compile(made, options, soon()), false);
