@@ -1,0 +1,127 @@
+import assert from "node:assert/strict";
+import type { APIServiceBinding } from "../crds/api_service_binding.ts";
+import type { APIServiceExport } from "../crds/api_service_export.ts";
+import { toExportSpec } from "../crds/export_schema.ts";
+import { API_VERSION } from "../crds/names.ts";
+import { findCondition, setCondition } from "../kube/conditions.ts";
+import type { CustomResourceDefinition } from "../kube/resources.ts";
+import { mangoDbCrd } from "../tests/mangodb.ts";
+import { type BindingView, planBinding } from "./binding_plan.ts";
+import { toConsumerCrd } from "./consumer_crd.ts";
+
+const NOW = new Date("2026-01-01T00:00:00Z");
+const NAME = "mangodbs.mangodb.com";
+
+const binding: APIServiceBinding = {
+  apiVersion: API_VERSION,
+  kind: "APIServiceBinding",
+  metadata: { name: NAME, namespace: "klutch-bind", uid: "b1" },
+  spec: { kubeconfigSecretRef: { namespace: "klutch-bind", name: "kubeconfig-abcde", key: "kubeconfig" } },
+};
+
+const exported: APIServiceExport = {
+  apiVersion: API_VERSION,
+  kind: "APIServiceExport",
+  metadata: { name: NAME, namespace: "cluster-abcde" },
+  spec: { ...toExportSpec(mangoDbCrd("mangodb.com")), informerScope: "Namespaced" },
+};
+
+const established = (crd: CustomResourceDefinition): CustomResourceDefinition => ({
+  ...crd,
+  status: { conditions: [{ type: "Established", status: "True" }] },
+});
+const crd = established(toConsumerCrd(exported, binding));
+const connection = { isSynced: true, heartbeat: { sentAt: NOW } };
+const healthy: BindingView = { binding, connection, export: exported, crd };
+
+/** `Connected=False APIServiceExportNotFound`, `Ready=True` … */
+function told(view: BindingView, type: string): string | undefined {
+  const condition = findCondition(planBinding(view, NOW).conditions, type);
+  return condition && [condition.status, condition.reason].filter(Boolean).join(" ");
+}
+
+Deno.test("planBinding() is ready, and syncs, when everything agrees", () => {
+  const plan = planBinding(healthy, NOW);
+  assert.equal(plan.crd, undefined);
+  assert.equal(plan.sync?.resource.plural, "mangodbs");
+  for (const type of ["Ready", "SecretValid", "InformersSynced", "Heartbeating", "Connected", "SchemaInSync"]) {
+    assert.equal(told(healthy, type), "True", type);
+  }
+});
+
+Deno.test("planBinding() tells what is wrong with the kubeconfig, and does nothing else", () => {
+  const kubeconfigTrouble = { reason: "KubeconfigSecretInvalid" as const, message: "it has the field exec" };
+  const view: BindingView = { binding, kubeconfigTrouble };
+  assert.equal(told(view, "SecretValid"), "False KubeconfigSecretInvalid");
+  assert.equal(told(view, "Ready"), "False KubeconfigSecretInvalid");
+  const { crd, sync } = planBinding(view, NOW);
+  assert.deepEqual({ crd, sync }, { crd: undefined, sync: undefined });
+});
+
+Deno.test("planBinding() tells why a provider does not answer, and forgets nothing it told before", () => {
+  const conditions = setCondition([], { type: "Connected", status: "True" }, NOW);
+  const view: BindingView = {
+    binding: { ...binding, status: { conditions } },
+    connection: { isSynced: false, trouble: "connection refused", heartbeat: {} },
+  };
+  assert.equal(told(view, "InformersSynced"), "False InformerSyncTimeout");
+  assert.match(findCondition(planBinding(view, NOW).conditions, "InformersSynced")!.message!, /connection refused/);
+  assert.equal(told(view, "Connected"), "True");
+  assert.equal(planBinding(view, NOW).sync, undefined);
+});
+
+Deno.test("planBinding() is not ready while the heartbeat fails, and syncs on", () => {
+  const view = { ...healthy, connection: { isSynced: true, heartbeat: { sentAt: NOW, trouble: "403 Forbidden" } } };
+  assert.equal(told(view, "Ready"), "False ClusterBindingUpdateFailed");
+  assert.ok(planBinding(view, NOW).sync);
+});
+
+Deno.test("planBinding() says that the provider exports no such API", () => {
+  assert.equal(told({ ...healthy, export: undefined }, "Connected"), "False APIServiceExportNotFound");
+  assert.equal(planBinding({ ...healthy, export: undefined }, NOW).sync, undefined);
+});
+
+Deno.test("planBinding() refuses an export that is about another API than its name", () => {
+  const other = { ...exported, spec: { ...exported.spec, group: "other.com" } };
+  assert.equal(told({ ...healthy, export: other }, "Connected"), "False APIServiceExportInvalid");
+});
+
+Deno.test("planBinding() creates the CRD first, and syncs once it is established", () => {
+  const plan = planBinding({ ...healthy, crd: undefined }, NOW);
+  assert.deepEqual([plan.crd, plan.sync], ["create", undefined]);
+  assert.equal(planBinding({ ...healthy, crd: { ...crd, status: undefined } }, NOW).sync, undefined);
+});
+
+Deno.test("planBinding() updates a CRD that differs from the export, and syncs meanwhile", () => {
+  const versions = exported.spec.versions.map((version) => ({ ...version, deprecated: true }));
+  const plan = planBinding({ ...healthy, export: { ...exported, spec: { ...exported.spec, versions } } }, NOW);
+  assert.equal(plan.crd, "update");
+  assert.ok(plan.sync);
+});
+
+Deno.test("planBinding() leaves a CRD alone that somebody else made, and does not sync its objects", () => {
+  const foreign = { ...crd, metadata: { ...crd.metadata, ownerReferences: [] } };
+  const plan = planBinding({ ...healthy, crd: foreign }, NOW);
+  assert.deepEqual([plan.crd, plan.sync], [undefined, undefined]);
+  assert.equal(told({ ...healthy, crd: foreign }, "Connected"), "False ForeignCustomResourceDefinition");
+});
+
+Deno.test("planBinding() takes over the CRD of the same API from before it was unbound", () => {
+  const again = { ...binding, metadata: { ...binding.metadata, uid: "b2" } };
+  const plan = planBinding({ ...healthy, binding: again }, NOW);
+  assert.equal(plan.crd, "update");
+  assert.deepEqual(toConsumerCrd(exported, again, crd).metadata.ownerReferences?.map(({ uid }) => uid), ["b2"]);
+});
+
+Deno.test("planBinding() reports what the API server said of the schema, and syncs the one before", () => {
+  const view: BindingView = { ...healthy, refusal: { step: "update", message: "422 Invalid: must have status" } };
+  assert.equal(told(view, "SchemaInSync"), "False CustomResourceDefinitionUpdateFailed");
+  assert.equal(told(view, "Ready"), "False CustomResourceDefinitionUpdateFailed");
+  assert.ok(planBinding(view, NOW).sync);
+});
+
+Deno.test("planBinding() changes no condition's time when nothing changed", () => {
+  const status = { conditions: planBinding(healthy, NOW).conditions };
+  const later = planBinding({ ...healthy, binding: { ...binding, status } }, new Date("2026-01-02T00:00:00Z"));
+  assert.deepEqual(later.conditions, status.conditions);
+});
