@@ -7,8 +7,17 @@ const MAX_WAIT_SECONDS = 60;
 
 /** @throws {KubeError} with status 0 when the answer breaks off */
 export async function readText(answer: HttpAnswer, signal: AbortSignal): Promise<string> {
+  const { body, headers } = answer.response;
   try {
-    return await answer.response.text();
+    if (!body || Number(headers.get("content-length") ?? Infinity) < 65_536) return await answer.response.text();
+    const reader = body.getReader();
+    const decoder = new TextDecoder();
+    let text = "";
+    for (let part; !(part = await reader.read()).done;) {
+      answer.extend(); // a long list over a slow line takes its time
+      text += decoder.decode(part.value, { stream: true });
+    }
+    return text + decoder.decode();
   } catch (cause) {
     throw brokenOff(cause, signal);
   }
