@@ -1,0 +1,403 @@
+import assert, { deepEqual, equal, match, notEqual } from "node:assert/strict";
+import fc from "fast-check";
+import { KubeError } from "../kube/errors.ts";
+import { type Log, silentLog } from "../kube/log.ts";
+import { parseCookieKeys } from "../oidc/cookie_keys.ts";
+import { OidcError } from "../oidc/errors.ts";
+import { decodePortableBase64 } from "../oidc/portable_base64.ts";
+import type { Identity } from "../oidc/relying_party.ts";
+import { SessionSealer } from "../oidc/session.ts";
+import { LoginStates } from "../oidc/state.ts";
+import { FakeClock } from "../tests/fake_clock.ts";
+import { type AppDeps, createApp } from "./app.ts";
+import { BindTokens } from "./bind_token.ts";
+import { type Offer, toServedApi } from "./catalogue.ts";
+import { Refusal } from "./refusal.ts";
+import { claim, crd } from "./test_objects.ts";
+
+const ISSUER = "https://sso.example.com";
+const OFFERS: Offer[] = [
+  { api: toServedApi(crd("dbs", "x.io")), claims: [claim("secrets")] },
+  { api: toServedApi(crd("queues", "x.io")), claims: [] },
+];
+const KEYS = parseCookieKeys({ signingKey: btoa("k".repeat(32)) });
+
+interface TestApp {
+  app: ReturnType<typeof createApp>;
+  clock: FakeClock;
+  /** Identities that tenants were made for. */
+  bound: { subject: string; clusterId: string }[];
+  identity: Partial<Identity>;
+}
+
+function testApp(changes: Partial<AppDeps> = {}): TestApp {
+  const clock = new FakeClock("2026-06-01T12:00:00Z");
+  const now = () => clock.now();
+  const test: Omit<TestApp, "app"> = { clock, bound: [], identity: { subject: "jane", email: "jane@example.com" } };
+  const app = createApp({
+    prettyName: "Example <Backend>",
+    version: "v1.4.0",
+    authorizeUrl: "https://klutch.example.com/authorize",
+    isSecure: true,
+    redirectOrigins: [],
+    readiness: () => true,
+    relyingParty: () => ({
+      issuer: ISSUER,
+      authorizationUrl: ({ state }) => Promise.resolve(new URL(`${ISSUER}/auth?${new URLSearchParams({ state })}`)),
+      exchange(callback) {
+        const error = callback.get("error");
+        if (error) return Promise.reject(new OidcError("login_denied", `Cannot log in: ${error}`));
+        if (callback.get("code") !== "good") return Promise.reject(new OidcError("code_rejected", "Cannot log in"));
+        return Promise.resolve({ issuer: ISSUER, subject: "", ...test.identity });
+      },
+      [Symbol.dispose]: () => {},
+    }),
+    states: new LoginStates(KEYS, { now }),
+    sessions: new SessionSealer(KEYS, { now }),
+    bindTokens: new BindTokens(KEYS),
+    catalogue: { list: () => OFFERS, find: (name) => OFFERS.find(({ api }) => api.name === name) },
+    ensureTenant({ subject, clusterId }) {
+      test.bound.push({ subject, clusterId });
+      return Promise.resolve({ namespace: "cluster-a", kubeconfig: "apiVersion: v1\n" });
+    },
+    log: silentLog,
+    now,
+    signal: new AbortController().signal,
+    ...changes,
+  });
+  return { ...test, app };
+}
+
+/** Carries cookies from answer to request, and nothing else. */
+class Browser {
+  readonly cookies = new Map<string, string>();
+  readonly #app: TestApp["app"];
+
+  constructor({ app }: TestApp) {
+    this.#app = app;
+  }
+
+  async open(path: string, init: { method?: string } = {}): Promise<Response> {
+    const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join("; ");
+    const response = await this.#app.request(path, { ...init, headers: { cookie } });
+    for (const line of response.headers.getSetCookie()) {
+      const [name = "", value = ""] = line.split(";", 1)[0]!.split("=");
+      if (value && !/Max-Age=0/.test(line)) this.cookies.set(name, value);
+      else this.cookies.delete(name);
+    }
+    return response;
+  }
+
+  /** From the command line's link to the page. */
+  async logIn(session = "Abc123"): Promise<string> {
+    const state = await this.begin(`/authorize?p=4711&s=${session}&c=cl1`);
+    const response = await this.open(`/callback?code=good&state=${encodeURIComponent(state)}`);
+    equal(response.status, 302);
+    return response.headers.get("location")!;
+  }
+
+  async begin(path: string): Promise<string> {
+    const response = await this.open(path);
+    equal(response.status, 302, await response.clone().text());
+    return new URL(response.headers.get("location")!).searchParams.get("state")!;
+  }
+
+  /** The Bind link of an API on the page. */
+  async link(plural: string, page: string): Promise<string> {
+    const html = await (await this.open(page)).text();
+    const [, href] = new RegExp(`<a class="[^"]*\\b${plural}" href="([^"]+)"`).exec(html) ?? [];
+    return href!.replaceAll("&amp;", "&");
+  }
+}
+
+Deno.test("GET /export says where to log in, whatever the Host header says", async () => {
+  const response = await testApp().app.request("/export", { headers: { host: "evil.example" } });
+  equal(response.headers.get("content-type"), "application/json");
+  deepEqual(await response.json(), {
+    kind: "BindingProvider",
+    apiVersion: "v1alpha1",
+    providerPrettyName: "Example <Backend>",
+    version: "v1.4.0",
+    authenticationMethods: [{
+      method: "OAuth2CodeGrant",
+      oauth2CodeGrant: { authenticatedURL: "https://klutch.example.com/authorize" },
+    }],
+  });
+});
+
+Deno.test("A login, a click and a bound API: the command line gets kubeconfig and request", async () => {
+  const test = testApp();
+  const browser = new Browser(test);
+  const page = await browser.logIn();
+  equal(page, "/resources?s=Abc123");
+  const link = await browser.link("dbs", page);
+  match(link, /^\/bind\?s=Abc123&resource=dbs&group=x\.io&/);
+
+  const bound = await browser.open(link);
+  equal(bound.status, 302);
+  const target = new URL(bound.headers.get("location")!);
+  equal(target.origin + target.pathname, "http://localhost:4711/callback");
+  const text = target.searchParams.get("response")!;
+  match(text, /^[A-Za-z0-9]+=*$/, "both base64 alphabets have to decode it");
+  deepEqual(decodePortableBase64(text), {
+    kind: "BindingResponse",
+    apiVersion: "klutch.anynines.com/v1alpha1",
+    authentication: { oauth2CodeGrant: { sid: "Abc123", id: "https://sso.example.com/jane" } },
+    kubeconfig: btoa("apiVersion: v1\n"),
+    requests: [{
+      kind: "APIServiceExportRequest",
+      apiVersion: "klutch.anynines.com/v1alpha1",
+      metadata: { name: "dbs.x.io" },
+      spec: { resources: [{ group: "x.io", resource: "dbs", permissionClaims: [claim("secrets")] }] },
+      status: {},
+    }],
+  });
+  deepEqual(test.bound, [{ subject: "jane", clusterId: "cl1" }]);
+});
+
+Deno.test("The page shows APIs, claims and who is logged in, and runs nothing from elsewhere", async () => {
+  const browser = new Browser(testApp());
+  const response = await browser.open(await browser.logIn());
+  const html = await response.text();
+  for (const text of ["<h2", ">db</h2>", ">queue</h2>", "Writes secrets of its own", "jane@example.com", "A db."]) {
+    assert(html.includes(text), text);
+  }
+  assert(html.startsWith("<!DOCTYPE html>"));
+  assert(html.includes("Example &lt;Backend&gt;"), "names are escaped");
+  equal(/<script|src=|https?:\/\//i.test(html), false, "nothing is loaded");
+  const policy = response.headers.get("content-security-policy")!;
+  const [, nonce] = /style-src 'nonce-([^']+)'/.exec(policy)!;
+  assert(html.includes(`<style nonce="${nonce}">`));
+  match(policy, /default-src 'none'/);
+  match(response.headers.get("cache-control")!, /no-store/);
+  equal(response.headers.get("referrer-policy"), "no-referrer");
+});
+
+Deno.test("Cookies are HttpOnly, SameSite=Lax, and Secure behind HTTPS", async () => {
+  for (const isSecure of [true, false]) {
+    const test = testApp({ isSecure });
+    const begun = await test.app.request("/authorize?p=4711&s=Abc123&c=cl1");
+    const [cookie] = begun.headers.getSetCookie();
+    match(cookie!, isSecure ? /^__Host-klutch-login-\w{16}=/ : /^klutch-login-\w{16}=/);
+    const browser = new Browser(test);
+    const state = await browser.begin("/authorize?p=4711&s=Abc123&c=cl1");
+    const finished = await browser.open(`/callback?code=good&state=${encodeURIComponent(state)}`);
+    const session = finished.headers.getSetCookie().find((line) => line.startsWith("klutch-bind-Abc123="))!;
+    for (const line of [cookie!, session]) {
+      match(line, /HttpOnly/);
+      match(line, /SameSite=Lax/);
+      match(line, /Path=\//);
+      equal(/; Secure/.test(line), isSecure);
+    }
+    match(session, /Expires=Mon, 01 Jun 2026 13:00:00 GMT/);
+  }
+});
+
+Deno.test("Two logins in one browser do not get into each other's way", async () => {
+  const browser = new Browser(testApp());
+  const first = await browser.begin("/authorize?p=4711&s=One111&c=cl1");
+  const second = await browser.begin("/authorize?p=4712&s=Two222&c=cl2");
+  for (const state of [second, first]) {
+    equal((await browser.open(`/callback?code=good&state=${encodeURIComponent(state)}`)).status, 302);
+  }
+});
+
+type Attack = (browser: Browser, test: TestApp) => Promise<Response>;
+const attacks: [name: string, status: number, attack: Attack][] = [
+  ["a state of another browser", 400, async (browser, test) => {
+    const state = await new Browser(test).begin("/authorize?p=4711&s=Abc123&c=cl1");
+    return await browser.open(`/callback?code=good&state=${encodeURIComponent(state)}`);
+  }],
+  ["a replayed state", 400, async (browser) => {
+    const state = encodeURIComponent(await browser.begin("/authorize?p=4711&s=Abc123&c=cl1"));
+    const cookies = [...browser.cookies];
+    await browser.open(`/callback?code=good&state=${state}`);
+    for (const [name, value] of cookies) browser.cookies.set(name, value);
+    return await browser.open(`/callback?code=good&state=${state}`);
+  }],
+  ["a callback without state", 400, (browser) => browser.open("/callback?code=good")],
+  ["a callback with two states", 400, (browser) => browser.open("/callback?code=good&state=a&state=b")],
+  ["a callback with a state of the original's making", 400, (browser) => {
+    const state = btoa(JSON.stringify({ redirectURL: "http://evil.example", sid: "Abc123", cid: "cl1" }));
+    return browser.open(`/callback?code=good&state=${encodeURIComponent(state)}`);
+  }],
+  ["a login that the person cancelled", 403, async (browser) => {
+    const state = encodeURIComponent(await browser.begin("/authorize?p=4711&s=Abc123&c=cl1"));
+    return await browser.open(`/callback?error=access_denied&state=${state}`);
+  }],
+  ["a code that the issuer does not know", 400, async (browser) => {
+    const state = encodeURIComponent(await browser.begin("/authorize?p=4711&s=Abc123&c=cl1"));
+    return await browser.open(`/callback?code=stolen&state=${state}`);
+  }],
+  ["a login for a command line elsewhere", 400, (browser) => browser.open("/authorize?u=https://evil.example&s=a&c=b")],
+  ["a login without session id", 400, (browser) => browser.open("/authorize?p=4711&c=cl1")],
+  ["a login without cluster id", 400, (browser) => browser.open("/authorize?p=4711&s=Abc123")],
+  ["a session id that breaks cookies", 400, (browser) => browser.open("/authorize?p=4711&c=cl1&s=a%3Bb%0D%0Ac")],
+  ["a cluster id that poses as another's", 400, (browser) => browser.open("/authorize?p=4711&s=Abc123&c=x%23y")],
+  ["the page without a session", 401, (browser) => browser.open("/resources?s=Abc123")],
+  ["the page with the session of another id", 401, async (browser) => {
+    await browser.logIn();
+    browser.cookies.set("klutch-bind-Other1", browser.cookies.get("klutch-bind-Abc123")!);
+    return await browser.open("/resources?s=Other1");
+  }],
+  ["the page with an expired session", 401, async (browser, { clock }) => {
+    const page = await browser.logIn();
+    await clock.advance(61 * 60_000);
+    return await browser.open(page);
+  }],
+  ["binding without a session", 401, (browser) => browser.open("/bind?s=Abc123&resource=dbs&group=x.io")],
+  ["binding by a link from another site, which has no token", 403, async (browser) => {
+    await browser.logIn();
+    return await browser.open("/bind?s=Abc123&resource=dbs&group=x.io");
+  }],
+  ["binding with the token of another session", 403, async (browser, test) => {
+    const other = new Browser(test);
+    const link = await other.link("dbs", await other.logIn());
+    await browser.logIn();
+    return await browser.open(link);
+  }],
+  ["binding what is not offered", 404, async (browser) => {
+    const link = await browser.link("dbs", await browser.logIn());
+    return await browser.open(link.replace("resource=dbs", "resource=secrets").replace("x.io", ""));
+  }],
+  ["binding a resource with a hostile name", 400, async (browser) => {
+    const link = await browser.link("dbs", await browser.logIn());
+    return await browser.open(link.replace("resource=dbs", "resource=..%2F..%2Fsecrets"));
+  }],
+];
+for (const [name, status, attack] of attacks) {
+  Deno.test(`The app refuses ${name}`, async () => {
+    const test = testApp();
+    const response = await attack(new Browser(test), test);
+    equal(response.status, status);
+    match(response.headers.get("content-type")!, /^text\/html/);
+    equal(response.headers.get("location"), null);
+    deepEqual(test.bound, []);
+  });
+}
+
+Deno.test("Methods other than GET are not allowed, and change nothing", async () => {
+  const test = testApp();
+  const browser = new Browser(test);
+  const link = await browser.link("dbs", await browser.logIn());
+  for (const method of ["POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"]) {
+    const response = await browser.open(link, { method });
+    equal(response.status, 405, method);
+    equal(response.headers.get("allow"), "GET");
+  }
+  deepEqual(test.bound, []);
+});
+
+Deno.test("Before cluster and issuer are reached, pages ask for patience", async () => {
+  const { app } = testApp({ readiness: () => "the cluster is not reachable yet" });
+  const response = await app.request("/authorize?p=1&s=a&c=b");
+  equal(response.status, 503);
+  equal(response.headers.get("retry-after"), "5");
+  match(await response.text(), /the cluster is not reachable yet/);
+});
+
+const failures: [name: string, error: Error, status: number, shown: RegExp][] = [
+  ["a cluster that is down", new KubeError("10.0.0.1:6443 refused", { status: 0 }), 503, /try again in a minute/],
+  ["a cluster that refuses", new KubeError("namespaces is forbidden", { status: 403 }), 502, /Tell whoever runs/],
+  ["a tenant that is refused", new Refusal(403, "No", "Your user id contains '#'"), 403, /contains &#39;#&#39;/],
+  ["a defect", new TypeError("x is not a function"), 500, /not your fault/],
+];
+for (const [name, error, status, shown] of failures) {
+  Deno.test(`The app explains ${name}, with a number to find it in the log`, async () => {
+    const lines: Record<string, unknown>[] = [];
+    const log = recordingLog(lines);
+    const browser = new Browser(testApp({ ensureTenant: () => Promise.reject(error), log }));
+    const response = await browser.open(await browser.link("dbs", await browser.logIn()));
+    const html = await response.text();
+    equal(response.status, status);
+    match(html, shown);
+    equal(html.includes(error.stack!.split("\n")[1]!.trim()), false, "no stack");
+    if (!(error instanceof Refusal)) equal(html.includes(error.message), false, "nothing of the inside");
+    const requestId = response.headers.get("x-request-id")!;
+    assert(html.includes(requestId));
+    assert(lines.some((line) => line.requestId === requestId && line.error === error));
+  });
+}
+
+Deno.test("Nothing that is logged holds a code, state, token or session", async () => {
+  const lines: Record<string, unknown>[] = [];
+  const browser = new Browser(testApp({ log: recordingLog(lines) }));
+  const state = await browser.begin("/authorize?p=4711&s=Abc123&c=cl1");
+  await browser.open(`/callback?code=good&state=${encodeURIComponent(state)}`);
+  const link = await browser.link("dbs", "/resources?s=Abc123");
+  await browser.open(link);
+  await browser.open(`/nowhere?code=good&state=${state}`);
+  const text = JSON.stringify(lines);
+  notEqual(lines.length, 0);
+  const secrets = [state, new URL(link, "http://x").searchParams.get("token")!, ...browser.cookies.values()];
+  for (const secret of secrets) equal(text.includes(secret), false);
+});
+
+Deno.test("--testing-auto-select binds without a click", async () => {
+  const test = testApp({ autoSelect: "dbs.x.io" });
+  const browser = new Browser(test);
+  const page = await browser.open(await browser.logIn());
+  equal(page.status, 302);
+  equal((await browser.open(page.headers.get("location")!)).status, 302);
+  equal(test.bound.length, 1);
+});
+
+Deno.test("Whatever is asked for, the answer is no 500 and reflects nothing unescaped", async () => {
+  const { app } = testApp();
+  const path = fc.constantFrom(
+    "/export",
+    "/authorize",
+    "/callback",
+    "/resources",
+    "/bind",
+    "/",
+    "/resources/x",
+    "/%zz",
+  );
+  const name = fc.oneof(
+    fc.constantFrom("s", "c", "p", "u", "code", "state", "resource", "group", "token", "error"),
+    fc.string(),
+  );
+  const value = fc.oneof(
+    fc.string({ unit: "binary", maxLength: 60 }),
+    fc.constantFrom(
+      "<script>alert(1)</script>",
+      "../../etc",
+      "Abc123",
+      "4711",
+      "http://localhost:1/",
+      "\0",
+      "a\r\nb: c",
+    ),
+    fc.base64String({ maxLength: 200 }),
+  );
+  const query = fc.array(fc.tuple(name, value), { maxLength: 6 });
+  const cookie = fc.oneof(fc.constant(""), fc.stringMatching(/^[!-~ ]{0,80}$/));
+  const method = fc.constantFrom("GET", "GET", "GET", "POST", "HEAD", "DELETE");
+  await fc.assert(
+    fc.asyncProperty(path, query, cookie, method, async (path, query, cookie, method) => {
+      const search = query.map(([key, text]) => `${safe(key)}=${safe(text)}`).join("&");
+      const response = await app.request(`${path}?${search}`, {
+        method,
+        headers: { cookie: `klutch-bind-Abc123=${cookie}` },
+      });
+      assert(response.status < 500, `${response.status}`);
+      equal((await response.text()).includes("<script"), false);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+const safe = (text: string) => encodeURIComponent(text.toWellFormed());
+
+function recordingLog(lines: Record<string, unknown>[], inherited: Record<string, unknown> = {}): Log {
+  const write = (message: string, fields?: Record<string, unknown>) =>
+    void lines.push({ message, ...inherited, ...fields });
+  return {
+    debug: write,
+    info: write,
+    warn: write,
+    error: write,
+    with: (fields) => recordingLog(lines, { ...inherited, ...fields }),
+  };
+}
