@@ -1,0 +1,465 @@
+import assert, { deepEqual, equal, rejects } from "node:assert/strict";
+import type { APIServiceExport } from "../crds/api_service_export.ts";
+import type { APIServiceExportRequest } from "../crds/api_service_export_request.ts";
+import type { APIServiceExportTemplate } from "../crds/api_service_export_template.ts";
+import type { APIServiceNamespace } from "../crds/api_service_namespace.ts";
+import type { ClusterBinding } from "../crds/cluster_binding.ts";
+import { installCrds } from "../crds/install.ts";
+import { KINDS } from "../crds/kinds.ts";
+import {
+  API_SERVICE_EXPORT_REQUESTS,
+  API_SERVICE_EXPORT_TEMPLATES,
+  API_SERVICE_EXPORTS,
+  API_SERVICE_NAMESPACES,
+  binderRoleName,
+  CLUSTER_BINDINGS,
+  IDENTITY_ANNOTATION,
+} from "../crds/names.ts";
+import type { PermissionClaim } from "../crds/shared.ts";
+import { KubeClient } from "../kube/client.ts";
+import { isForbidden } from "../kube/errors.ts";
+import { silentLog } from "../kube/log.ts";
+import { parseReceivedKubeconfig } from "../kube/received_kubeconfig.ts";
+import {
+  CLUSTER_ROLE_BINDINGS,
+  CLUSTER_ROLES,
+  CONFIG_MAPS,
+  CUSTOM_RESOURCE_DEFINITIONS,
+  type CustomResourceDefinition,
+  type Namespace,
+  NAMESPACES,
+  type Role,
+  type RoleBinding,
+  type Secret,
+  SECRETS,
+} from "../kube/resources.ts";
+import { TaskGroup } from "../kube/tasks.ts";
+import { isDeleting, type Resource } from "../kube/types.ts";
+import { eventually, provider, type TestCluster, uniqueName, within } from "../tests/clusters.ts";
+import { type ControllersDeps, createCaches, type ProviderCaches, startControllers } from "./controllers.ts";
+import { ensureRole } from "./ensure.ts";
+import { identityText } from "./identity.ts";
+import type { ConsumerScope } from "./options.ts";
+import { BINDER_ROLE } from "./rbac.ts";
+import { ensureTenant, type Tenant } from "./tenant.ts";
+import { claim, crd, template } from "./test_objects.ts";
+
+// The cluster is shared with other tests: what is watched is narrowed to the namespaces that a test made.
+
+/** A backend without its listener, for one app cluster. */
+class TestBackend implements AsyncDisposable {
+  readonly cluster: TestCluster;
+  readonly group = `${uniqueName("backend")}.test`;
+  readonly identity = { subject: uniqueName("jane"), clusterId: "cl1" };
+  readonly scope: ConsumerScope;
+  tenant!: Tenant;
+  konnector!: KubeClient;
+  caches!: ProviderCaches;
+  #tasks?: TaskGroup;
+  readonly #tidy: (() => Promise<unknown>)[] = [];
+
+  private constructor(cluster: TestCluster, scope: ConsumerScope) {
+    this.cluster = cluster;
+    this.scope = scope;
+  }
+
+  static async open(scope: ConsumerScope = "Namespaced"): Promise<TestBackend> {
+    const backend = new TestBackend(await provider(), scope);
+    const { client } = backend.cluster;
+    await installCrds(client, KINDS, silentLog, within(30_000));
+    await ensureRole(client.api<Role>(CLUSTER_ROLES), undefined, BINDER_ROLE, within(10_000));
+    backend.tenant = await backend.bind();
+    backend.#tidy.push(() => client.api(NAMESPACES).delete({ name: backend.namespace }, {}, within(10_000)));
+    backend.konnector = new KubeClient(parseReceivedKubeconfig(backend.tenant.kubeconfig), { side: "provider" });
+    await backend.start();
+    return backend;
+  }
+
+  get namespace(): string {
+    return this.tenant.namespace;
+  }
+
+  async bind(): Promise<Tenant> {
+    const { client, config } = this.cluster;
+    const deps = this.#deps();
+    await using tasks = new TaskGroup(fail, within(30_000));
+    const { namespaces } = createCaches(deps);
+    tasks.run((signal) => namespaces.watch({}, signal));
+    await namespaces.synced(within(10_000));
+    return await ensureTenant(
+      {
+        client,
+        namespaces: namespaces.store,
+        namespacePrefix: "t",
+        prettyName: "Test",
+        external: { server: config.server, caData: config.caData },
+        log: silentLog,
+      },
+      this.identity,
+      within(20_000),
+    );
+  }
+
+  async start(): Promise<void> {
+    const deps = this.#deps();
+    const tasks = new TaskGroup(fail, new AbortController().signal);
+    this.#tasks = tasks;
+    const { catalogue: _, ...informers } = this.caches = createCaches(deps);
+    const own = { namespace: this.namespace };
+    const { exports, requests, serviceNamespaces, clusterBindings } = informers;
+    for (const informer of Object.values(informers)) {
+      const isOwn = [exports, requests, serviceNamespaces, clusterBindings].some((one) => one === informer);
+      tasks.run((signal) => informer.watch(isOwn ? own : {}, signal));
+    }
+    await Promise.all(Object.values(informers).map((informer) => informer.synced(within(20_000))));
+    startControllers(deps, this.caches, tasks);
+  }
+
+  async stop(): Promise<void> {
+    await this.#tasks?.[Symbol.asyncDispose]();
+  }
+
+  /** A CRD with its template. */
+  async offer(plural: string, claims?: PermissionClaim[], scope?: "Namespaced" | "Cluster"): Promise<Resource> {
+    const { client } = this.cluster;
+    const { metadata: { name }, ...definition } = crd(plural, this.group, { scope });
+    const { kind } = definition.spec.names;
+    await client.api<CustomResourceDefinition>(CUSTOM_RESOURCE_DEFINITIONS)
+      .create({ metadata: { name }, ...definition }, within(10_000));
+    this.#tidy.push(() => client.api(CUSTOM_RESOURCE_DEFINITIONS).delete({ name }, {}, within(10_000)));
+    const { spec, apiVersion, kind: templateKind } = template(plural, [plural, this.group], { claims });
+    const metadata = { namespace: this.namespace, name: plural };
+    await client.api<APIServiceExportTemplate>(API_SERVICE_EXPORT_TEMPLATES)
+      .create({ apiVersion, kind: templateKind, metadata, spec }, within(10_000));
+    return { group: this.group, version: "v1", plural, kind, namespaced: scope !== "Cluster" };
+  }
+
+  /** Asks for exports as the command line does, with the tenant's own credential. */
+  async request(...plurals: string[]): Promise<APIServiceExportRequest> {
+    const api = this.konnector.api<APIServiceExportRequest>(API_SERVICE_EXPORT_REQUESTS);
+    const { metadata: { name } } = await api.create({
+      apiVersion: "klutch.anynines.com/v1alpha1",
+      kind: "APIServiceExportRequest",
+      metadata: { namespace: this.namespace, name: uniqueName("request") },
+      spec: { resources: plurals.map((resource) => ({ group: this.group, resource })) },
+    }, within(10_000));
+    return await eventually("the request is answered", async () => {
+      const request = await api.get({ namespace: this.namespace, name }, within(5000));
+      return request.status?.phase !== "Pending" && request;
+    });
+  }
+
+  /** Asks for a mapped namespace as the konnector does. */
+  async mapNamespace(name: string): Promise<string> {
+    const api = this.konnector.api<APIServiceNamespace>(API_SERVICE_NAMESPACES);
+    const metadata = { namespace: this.namespace, name };
+    const object = { apiVersion: "klutch.anynines.com/v1alpha1", kind: "APIServiceNamespace", metadata };
+    await api.create(object as APIServiceNamespace, within(10_000));
+    return await eventually(
+      "the namespace is mapped",
+      async () => (await api.get(metadata, within(5000))).status?.namespace,
+    );
+  }
+
+  /** Whether the tenant may list these objects. */
+  async mayList(resource: Resource, namespace?: string): Promise<boolean> {
+    try {
+      await this.konnector.api(resource).list({ namespace }, within(5000));
+      return true;
+    } catch (error) {
+      if (isForbidden(error)) return false;
+      throw error;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const tidy of this.#tidy) await tidy();
+    // With the controllers still running, the mapped namespaces go as well.
+    await eventually("mapped namespaces are deleted", () => {
+      const mapped = Array.from(this.caches.namespaces.store.list())
+        .filter(({ metadata: { name } }) => name.startsWith(`${this.namespace}-`));
+      return mapped.every(isDeleting);
+    });
+    await this.stop();
+    this.konnector.close();
+    this.cluster[Symbol.dispose]();
+  }
+
+  #deps(): ControllersDeps {
+    const { client } = this.cluster;
+    return { client, consumerScope: this.scope, clusterScopedIsolation: "Prefixed", log: silentLog };
+  }
+}
+
+function fail(error: unknown): never {
+  throw error;
+}
+
+Deno.test("A user's app cluster gets one namespace, however often and at once it binds", async () => {
+  await using backend = await TestBackend.open();
+  const tenants = await Promise.all(Array.from({ length: 5 }, () => backend.bind()));
+  deepEqual(new Set(tenants.map(({ namespace }) => namespace)), new Set([backend.namespace]));
+  deepEqual(new Set(tenants.map(({ kubeconfig }) => kubeconfig)).size, 1);
+  const { items } = await backend.cluster.client.api<Namespace>(NAMESPACES).list({}, within(5000));
+  const text = identityText(backend.identity);
+  equal(items.filter(({ metadata }) => metadata.annotations?.[IDENTITY_ANNOTATION] === text).length, 1);
+});
+
+Deno.test("Five first binds at once end at one namespace, too", async () => {
+  using cluster = await provider();
+  const identity = { subject: uniqueName("joe"), clusterId: "cl1" };
+  await installCrds(cluster.client, KINDS, silentLog, within(30_000));
+  const { namespaces } = createCaches({
+    client: cluster.client,
+    consumerScope: "Namespaced",
+    clusterScopedIsolation: "Prefixed",
+    log: silentLog,
+  });
+  const deps = {
+    client: cluster.client,
+    namespaces: namespaces.store, // empty: none of them knows of the others
+    namespacePrefix: "t",
+    prettyName: "Test",
+    external: { server: cluster.config.server, caData: cluster.config.caData },
+    log: silentLog,
+  };
+  const tenants = await Promise.all(
+    Array.from({ length: 5 }, () => ensureTenant(deps, identity, within(20_000))),
+  );
+  await cluster.client.api(NAMESPACES).delete({ name: tenants[0]!.namespace }, {}, within(5000));
+  equal(new Set(tenants.map(({ namespace }) => namespace)).size, 1);
+});
+
+Deno.test("A contract of the original backend is taken over", async () => {
+  using cluster = await provider();
+  const { client } = cluster;
+  await installCrds(client, KINDS, silentLog, within(30_000));
+  const identity = { subject: uniqueName("jim"), clusterId: "cl1" };
+  const name = uniqueName("legacy");
+  const annotations = { [IDENTITY_ANNOTATION]: identityText(identity) };
+  await client.api<Namespace>(NAMESPACES)
+    .create({ apiVersion: "v1", kind: "Namespace", metadata: { name, annotations } }, within(5000));
+  await client.api<ClusterBinding>(CLUSTER_BINDINGS).create({
+    apiVersion: "klutch.anynines.com/v1alpha1",
+    kind: "ClusterBinding",
+    metadata: { namespace: name, name: "cluster" },
+    spec: { kubeconfigSecretRef: { name: "other-name", key: "kubeconfig" }, providerPrettyName: "Before" },
+  }, within(5000));
+  const caches = createCaches({
+    client,
+    consumerScope: "Namespaced",
+    clusterScopedIsolation: "Prefixed",
+    log: silentLog,
+  });
+  await using tasks = new TaskGroup(fail, within(30_000));
+  tasks.run((signal) => caches.namespaces.watch({}, signal));
+  await caches.namespaces.synced(within(10_000));
+  const deps = {
+    client,
+    namespaces: caches.namespaces.store,
+    namespacePrefix: "t",
+    prettyName: "After",
+    log: silentLog,
+  };
+  const tenant = await ensureTenant({ ...deps, external: { server: "https://x" } }, identity, within(20_000));
+  const secret = await client.api<Secret>(SECRETS).get({ namespace: name, name: "other-name" }, within(5000));
+  await client.api(NAMESPACES).delete({ name }, {}, within(5000));
+  equal(tenant.namespace, name);
+  equal(atob(secret.data!.kubeconfig!), tenant.kubeconfig);
+});
+
+Deno.test("The credential works at once, in its own namespace and nowhere else", async () => {
+  await using backend = await TestBackend.open();
+  const { namespace } = backend;
+  equal(await backend.mayList(API_SERVICE_EXPORTS, namespace), true);
+  equal(await backend.mayList(API_SERVICE_EXPORT_REQUESTS, namespace), true);
+  for (const elsewhere of ["default", "kube-system", undefined]) {
+    equal(await backend.mayList(API_SERVICE_EXPORTS, elsewhere), false, elsewhere);
+    equal(await backend.mayList(SECRETS, elsewhere), false, elsewhere);
+  }
+  await rejects(
+    backend.konnector.api<APIServiceExport>(API_SERVICE_EXPORTS).delete(
+      { namespace, name: "dbs.x.io" },
+      {},
+      within(5000),
+    ),
+    isForbidden,
+  );
+});
+
+Deno.test("A request becomes an export, with rights to its API in mapped namespaces only", async () => {
+  await using backend = await TestBackend.open();
+  const dbs = await backend.offer("dbs", [claim("secrets"), claim("configmaps")]);
+  const { status } = await backend.request("dbs");
+  equal(status?.phase, "Succeeded");
+  const key = { namespace: backend.namespace, name: `dbs.${backend.group}` };
+  const exported = await backend.konnector.api<APIServiceExport>(API_SERVICE_EXPORTS).get(key, within(5000));
+  equal(exported.spec.informerScope, "Namespaced");
+  deepEqual(exported.spec.permissionClaims?.map(({ resource }) => resource), ["secrets", "configmaps"]);
+
+  const mapped = await backend.mapNamespace("dev");
+  equal(mapped, `${backend.namespace}-dev`);
+  await eventually("rights reach the mapped namespace", () => backend.mayList(dbs, mapped));
+  for (const resource of [dbs, SECRETS, CONFIG_MAPS]) {
+    equal(await backend.mayList(resource, mapped), true, `${resource.plural} in the mapped namespace`);
+    equal(await backend.mayList(resource, "default"), false, `${resource.plural} in another namespace`);
+    equal(await backend.mayList(resource), false, `${resource.plural} everywhere`);
+  }
+  const name = binderRoleName(backend.namespace);
+  const wide = await backend.cluster.client.api<RoleBinding>(CLUSTER_ROLE_BINDINGS).find({ name }, within(5000));
+  equal(wide, undefined);
+});
+
+Deno.test("In scope Cluster an app cluster sees its API everywhere, but no Secrets of others", async () => {
+  await using backend = await TestBackend.open("Cluster");
+  const foos = await backend.offer("foos", [claim("secrets")], "Cluster");
+  const { status } = await backend.request("foos");
+  equal(status?.phase, "Succeeded");
+  await eventually("rights are granted", () => backend.mayList(foos));
+  const mapped = await backend.mapNamespace("dev");
+  await eventually("claims are granted in the mapped namespace", () => backend.mayList(SECRETS, mapped));
+  equal(await backend.mayList(SECRETS), false);
+  equal(await backend.mayList(SECRETS, "kube-system"), false);
+});
+
+Deno.test("A right on the whole provider that an earlier backend left behind is taken back", async () => {
+  await using backend = await TestBackend.open();
+  const { client } = backend.cluster;
+  const name = binderRoleName(backend.namespace);
+  const api = client.api<RoleBinding>(CLUSTER_ROLE_BINDINGS);
+  await api.create({
+    apiVersion: "rbac.authorization.k8s.io/v1",
+    kind: "ClusterRoleBinding",
+    metadata: { name },
+    subjects: [{ kind: "ServiceAccount", namespace: backend.namespace, name: "klutch-binder" }],
+    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name },
+  }, within(5000));
+  await eventually("it is gone", async () => await api.find({ name }, within(5000)) === undefined);
+});
+
+Deno.test("Roles that somebody changes or deletes come back, and are not written otherwise", async () => {
+  await using backend = await TestBackend.open();
+  await backend.offer("dbs");
+  await backend.request("dbs");
+  const api = backend.cluster.client.api<Role>(CLUSTER_ROLES);
+  const key = { name: binderRoleName(backend.namespace) };
+  const right = await eventually("the role is there", async () => {
+    const role = await api.find(key, within(5000));
+    return role?.rules?.length === 1 && role;
+  });
+  await api.mergePatch(key, { rules: [] }, {}, within(5000));
+  const mended = await eventually("the rules are back", async () => {
+    const role = await api.get(key, within(5000));
+    return role.rules?.length === 1 && role;
+  });
+  deepEqual(mended.rules, right.rules);
+  await api.delete(key, {}, within(5000));
+  const again = await eventually("the role is back", () => api.find(key, within(5000)));
+  // Events that change nothing about the rights: no write.
+  const bindings = backend.cluster.client.api<ClusterBinding>(CLUSTER_BINDINGS);
+  const binding = { namespace: backend.namespace, name: "cluster" };
+  const lastHeartbeatTime = new Date().toISOString();
+  const status = { lastHeartbeatTime, heartbeatInterval: "5m0s" };
+  await bindings.mergePatch(binding, { status }, { subresource: "status" }, within(5000));
+  await eventually("the binding is healthy", async () => {
+    const { status } = await bindings.get(binding, within(5000));
+    return status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True");
+  });
+  equal((await api.get(key, within(5000))).metadata.resourceVersion, again.metadata.resourceVersion);
+});
+
+Deno.test("Health follows the clock: two seconds after a heartbeat promised every second, it is gone", async () => {
+  await using backend = await TestBackend.open();
+  const api = backend.cluster.client.api<ClusterBinding>(CLUSTER_BINDINGS);
+  const key = { namespace: backend.namespace, name: "cluster" };
+  const reason = async () => {
+    const { status } = await api.get(key, within(5000));
+    const healthy = status?.conditions?.find(({ type }) => type === "Healthy");
+    return healthy?.status === "True" ? "healthy" : healthy?.reason;
+  };
+  await eventually("it waits for the first heartbeat", async () => await reason() === "FirstHeartbeatPending");
+  const status = { lastHeartbeatTime: new Date().toISOString(), heartbeatInterval: "1s" };
+  await api.mergePatch(key, { status }, { subresource: "status" }, within(5000));
+  await eventually("the silence is noticed by a timer", async () => await reason() === "HeartbeatTimeout");
+});
+
+Deno.test("Requests that cannot succeed say why", async () => {
+  await using backend = await TestBackend.open();
+  await backend.offer("foos", undefined, "Cluster");
+  const { status } = await backend.request("foos");
+  equal(status?.phase, "Failed");
+  assert(status?.terminalMessage?.includes("cluster-scoped"), status?.terminalMessage);
+});
+
+Deno.test("An export follows its CRD and template, and goes with its CRD", async () => {
+  await using backend = await TestBackend.open();
+  await backend.offer("dbs", [claim("secrets")]);
+  await backend.request("dbs");
+  const { client } = backend.cluster;
+  const exports = client.api<APIServiceExport>(API_SERVICE_EXPORTS);
+  const key = { namespace: backend.namespace, name: `dbs.${backend.group}` };
+  const crds = client.api<CustomResourceDefinition>(CUSTOM_RESOURCE_DEFINITIONS);
+  const column = { name: "Plan", type: "string", jsonPath: ".spec.plan" };
+  await crds.jsonPatch(
+    { name: key.name },
+    [{ op: "add", path: "/spec/versions/0/additionalPrinterColumns", value: [column] }],
+    {},
+    within(5000),
+  );
+  await eventually("the export has the new column", async () => {
+    const { spec } = await exports.get(key, within(5000));
+    return spec.versions[0]?.additionalPrinterColumns?.some(({ name }) => name === "Plan");
+  });
+  await client.api(API_SERVICE_EXPORT_TEMPLATES).mergePatch(
+    { namespace: backend.namespace, name: "dbs" },
+    { spec: { permissionClaims: [claim("secrets"), claim("configmaps")] } },
+    {},
+    within(5000),
+  );
+  await eventually("the export has the new claim", async () => {
+    const { spec, status } = await exports.get(key, within(5000));
+    const isInSync = status?.conditions?.some(({ type, status }) => type === "ProviderInSync" && status === "True");
+    return isInSync && spec.permissionClaims?.length === 2;
+  });
+  const { metadata: { generation } } = await exports.get(key, within(5000));
+  equal(generation, 3, "created, column, claim: nothing else was written");
+  await crds.delete({ name: key.name }, {}, within(5000));
+  await eventually("the export is gone", async () => await exports.find(key, within(5000)) === undefined);
+});
+
+Deno.test("A mapped namespace goes with its request, comes back when deleted by hand, and is never another's", async () => {
+  await using backend = await TestBackend.open();
+  const { client } = backend.cluster;
+  const namespaces = client.api<Namespace>(NAMESPACES);
+  // As if another app cluster's namespaces gave the same name.
+  const foreign = `${backend.namespace}-taken`;
+  await namespaces.create({ apiVersion: "v1", kind: "Namespace", metadata: { name: foreign } }, within(5000));
+  const taken = await backend.mapNamespace("taken");
+  assert(taken !== foreign && taken.startsWith(foreign), taken);
+  await namespaces.delete({ name: foreign }, {}, within(5000));
+
+  const mapped = await backend.mapNamespace("dev");
+  const { metadata: { uid } } = await namespaces.get({ name: mapped }, within(5000));
+  await namespaces.delete({ name: mapped }, { uid }, within(5000));
+  await eventually("it is made again", async () => {
+    const again = await namespaces.find({ name: mapped }, within(5000));
+    return again && again.metadata.uid !== uid && !isDeleting(again);
+  });
+  const requests = backend.konnector.api(API_SERVICE_NAMESPACES);
+  await requests.delete({ namespace: backend.namespace, name: "dev" }, {}, within(5000));
+  await eventually("it is deleted", async () => {
+    const gone = await namespaces.find({ name: mapped }, within(5000));
+    return gone === undefined || isDeleting(gone);
+  });
+});
+
+Deno.test("What happened while the backend was down is caught up with", async () => {
+  await using backend = await TestBackend.open();
+  await backend.offer("dbs");
+  await backend.stop();
+  const answered = backend.request("dbs");
+  const mapped = backend.mapNamespace("dev");
+  await backend.start();
+  equal((await answered).status?.phase, "Succeeded");
+  equal(await mapped, `${backend.namespace}-dev`);
+});
