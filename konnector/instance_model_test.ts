@@ -15,7 +15,9 @@ type Action =
   | { type: "userEdits"; tier: string }
   | { type: "operatorReports"; phase: string }
   | { type: "operatorDefaults" | "operatorHolds" | "operatorFinishes" | "somebodyDeletesOnProvider" }
-  | { type: "consumerCacheCatchesUp" | "providerCacheCatchesUp" | "konnectorRuns" | "konnectorRestarts" };
+  | {
+    type: "consumerCacheCatchesUp" | "providerCacheCatchesUp" | "konnectorRuns" | "konnectorRestarts" | "cachesGoCold";
+  };
 
 class World {
   readonly live: Sides = {};
@@ -57,6 +59,9 @@ class World {
         return;
       case "providerCacheCatchesUp":
         this.cache.provider = this.live.provider;
+        return;
+      case "cachesGoCold":
+        this.cache.consumer = this.cache.provider = undefined;
         return;
       case "konnectorRestarts":
         Object.assign(this.cache, { consumer: this.live.consumer, provider: this.live.provider });
@@ -158,6 +163,7 @@ const simple = fc.constantFrom<Action["type"]>(
   "konnectorRuns",
   "konnectorRuns",
   "konnectorRestarts",
+  "cachesGoCold",
 ).map((type) => ({ type }) as Action);
 const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 8, arbitrary: simple },
@@ -173,7 +179,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
 
 Deno.test("whatever happens and however late the caches are, nothing is lost and both sides agree in the end", () => {
   fc.assert(
-    fc.property(fc.array(action, { maxLength: 40 }), (history) => {
+    fc.property(fc.array(action, { minLength: 10, maxLength: 60, size: "max" }), (history) => {
       const world = new World(); // asserts the safety properties at every write
       for (const one of history) world.apply(one);
       for (let round = 0; round < 8; round++) {

@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import type { Scope } from "./informer.ts";
+import { Scopes } from "./scopes.ts";
+
+/** Records when watches of a namespace begin and end; ending takes a moment. */
+function recorder() {
+  const events: string[] = [];
+  return {
+    events,
+    async watch({ namespace }: Scope, signal: AbortSignal): Promise<void> {
+      events.push(`+${namespace}`);
+      await new Promise<void>((resolve) =>
+        signal.addEventListener("abort", () => setTimeout(resolve, 5), { once: true })
+      );
+      events.push(`-${namespace}`);
+    },
+  };
+}
+
+Deno.test("Scopes watches every scope once, until it is dropped", async () => {
+  const watched = recorder();
+  const scopes = new Scopes(watched);
+  scopes.add("a", { namespace: "a" });
+  scopes.add("a", { namespace: "a" });
+  scopes.add("b", { namespace: "b" });
+  await Promise.resolve();
+  assert.deepEqual([...scopes.ids], ["a", "b"]);
+  scopes.drop("a");
+  assert.deepEqual([...scopes.ids], ["b"]);
+  await scopes[Symbol.asyncDispose]();
+  assert.deepEqual(watched.events.toSorted(), ["+a", "+b", "-a", "-b"]);
+});
+
+Deno.test("Scopes opens a scope again only after its last watch has ended", async () => {
+  const watched = recorder();
+  const scopes = new Scopes(watched);
+  scopes.add("a", { namespace: "a" });
+  await Promise.resolve();
+  scopes.drop("a");
+  scopes.add("a", { namespace: "a" });
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.deepEqual(watched.events, ["+a", "-a", "+a"]);
+  await scopes[Symbol.asyncDispose]();
+});
+
+Deno.test("Scopes never begins a watch that was dropped while another one was ending", async () => {
+  const watched = recorder();
+  const scopes = new Scopes(watched);
+  scopes.add("a", { namespace: "a" });
+  await Promise.resolve();
+  scopes.drop("a");
+  scopes.add("a", { namespace: "a" });
+  scopes.drop("a");
+  await scopes[Symbol.asyncDispose]();
+  assert.deepEqual(watched.events, ["+a", "-a"]);
+});
