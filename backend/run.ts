@@ -77,6 +77,7 @@ export async function runBackend(options: BackendOptions, log: Log, signal: Abor
   tasks.run(() => health.finished);
   tasks.run(() => login.connect(underWay.signal));
   log.info("backend started", {
+    pid: Deno.pid,
     address: origin,
     healthPort: health.port,
     server: config.server,

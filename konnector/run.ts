@@ -60,7 +60,7 @@ export async function runKonnector(
     readiness: { leaderElection },
     metrics,
   }, signal);
-  log.info("konnector started", { version, server: config.server, healthPort: health.port });
+  log.info("konnector started", { version, pid: Deno.pid, server: config.server, healthPort: health.port });
 
   const client = { metrics, userAgent: `klutch-konnector/${version}`, beforeWrite: () => leadership.assertHeld() };
   using unguarded = new KubeClient(config, { ...client, beforeWrite: undefined }); // before and about leadership

@@ -1,0 +1,30 @@
+import { Command } from "commander";
+import { flagsOf } from "../command_line.ts";
+import { examples } from "../help.ts";
+import type { ProgramContext } from "../program.ts";
+import type { DemoOptions } from "./demo.ts";
+
+/** `klutch demo`: everything on this machine. */
+export function demoCommand(context: ProgramContext): Command {
+  const command = new Command("demo")
+    .description(
+      "Try Klutch on this machine: starts two real Kubernetes control planes, offers a database API on one of them, " +
+        "binds it into the other, and shows an instance travel there and its status come back. Everything listens on " +
+        "loopback, and nothing is left behind at the end.",
+    )
+    .option("--once", "end after the round trip; the exit code tells whether it worked", false)
+    .option("--interactive", "leave the login and the Bind click to you and your browser", false)
+    .addHelpText(
+      "after",
+      "\n" + examples(
+        ["Show a round trip and keep running, to try things with kubectl", "klutch demo"],
+        ["Log in and choose the API yourself", "klutch demo --interactive"],
+        ["As a smoke test", "klutch demo --once"],
+      ) +
+        "\nThe first run gets etcd, kube-apiserver and kubectl: from $KUBEBUILDER_ASSETS, by download, or built with Go.",
+    );
+  return command.action(async () => {
+    const { runDemo } = await import("./demo.ts");
+    await runDemo(flagsOf<DemoOptions>(command), context);
+  });
+}
