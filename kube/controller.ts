@@ -1,5 +1,5 @@
 import { backoffMs } from "./backoff.ts";
-import { KubeError, TerminalError } from "./errors.ts";
+import { isUnreachable, KubeError, TerminalError } from "./errors.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import type { WorkQueue } from "./queue.ts";
@@ -20,6 +20,9 @@ export interface ControllerOptions {
   /** How long work in hand may go on after the signal. */
   graceMs?: number;
 }
+
+/** Nobody tells when a cluster is back, and by then people wait for it. */
+const UNREACHABLE_BACKOFF_MS = 30_000;
 
 /**
  * Hands keys of the queue to `reconcile`, several at a time but never the same one twice at once. A pass that throws is
@@ -55,7 +58,9 @@ export async function runController(options: ControllerOptions, signal: AbortSig
       }
       const count = (failures.get(key) ?? 0) + 1;
       failures.set(key, count);
-      const afterMs = Math.max(backoffMs(count, random), (error instanceof KubeError && error.retryAfterMs) || 0);
+      const limits = isUnreachable(error) ? { maxMs: UNREACHABLE_BACKOFF_MS } : {};
+      const retryAfterMs = (error instanceof KubeError && error.retryAfterMs) || 0;
+      const afterMs = Math.max(backoffMs(count, random, limits), retryAfterMs);
       log.warn("reconcile failed, trying again", { key, failures: count, afterMs: Math.round(afterMs), error });
       queue.add(key, { priority: "backlog", afterMs });
       finished("failed");
