@@ -102,7 +102,8 @@ async function securityHeaders(redirectUris: string[]): Promise<Record<string, s
     "content-security-policy": `default-src 'none'; script-src 'self'; ` +
       `style-src 'sha256-${new Uint8Array(digest).toBase64()}'; form-action 'self' ${targets}; ` +
       "base-uri 'none'; frame-ancestors 'none'",
-    "referrer-policy": "no-referrer",
+    // Not `no-referrer`: with that, browsers send `Origin: null` with our own form.
+    "referrer-policy": "same-origin",
     "x-content-type-options": "nosniff",
   };
 }
