@@ -44,7 +44,7 @@ export interface MetricsRegistry extends Metrics {
 }
 
 export interface MetricsOptions {
-  /** Comes before the names of all metrics but those of the process, e.g. `klutch_konnector_`. */
+  /** Comes before the names of all metrics but those of the process, e.g. `agent_`. */
   prefix: string;
   /** A metric with that many series puts whatever else comes under the labels `other`. */
   maxSeries?: number;

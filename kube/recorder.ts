@@ -15,7 +15,7 @@ export interface Recorder extends AsyncDisposable {
 }
 
 export interface RecorderOptions {
-  /** Which program says so, e.g. `klutch-konnector`. */
+  /** Which program says so, e.g. `sync-agent`. */
   component: string;
   /** Which of its processes, e.g. the name of its pod. */
   instance: string;
