@@ -10,6 +10,7 @@ import { readCertificates } from "./download.ts";
 import { namesOf } from "./export_requests.ts";
 import { loginUrl, openLogin } from "./login.ts";
 import { formatBindings, formatRequests, type Output, questionsTo } from "./output.ts";
+import { describeProvider } from "./remote_kubeconfig.ts";
 import { fetchProviderInfo, type ProviderInfo } from "./provider_info.ts";
 import { ensureNamespace } from "./secret.ts";
 import { createTerminal, LineReader, type Terminal } from "./terminal.ts";
@@ -46,7 +47,7 @@ export async function runBind(options: BindOptions, context: ProgramContext): Pr
   terminal.say(`🔑 Successfully authenticated to ${url.href}`);
   if (options.dryRun) {
     const names = requests.map(namesOf).join(", ");
-    terminal.say(`ℹ️ Dry run: would bind ${names} of ${kubeconfig.server}, namespace ${kubeconfig.namespace}.`);
+    terminal.say(`ℹ️ Dry run: would bind ${names} of ${describeProvider(kubeconfig)}.`);
     return terminal.print(await formatRequests(requests, output));
   }
   const deps = {

@@ -14,7 +14,7 @@ import {
 import { deployKonnector, type KonnectorChoice, waitForBindingApi } from "./deploy_konnector.ts";
 import { type ExportRequest, requestExports } from "./export_requests.ts";
 import { answerClaims } from "./permission_prompt.ts";
-import type { ReceivedKubeconfig } from "./remote_kubeconfig.ts";
+import { describeProvider, type ReceivedKubeconfig } from "./remote_kubeconfig.ts";
 import { ensureNamespace, findKubeconfigSecret, storeKubeconfig } from "./secret.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -86,9 +86,8 @@ async function createBindings(
   if (created) terminal.say(`📦 Created ${KLUTCH_NAMESPACE} namespace.`);
   const { name: secretName, change } = await storeKubeconfig(appCluster, kubeconfig, signal);
   if (change !== "none") {
-    const { server, namespace } = kubeconfig;
     const done = change === "created" ? "Created" : "Updated";
-    terminal.say(`🔒 ${done} secret ${KLUTCH_NAMESPACE}/${secretName} for host ${server}, namespace ${namespace}`);
+    terminal.say(`🔒 ${done} secret ${KLUTCH_NAMESPACE}/${secretName} for ${describeProvider(kubeconfig)}`);
   }
   const bindings: APIServiceBinding[] = [];
   try {

@@ -4,6 +4,7 @@ import { isJsonObject } from "../kube/json.ts";
 import type { ClusterConfig } from "../kube/kubeconfig.ts";
 import { parseReceivedKubeconfig } from "../kube/received_kubeconfig.ts";
 import type { Json } from "../kube/types.ts";
+import { printable } from "./printable.ts";
 
 /** A provider's kubeconfig that may be used and stored. */
 export interface ReceivedKubeconfig {
@@ -41,6 +42,10 @@ export function readReceivedKubeconfig(text: string, namespace?: string): Receiv
     namespace: chosen,
   };
 }
+
+/** `host https://…, namespace …`, as it is shown to people. */
+export const describeProvider = ({ server, namespace }: ReceivedKubeconfig): string =>
+  printable(`host ${server}, namespace ${namespace}`);
 
 /** Which provider a stored kubeconfig leads to; undefined when that cannot be told. */
 export function providerOf(text: string): { server: string; namespace: string } | undefined {
