@@ -27,7 +27,7 @@ for (const line of ["-v much", "--log-level loud", "--log-format xml"]) {
 }
 
 Deno.test("commands that do not log take the original's log flags without effect", () => {
-  const command = ignoreLogFlags(new Command("tool")).exitOverride();
+  const command = ignoreLogFlags(new Command("tool").argument("<url>")).exitOverride();
   command.parse(normalizeFlags(command, ["-v=4", "--vmodule=x=1", "rest"]).normalized, { from: "user" });
   deepEqual(command.args, ["rest"]);
 });
