@@ -18,9 +18,7 @@ export function describeClaim(claim: PermissionClaim): ClaimWords {
     labelSelectors.length > 0 && `labelled ${labelSelectors.map(labelsText).join(" or ")}`,
   ].filter((text) => typeof text === "string");
   const details = [
-    restrictions.length > 0
-      ? `Only those ${restrictions.join(", ")}.`
-      : "All of them in the namespaces that use this API.",
+    restrictions.length > 0 ? `Only those ${restrictions.join(", ")}.` : "In every namespace where you use this API.",
     create?.replaceExisting && "An object of yours with the same name is replaced.",
     owner !== "Consumer" && onConflict?.recreateWhenConsumerSideDeleted && "If you delete one, it is created again.",
     update?.alwaysRecreate && "Changes are made by deleting and creating.",

@@ -3,7 +3,7 @@ import type { PermissionClaim } from "../crds/shared.ts";
 import { describeClaim } from "./claim_words.ts";
 import { claim } from "./test_objects.ts";
 
-const everywhere = "All of them in the namespaces that use this API.";
+const everywhere = "In every namespace where you use this API.";
 const cases: [name: string, claim: PermissionClaim, summary: string, details: string[]][] = [
   ["provider-owned objects", claim("secrets"), "Writes secrets of its own into your cluster", [everywhere]],
   [

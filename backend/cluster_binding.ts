@@ -13,6 +13,7 @@ import { ensureRole, ensureRoleBinding } from "./ensure.ts";
 import type { ConsumerScope } from "./options.ts";
 import { binderRoleBinding, clusterRole, clusterRoleBinding, contractRules, mappedRoleName } from "./rbac.ts";
 import { patchStatus } from "./status.ts";
+import { QUARREL, type WriteGuard } from "./write_guard.ts";
 
 export interface ClusterBindingDeps {
   clusterBindings: Informer<ClusterBinding>;
@@ -21,6 +22,7 @@ export interface ClusterBindingDeps {
   roleBindings: Informer<RoleBinding>;
   clusterRoles: Informer<Role>;
   clusterRoleBindings: Informer<RoleBinding>;
+  guard: WriteGuard;
   consumerScope: ConsumerScope;
   log: Log;
   now?: () => Date;
@@ -40,20 +42,32 @@ export async function reconcileClusterBinding(
   const namespace = namespaces.store.get({ name: key.namespace! });
   // Without its namespace everything else goes as well: all of it is owned by the namespace.
   if (!binding || isDeleting(binding) || !namespace || isDeleting(namespace)) return;
-  await ensureRights(deps, namespace, signal);
+  const pauseMs = await ensureRights(deps, namespace, signal);
 
   const { condition, recheckAfterMs } = planHealth(binding, now());
   const conditions = summarize(setCondition(binding.status?.conditions, condition, now()), now());
   if (!deepEqual(conditions, binding.status?.conditions)) {
     await patchStatus(clusterBindings.api, binding, { ...binding.status, conditions }, signal);
   }
-  if (recheckAfterMs !== undefined) return { requeueAfterMs: recheckAfterMs };
+  const requeueAfterMs = Math.min(pauseMs || Infinity, recheckAfterMs ?? Infinity);
+  if (requeueAfterMs !== Infinity) return { requeueAfterMs };
 }
 
-async function ensureRights(deps: ClusterBindingDeps, namespace: Namespace, signal: AbortSignal): Promise<void> {
-  const { exports, roleBindings, clusterRoles, clusterRoleBindings, consumerScope: scope } = deps;
+/** @returns milliseconds after which it has to be called again; 0 when all is right */
+async function ensureRights(deps: ClusterBindingDeps, namespace: Namespace, signal: AbortSignal): Promise<number> {
+  const { exports, roleBindings, clusterRoles, clusterRoleBindings, guard, consumerScope: scope } = deps;
+  const { now = () => new Date() } = deps;
   const { name, uid } = namespace.metadata;
   const log = deps.log.with({ namespace: name });
+  const pauseMs = guard.pauseMs(name, now());
+  if (pauseMs > 0) {
+    log.error(QUARREL, { pauseMs });
+    return pauseMs;
+  }
+  const written = (message: string, fields?: Record<string, unknown>) => {
+    guard.count(name, now());
+    log.info(message, fields);
+  };
   const owner: OwnerReference = { apiVersion: "v1", kind: "Namespace", name, uid: uid!, controller: true };
   const alive = Array.from(exports.store.list(name)).filter((one) => !isDeleting(one));
   const { everywhere, mappedNamespaces } = contractRules(alive, scope);
@@ -61,29 +75,26 @@ async function ensureRights(deps: ClusterBindingDeps, namespace: Namespace, sign
 
   const inside = binderRoleBinding(name, BINDER, name);
   const known = roleBindings.store.get({ namespace: name, name: BINDER });
-  if (await ensureRoleBinding(roleBindings.api, known, inside, signal)) log.info("rights in its namespace granted");
+  if (await ensureRoleBinding(roleBindings.api, known, inside, signal)) written("rights in its namespace granted");
 
-  if (scope === "Namespaced") {
-    // First of all: a backend of before may have left one.
-    const wide = clusterRoleBindings.store.get({ name: mainRole });
-    if (wide) {
-      await clusterRoleBindings.api.delete({ name: mainRole }, { uid: wide.metadata.uid }, signal);
-      log.warn("rights on the whole provider taken back", { clusterRoleBinding: mainRole });
-    }
+  const wide = clusterRoleBindings.store.get({ name: mainRole });
+  if (scope === "Namespaced" && wide) { // of a backend before us
+    await clusterRoleBindings.api.delete({ name: mainRole }, { uid: wide.metadata.uid }, signal);
+    written("rights on the whole provider taken back", { clusterRoleBinding: mainRole });
   }
   const roles = [clusterRole(mappedRoleName(name, scope), owner, mappedNamespaces)];
   if (scope === "Cluster") roles.push(clusterRole(mainRole, owner, everywhere));
   for (const role of roles) {
     const current = clusterRoles.store.get({ name: role.metadata.name });
     if (await ensureRole(clusterRoles.api, current, role, signal)) {
-      log.info("rights follow the exports", { clusterRole: role.metadata.name, rules: role.rules?.length });
+      written("rights follow the exports", { clusterRole: role.metadata.name, rules: role.rules?.length });
     }
   }
   if (scope === "Cluster") {
     const wanted = clusterRoleBinding(mainRole, name, owner);
-    const current = clusterRoleBindings.store.get({ name: mainRole });
-    if (await ensureRoleBinding(clusterRoleBindings.api, current, wanted, signal)) {
-      log.info("rights on the whole provider granted", { clusterRoleBinding: mainRole });
+    if (await ensureRoleBinding(clusterRoleBindings.api, wide, wanted, signal)) {
+      written("rights on the whole provider granted", { clusterRoleBinding: mainRole });
     }
   }
+  return 0;
 }

@@ -42,6 +42,7 @@ import { clusterNamespaceOfRole } from "./rbac.ts";
 import { exportIndexers, EXPORTS_BY_NAME, reconcileServiceExport } from "./service_export.ts";
 import { Orphans, reconcileServiceNamespace } from "./service_namespace.ts";
 import { mappedKeyOf, ownerIndexer } from "./service_namespace_plan.ts";
+import { WriteGuard } from "./write_guard.ts";
 
 export interface ControllersDeps {
   client: KubeClient;
@@ -113,7 +114,8 @@ export function startControllers(deps: ControllersDeps, caches: ProviderCaches, 
   const { client, log, metrics } = deps;
   const { templates, apis, exports, requests, serviceNamespaces, clusterBindings, namespaces } = caches;
   const source = new CrdSource(client.api<CustomResourceDefinition>(CUSTOM_RESOURCE_DEFINITIONS));
-  const shared = { ...deps, ...caches, source };
+  const guard = new WriteGuard();
+  const shared = { ...deps, ...caches, source, guard };
   const { signal } = tasks;
 
   const start = (
@@ -158,7 +160,10 @@ export function startControllers(deps: ControllersDeps, caches: ProviderCaches, 
   };
   clusterBindings.subscribe((change) => addBinding(change.key, change), signal);
   exports.subscribe((change) => addBindingIn(change.key.namespace, change), signal);
-  namespaces.subscribe((change) => addBindingIn(change.key.name, change), signal);
+  namespaces.subscribe((change) => {
+    if (!change.after) guard.forget(change.key.name);
+    addBindingIn(change.key.name, change);
+  }, signal);
   for (const roles of [caches.clusterRoles, caches.clusterRoleBindings]) {
     const onChange = (change: Change<KubeObject>) => {
       const namespace = clusterNamespaceOfRole(change.key.name);

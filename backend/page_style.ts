@@ -9,7 +9,6 @@ export const PAGE_STYLE = `
   --line: light-dark(#d9dfe7, #303945);
   --accent: light-dark(#1457c2, #7fb0ff);
   --on-accent: light-dark(#ffffff, #0c1a30);
-  --notice: light-dark(#fff4d6, #3a2f12);
 }
 *, ::before, ::after { box-sizing: border-box; }
 body {
@@ -39,6 +38,7 @@ h3 { font-size: .925rem; margin: 0 0 .25rem; }
 .claims { border-top: 1px solid var(--line); padding-top: .9rem; font-size: .925rem; flex: 1; }
 .claims ul { margin: 0; padding-left: 1.1rem; }
 .claims li + li { margin-top: .35rem; }
+.claims ul + p { margin-top: .6rem; }
 .claims small { display: block; color: var(--quiet); font-size: .86rem; }
 .btn { display: block; text-align: center; background: var(--accent); color: var(--on-accent); text-decoration: none;
   font-weight: 600; padding: .65rem 1rem; border-radius: .5rem; border: 2px solid transparent; }

@@ -7,6 +7,7 @@ import { installCrds } from "../crds/install.ts";
 import { formatListenAddress } from "../kube/address.ts";
 import { KubeClient } from "../kube/client.ts";
 import { systemClock } from "../kube/clock.ts";
+import { ConfigError } from "../kube/errors.ts";
 import { serveHealth } from "../kube/health.ts";
 import { type HttpServer, serveHttp } from "../kube/http_server.ts";
 import { loadKubeconfig } from "../kube/kubeconfig.ts";
@@ -95,6 +96,7 @@ async function listen(options: BackendOptions, signal: AbortSignal) {
     cert: await readText(options.tls.certFile, "--tls-cert-file"),
     key: await readText(options.tls.keyFile, "--tls-key-file"),
   };
+  if (tls) checkCertificate(tls);
   const app = Promise.withResolvers<(request: Request) => Response | Promise<Response>>();
   const listener: HttpServer = serveHttp({
     address: options.listen,
@@ -104,6 +106,15 @@ async function listen(options: BackendOptions, signal: AbortSignal) {
   }, signal);
   const address = formatListenAddress({ ...options.listen, port: listener.port });
   return { listener, origin: `${tls ? "https" : "http"}://${address}`, serve: app.resolve };
+}
+
+/** @throws {ConfigError} for what no TLS listener takes */
+function checkCertificate(tls: { cert: string; key: string }): void {
+  try {
+    Deno.listenTls({ hostname: "127.0.0.1", port: 0, ...tls }).close(); // nobody can connect: it never accepts
+  } catch (cause) {
+    throw new ConfigError("Cannot serve HTTPS with the files of --tls-cert-file and --tls-key-file", { cause });
+  }
 }
 
 /** The issuer for demos and tests, and our client there. */

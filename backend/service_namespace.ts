@@ -18,6 +18,7 @@ import {
   planMapping,
 } from "./service_namespace_plan.ts";
 import { patchStatus } from "./status.ts";
+import { QUARREL, type WriteGuard } from "./write_guard.ts";
 
 export interface ServiceNamespaceDeps {
   requests: Informer<APIServiceNamespace>;
@@ -26,6 +27,7 @@ export interface ServiceNamespaceDeps {
   clusterBindings: Informer<ClusterBinding>;
   roleBindings: Informer<RoleBinding>;
   orphans: Orphans;
+  guard: WriteGuard;
   consumerScope: ConsumerScope;
   log: Log;
   now?: () => Date;
@@ -115,17 +117,23 @@ function readView({ requests, namespaces, clusterBindings, orphans }: ServiceNam
 
 /** Grants the rights first: the konnector starts to work as soon as the status names the namespace. */
 async function prepare(
-  { requests, roleBindings, consumerScope }: ServiceNamespaceDeps,
+  { requests, roleBindings, guard, consumerScope, now = () => new Date() }: ServiceNamespaceDeps,
   key: ObjectKey,
   { request }: MappingView,
   { metadata: { name } }: Namespace,
   log: Log,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Outcome> {
   const clusterNamespace = key.namespace!;
+  const pauseMs = guard.pauseMs(name, now());
+  if (pauseMs > 0) {
+    log.error(QUARREL, { pauseMs });
+    return { requeueAfterMs: pauseMs };
+  }
   const wanted = binderRoleBinding(name, mappedRoleName(clusterNamespace, consumerScope), clusterNamespace);
   const known = roleBindings.store.get({ namespace: name, name: BINDER });
   if (await ensureRoleBinding(roleBindings.api, known, wanted, signal)) {
+    guard.count(name, now());
     log.info("rights in the mapped namespace granted", { namespace: name });
   }
   if (request!.status?.namespace === name) return;
