@@ -140,7 +140,7 @@ function startCluster(deps: ControllersDeps, caches: ProviderCaches, tasks: Task
     readiness = "the CRDs are being installed";
     await installCrds(client, KINDS, log, signal);
     const roles = client.api<Role>(CLUSTER_ROLES);
-    const ensure = () => ensureRole(roles, undefined, BINDER_ROLE, signal);
+    const ensure = async () => ensureRole(roles, await roles.find(BINDER_ROLE.metadata, signal), BINDER_ROLE, signal);
     await untilReachable(ensure, { waitingFor: "the provider", log }, signal);
     readiness = "the cluster's objects are being read";
     await watchCaches(caches, tasks);

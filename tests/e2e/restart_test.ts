@@ -1,0 +1,204 @@
+import assert from "node:assert/strict";
+import type { DynamicObject } from "../../kube/types.ts";
+import { eventually, within } from "../clusters.ts";
+import { mangoDbCrd } from "../mangodb.ts";
+import { newWrites, untilQuiet } from "./api_writes.ts";
+import { Story } from "./harness.ts";
+import { Mangos } from "./mangos.ts";
+import type { Program } from "./program.ts";
+
+const GROUP = "mangodb.com";
+const API = `mangodbs.${GROUP}`;
+
+const key = (name: string) => ({ namespace: "default", name });
+const NAMES = ["edited", "trimmed", "deleted", "reported", "drifted", "lost", "untouched"];
+
+Deno.test("a konnector that is killed and started again finds what it missed, and writes no more than that", async (t) => {
+  await using story = await Story.open();
+  const mangos = new Mangos(story, GROUP);
+  let { konnector } = await story.given(t, mangoDbCrd(GROUP));
+
+  await story.step(t, "given objects that are in sync", async () => {
+    for (const name of NAMES) await mangos.create(key(name), { region: "eu-west-1", storage: { ratio: 0.5 } });
+    for (const name of NAMES) {
+      await mangos.until("provider", "appears", undefined, { key: key(name) });
+      await mangos.report({ phase: "Running" }, key(name));
+      await mangos.until("consumer", "is Running", isPhase("Running"), { key: key(name) });
+    }
+  });
+
+  await story.step(t, "started again where nothing happened, it writes nothing", async () => {
+    const before = await versions(mangos);
+    const writes = await Promise.all([untilQuiet(story.provider), untilQuiet(story.consumer)]);
+    await konnector.kill();
+    konnector = await story.startKonnector();
+    await untilCaughtUp(konnector, NAMES.length);
+    const after = await Promise.all([untilQuiet(story.provider), untilQuiet(story.consumer)]);
+    assert.deepEqual(newWrites(writes[0], after[0]), []);
+    assert.deepEqual(newWrites(writes[1], after[1]), []);
+    assert.deepEqual(await versions(mangos), before);
+  });
+
+  await story.step(t, "changed on both sides while it was dead, both sides agree", async () => {
+    const before = await versions(mangos);
+    await konnector.kill();
+
+    const edited = await mangos.patch("consumer", { spec: { tier: "Dedicated" } }, key("edited"));
+    const trimmed = await mangos.patch("consumer", { spec: { storage: null, region: null } }, key("trimmed"));
+    await mangos.delete("consumer", key("deleted"));
+    await mangos.report({ phase: "Failed", endpoint: "db:1" }, key("reported"));
+    await mangos.patch("provider", { spec: { tokenSecret: "other" } }, key("drifted"));
+    await mangos.delete("provider", key("lost"));
+    await mangos.create(key("born"));
+    const reported = (await mangos.find("provider", key("reported")))!;
+
+    konnector = await story.startKonnector();
+    const agrees = async (name: string) => {
+      const own = (await mangos.find("consumer", key(name)))!;
+      await mangos.until("provider", "agrees", ({ spec }) => same(spec, own.spec), { key: key(name) });
+      await mangos.until("consumer", "agrees", (now) => same(now.status, own.status), { key: key(name) });
+      return own;
+    };
+    await mangos.untilGone("provider", key("deleted"));
+    await mangos.untilGone("consumer", key("deleted"));
+    await mangos.until("consumer", "is Failed", isPhase("Failed"), { key: key("reported") });
+    await mangos.until("provider", "is there", undefined, { key: key("lost") });
+    await mangos.until("provider", "is there", undefined, { key: key("born") });
+    await mangos.until("provider", "is trimmed", ({ spec }) => !("storage" in (spec as object)), {
+      key: key("trimmed"),
+    });
+    for (const name of ["edited", "trimmed", "reported", "drifted", "lost", "untouched", "born"]) await agrees(name);
+
+    // Nobody touched what was right already.
+    const now = await versions(mangos);
+    for (const name of ["untouched"]) assert.deepEqual(now[name], before[name]);
+    assert.equal(now.edited?.consumer, edited.metadata.resourceVersion);
+    assert.equal(now.trimmed?.consumer, trimmed.metadata.resourceVersion);
+    assert.equal(now.reported?.provider, reported.metadata.resourceVersion);
+    assert.equal(now.drifted?.consumer, before.drifted?.consumer);
+  });
+
+  await story.step(t, "killed in the middle of a hundred creations, it makes each of them once", async () => {
+    const names = Array.from({ length: 100 }, (_, at) => `many-${at}`);
+    const creating = Promise.all(names.map((name) => mangos.create(key(name))));
+    await eventually("some are there", async () => (await mangos.list("provider")).length > 20, { everyMs: 10 });
+    await konnector.kill();
+    await creating;
+    const half = (await mangos.list("provider")).length;
+    assert.ok(half < names.length + NAMES.length, "it was killed in the middle");
+    konnector = await story.startKonnector();
+    await eventually(
+      "all are there",
+      async () => (await mangos.list("provider")).length === names.length + NAMES.length,
+    );
+  });
+
+  await story.step(t, "killed in the middle of their deletion, it ends that, too", async () => {
+    const deleting = story.consumer.kubectl(["delete", "mangodbs", "--all", "--wait=false"]);
+    await eventually("some are gone", async () => (await mangos.list("provider")).length < 90, { everyMs: 10 });
+    await konnector.kill();
+    await deleting;
+    const left = (await mangos.list("provider")).length;
+    assert.ok(left > 0, "it was killed in the middle");
+    konnector = await story.startKonnector();
+    await eventually("all are gone on the provider", async () => (await mangos.list("provider")).length === 0);
+    await eventually("all are gone on the consumer", async () => (await mangos.list("consumer")).length === 0);
+  });
+});
+
+Deno.test("a backend that is killed and started again takes up what it left", async (t) => {
+  await using story = await Story.open();
+  const mangos = new Mangos(story, GROUP);
+  let { backend } = await story.given(t, mangoDbCrd(GROUP));
+
+  await story.step(t, "while it is dead, objects of known namespaces are synced as ever", async () => {
+    await mangos.create(key("known"));
+    await mangos.until("provider", "appears", undefined, { key: key("known") });
+    await backend.kill();
+    await mangos.patch("consumer", { spec: { tier: "Dedicated" } }, key("known"));
+    await mangos.until("provider", "is Dedicated", ({ spec }) => (spec as { tier: string }).tier === "Dedicated", {
+      key: key("known"),
+    });
+  });
+
+  await story.step(t, "namespaces that were made meanwhile are mapped after its start", async () => {
+    const namespaces = Array.from({ length: 5 }, (_, at) => `shop-${at}`);
+    for (const name of namespaces) {
+      await story.consumer.kubectl(["create", "namespace", name]);
+      await mangos.create({ namespace: name, name: "db" });
+    }
+    await eventually(
+      "they are asked for",
+      async () =>
+        (await story.provider.kubectl(["get", "apiservicenamespaces", "-A", "-o", "name"])).includes("shop-4"),
+    );
+    backend = await story.startBackend();
+    for (const namespace of namespaces) {
+      await mangos.until("provider", "appears", undefined, { key: { namespace, name: "db" } });
+    }
+  });
+
+  await story.step(t, "started again where nothing happened, it writes nothing", async () => {
+    const before = await untilQuiet(story.provider);
+    await backend.kill();
+    backend = await story.startBackend();
+    await backend.logged("backend ready");
+    assert.deepEqual(newWrites(before, await untilQuiet(story.provider)), []);
+  });
+
+  await story.step(t, "killed while somebody waits for an API, it answers after its start", async () => {
+    const group = "later.example.com";
+    await story.offer(mangoDbCrd(group));
+    const { code, stdout } = await story.bind(`mangodbs.${group}`, { args: ["--dry-run"] });
+    assert.equal(code, 0);
+    const [secret] = (await story.consumer.kubectl(["get", "secrets", "-n", "klutch-bind", "-o", "name"])).split("\n");
+    await backend.kill();
+    const bind = await story.run([
+      "bind",
+      "apiservice",
+      "--file=-",
+      "--remote-kubeconfig-namespace=klutch-bind",
+      `--remote-kubeconfig-name=${secret!.replace("secret/", "")}`,
+      "--skip-konnector",
+      `--kubeconfig=${story.consumer.plane.kubeconfigPath}`,
+    ], { stdin: stdout });
+    await eventually(
+      "the request is there",
+      async () =>
+        (await story.provider.kubectl(["get", "apiserviceexportrequests", "-A", "-o", "name"])).includes(group),
+    );
+    assert.ok(bind.isRunning);
+    backend = await story.startBackend();
+    assert.equal(await bind.ended(), 0, await bind.describe());
+    assert.match(await bind.stderr, /is Ready/);
+  });
+});
+
+const same = (one: unknown, other: unknown) => JSON.stringify(one) === JSON.stringify(other);
+
+const isPhase = (phase: string) => ({ status }: DynamicObject) =>
+  (status as { phase?: string } | undefined)?.phase === phase;
+
+/** Resource versions by name, of both sides. */
+async function versions(mangos: Mangos): Promise<Record<string, { consumer?: string; provider?: string }>> {
+  const found: Record<string, { consumer?: string; provider?: string }> = {};
+  for (const side of ["consumer", "provider"] as const) {
+    for (const { metadata } of await mangos.list(side)) {
+      (found[metadata.name] ??= {})[side] = metadata.resourceVersion;
+    }
+  }
+  return found;
+}
+
+/** Waits until a konnector has looked at every object once. */
+async function untilCaughtUp(konnector: Program, objects: number): Promise<void> {
+  const { healthPort } = await konnector.logged("konnector started");
+  await eventually(`the konnector has looked at ${objects} objects`, async () => {
+    const response = await fetch(`http://127.0.0.1:${healthPort}/metrics`, { signal: within(5_000) });
+    const text = await response.text();
+    const passes = text.match(
+      new RegExp(`^klutch_konnector_reconciles_total\\{controller="${API}",outcome="done"\\} (\\d+)`, "m"),
+    );
+    return Number(passes?.[1] ?? 0) >= objects;
+  });
+}
