@@ -4,13 +4,19 @@ import type { Outcome } from "../kube/controller.ts";
 import { addFinalizer, removeFinalizer } from "../kube/finalizer.ts";
 import type { Log } from "../kube/log.ts";
 import type { Store } from "../kube/store.ts";
-import { type DynamicObject, keyOf, type ObjectKey } from "../kube/types.ts";
+import { type DynamicObject, formatKey, keyOf, type ObjectKey } from "../kube/types.ts";
+import { type Digest, isSettled } from "./digest.ts";
+import type { InHand } from "./in_hand.ts";
 import { isIrreversible, planInstance, type Sides, type Step, toProviderObject } from "./instance_plan.ts";
 
 /** One cluster's end of a bound API. */
 export interface Side {
   api: Api;
-  store: Store<DynamicObject>;
+  store: Store<Digest>;
+  /** Takes the answer to a write for the event that is to follow. */
+  accept(object: DynamicObject): void;
+  /** Whole objects that an event has just brought. */
+  inHand: InHand;
 }
 
 export interface InstanceDeps {
@@ -33,25 +39,55 @@ interface View extends Sides {
 
 /**
  * Brings one instance into agreement on both clusters: spec to the provider, status back to the consumer, deletion in
- * that order too. Plans from the caches; a plan that deletes or releases is made again from live reads, because absence
- * in a cache may only mean that the cache is late.
+ * that order too. Plans from what events brought; a plan that deletes or releases is made again from live reads,
+ * because absence in a cache may only mean that the cache is late.
  *
  * @param key consumer side, e.g. `{ namespace: "default", name: "db" }`
  * @throws {KubeError} when a cluster refuses a write; the queue tries the key again, with backoff
  */
 export async function reconcileInstance(deps: InstanceDeps, key: ObjectKey, signal: AbortSignal): Promise<Outcome> {
-  const consumer = deps.consumer.store.get(key);
+  const { consumer, provider } = deps;
   const providerKey = deps.toProvider(key);
   if (!providerKey) {
-    if (consumer) await deps.requestNamespace(key.namespace!, signal);
+    if (consumer.store.get(key)) await deps.requestNamespace(key.namespace!, signal);
     return;
   }
-  let view: View = { key, providerKey, consumer, provider: deps.provider.store.get(providerKey) };
+  if (!isSettled(consumer.store.get(key), provider.store.get(providerKey))) {
+    await settle(deps, await readKnown(deps, key, providerKey, signal), signal);
+  }
+  consumer.inHand.drop(formatKey(key));
+  provider.inHand.drop(formatKey(providerKey));
+}
+
+async function settle(deps: InstanceDeps, known: View, signal: AbortSignal): Promise<void> {
+  let view = known;
   if (planInstance(view).some(isIrreversible)) view = await readLive(deps, view, signal);
   for (const step of planInstance(view)) {
-    view = { ...view, ...await runStep(deps, step, view, signal) };
-    deps.log.info("instance step done", { step, key, providerKey });
+    const { consumer, provider } = await runStep(deps, step, view, signal);
+    if (consumer) deps.consumer.accept(consumer);
+    if (provider) deps.provider.accept(provider);
+    view = { ...view, ...(consumer && { consumer }), ...(provider && { provider }) };
+    deps.log.info("instance step done", { step, key: view.key, providerKey: view.providerKey });
   }
+}
+
+/** The objects that the stores know of, from the event at hand or read again. */
+async function readKnown(
+  deps: InstanceDeps,
+  key: ObjectKey,
+  providerKey: ObjectKey,
+  signal: AbortSignal,
+): Promise<View> {
+  const [consumer, provider] = await Promise.all([
+    readOne(deps.consumer, key, signal),
+    readOne(deps.provider, providerKey, signal),
+  ]);
+  return { key, providerKey, consumer, provider };
+}
+
+async function readOne({ api, store, inHand }: Side, key: ObjectKey, signal: AbortSignal) {
+  const digest = store.get(key);
+  return digest && (inHand.get(formatKey(key), digest.resourceVersion) ?? await api.find(key, signal));
 }
 
 async function readLive({ consumer, provider }: InstanceDeps, view: View, signal: AbortSignal): Promise<View> {

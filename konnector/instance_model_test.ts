@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { BOUND_ANNOTATION, FIELD_MANAGER, SYNC_FINALIZER } from "../crds/names.ts";
 import { hasFinalizer, isDeleting } from "../kube/types.ts";
 import type { DynamicObject } from "../kube/types.ts";
+import { digestConsumer, digestProvider, isSettled } from "./digest.ts";
 import { isIrreversible, planInstance, type Sides, type Step, toProviderObject } from "./instance_plan.ts";
 
 // Two clusters, a user, an operator and a konnector whose caches lag behind; every action is one write or one event.
@@ -74,6 +75,9 @@ class World {
   /** As `reconcileInstance`, each write guarded as it is there: a stale one fails and ends the pass. */
   reconcile(): void {
     let view: Sides = { ...this.cache };
+    const { consumer, provider } = view;
+    const digests = [consumer && digestConsumer(consumer), provider && digestProvider(provider)] as const;
+    if (isSettled(...digests)) return assert.deepEqual(planInstance(view), [], "called settled with something to do");
     if (planInstance(view).some(isIrreversible)) view = { ...this.live };
     for (const step of planInstance(view)) if (!this.#run(step, view)) return;
   }

@@ -122,7 +122,6 @@ export class KubeClient implements Disposable {
   async request<T>(method: string, path: string, options: RequestOptions, signal: AbortSignal): Promise<T> {
     const action = options.action ?? `${method} ${path}`;
     for (let wait = 1;; wait++) {
-      if (method !== "GET") this.#options.beforeWrite?.();
       try {
         using answer = await this.#send("requests", method, path, options, this.#options.timeoutMs ?? 30_000, signal);
         return parseAnswer<T>(await readText(answer, signal));
@@ -197,6 +196,7 @@ export class KubeClient implements Disposable {
       path: path + formatQuery(query),
       headers,
       body: body === undefined ? undefined : JSON.stringify(body),
+      beforeSend: method === "GET" ? undefined : this.#options.beforeWrite,
     };
     const start = performance.now();
     const done = (code: number) =>

@@ -4,15 +4,17 @@ import { messageOf } from "./errors.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import { type Indexers, Store } from "./store.ts";
-import { formatKey, keyOf, type KubeObject, type ObjectKey, parseKey, resourceName } from "./types.ts";
-import { watchObjects } from "./watch.ts";
+import { formatKey, isDeleting, keyOf, type KubeObject, type ObjectKey, parseKey, resourceName } from "./types.ts";
+import { type WatchNotice, watchObjects } from "./watch.ts";
 
 /** One entry of the store that came, changed or went. */
-export interface Change<V> {
+export interface Change<V, T = V> {
   key: ObjectKey;
   before?: V;
   /** Absent when the object is gone. */
   after?: V;
+  /** The whole object behind `after`, while it is at hand: the store may keep only a part of it. */
+  object?: T;
   /** Somebody changed it just now; not fresh is what a start or a new list brings. */
   fresh: boolean;
 }
@@ -35,13 +37,28 @@ export interface InformerOptions<T extends KubeObject, V> {
   silenceMs?: number;
 }
 
+/** What is known about one scope. */
+interface ScopeState {
+  scope: Scope;
+  synced: boolean;
+  trouble?: string;
+  /** Keys it has brought. */
+  known: Set<string>;
+  /** Keys it has brought since it is being listed; undefined otherwise. */
+  seen?: Set<string>;
+  /** Version of the last event; undefined before the first one after the listing. */
+  position?: bigint;
+}
+
 /** Keeps a store equal to what an API server holds, and tells subscribers what changed in it. */
 export class Informer<T extends KubeObject, V = T> {
   readonly api: Api<T>;
   readonly store: Store<V>;
   readonly #options: InformerOptions<T, V>;
-  readonly #subscribers = new Set<(change: Change<V>) => void>();
-  readonly #scopes = new Set<{ synced: boolean; trouble?: string }>();
+  readonly #subscribers = new Set<(change: Change<V, T>) => void>();
+  readonly #scopes = new Set<ScopeState>();
+  /** Versions of objects that were written by us and whose event has not come yet. */
+  readonly #ahead = new Map<string, bigint>();
   #waiting = Promise.withResolvers<void>();
 
   constructor(api: Api<T>, options: InformerOptions<T, V>) {
@@ -51,11 +68,32 @@ export class Informer<T extends KubeObject, V = T> {
   }
 
   /** Calls `listener` for every change until the signal fires; what is in the store already is told at once. */
-  subscribe(listener: (change: Change<V>) => void, signal: AbortSignal): void {
+  subscribe(listener: (change: Change<V, T>) => void, signal: AbortSignal): void {
     signal.throwIfAborted();
     this.#subscribers.add(listener);
     signal.addEventListener("abort", () => this.#subscribers.delete(listener), { once: true });
     for (const key of [...this.store.keys()]) listener({ key, after: this.store.get(key), fresh: false });
+  }
+
+  /**
+   * Takes the answer to a write of our own for the event that is to follow, so that nobody plans from the state before.
+   * An answer that comes later than its event changes nothing.
+   */
+  accept(object: T): void {
+    const { metadata } = object;
+    const scope = [...this.#scopes].find(({ scope, synced }) =>
+      synced && (scope.namespace === undefined || scope.namespace === metadata.namespace)
+    );
+    const version = versionOf(object);
+    if (!scope || version === undefined || version <= (scope.position ?? 0n)) return;
+    if (isDeleting(object) && !metadata.finalizers?.length) return; // its last finalizer is gone, and so is the object
+    const key = keyOf(object);
+    const text = formatKey(key);
+    if (version <= (this.#ahead.get(text) ?? 0n)) return;
+    this.#ahead.set(text, version);
+    scope.known.add(text);
+    scope.seen?.add(text);
+    this.#set(key, object, true);
   }
 
   /** Why a watch is down; undefined while all of them stand. For conditions and readiness. */
@@ -85,9 +123,7 @@ export class Informer<T extends KubeObject, V = T> {
   async watch(scope: Scope, signal: AbortSignal): Promise<void> {
     const { log, metrics, clock, silenceMs } = this.#options;
     const resource = resourceName(this.api.resource);
-    const state: { synced: boolean; trouble?: string } = { synced: false };
-    const known = new Set<string>(); // keys this scope brought
-    let seen: Set<string> | undefined; // while it is being listed
+    const state: ScopeState = { scope, synced: false, known: new Set() };
     this.#scopes.add(state);
     const onOpen = () => {
       state.trouble = undefined;
@@ -103,28 +139,20 @@ export class Informer<T extends KubeObject, V = T> {
       ) {
         switch (notice.type) {
           case "restart":
-            seen = new Set();
+            state.seen = new Set();
+            state.position = undefined;
             break;
-          case "apply": {
-            const key = keyOf(notice.object);
-            known.add(formatKey(key));
-            seen?.add(formatKey(key));
-            this.#set(key, this.#project(notice.object), !notice.initial);
+          case "apply":
+          case "delete":
+            this.#take(state, notice);
             break;
-          }
-          case "delete": {
-            const key = keyOf(notice.object);
-            known.delete(formatKey(key));
-            this.#remove(key, true);
-            break;
-          }
           case "synced":
-            for (const text of known) {
-              if (seen?.has(text)) continue;
-              known.delete(text);
+            for (const text of state.known) {
+              if (state.seen?.has(text)) continue;
+              state.known.delete(text);
               this.#remove(parseKey(text), false);
             }
-            seen = undefined;
+            state.seen = undefined;
             state.synced = true;
             this.#wake();
         }
@@ -133,19 +161,41 @@ export class Informer<T extends KubeObject, V = T> {
       if (!signal.aborted) throw error;
     } finally {
       this.#scopes.delete(state);
-      for (const text of known) this.store.delete(parseKey(text));
+      for (const text of state.known) this.store.delete(parseKey(text));
       this.#wake();
     }
   }
 
-  #project(object: T): V {
-    return this.#options.project ? this.#options.project(object) : object as unknown as V;
+  #take(state: ScopeState, notice: WatchNotice<T> & { object: T }): void {
+    const { object } = notice;
+    const key = keyOf(object);
+    const text = formatKey(key);
+    const version = versionOf(object);
+    const initial = notice.type === "apply" && notice.initial;
+    if (!initial) state.position = version; // initial events come in no order
+    const ahead = this.#ahead.get(text);
+    if (ahead !== undefined && version !== undefined) {
+      if (version < ahead) {
+        state.seen?.add(text);
+        return; // from before our own write
+      }
+      this.#ahead.delete(text);
+    }
+    if (notice.type === "delete") {
+      state.known.delete(text);
+      this.#remove(key, true);
+    } else {
+      state.known.add(text);
+      state.seen?.add(text);
+      this.#set(key, object, !initial);
+    }
   }
 
-  #set(key: ObjectKey, after: V, fresh: boolean): void {
+  #set(key: ObjectKey, object: T, fresh: boolean): void {
     const before = this.store.get(key);
+    const after = this.#options.project ? this.#options.project(object) : object as unknown as V;
     this.store.set(key, after);
-    this.#tell({ key, before, after, fresh });
+    this.#tell({ key, before, after, object, fresh });
   }
 
   #remove(key: ObjectKey, fresh: boolean): void {
@@ -155,7 +205,7 @@ export class Informer<T extends KubeObject, V = T> {
     this.#tell({ key, before, fresh });
   }
 
-  #tell(change: Change<V>): void {
+  #tell(change: Change<V, T>): void {
     for (const subscriber of this.#subscribers) subscriber(change);
   }
 
@@ -163,4 +213,9 @@ export class Informer<T extends KubeObject, V = T> {
     this.#waiting.resolve();
     this.#waiting = Promise.withResolvers();
   }
+}
+
+/** Versions of one resource can be compared as numbers; servers that count otherwise go without what needs that. */
+function versionOf({ metadata: { resourceVersion } }: KubeObject): bigint | undefined {
+  return resourceVersion && /^\d+$/.test(resourceVersion) ? BigInt(resourceVersion) : undefined;
 }

@@ -63,3 +63,23 @@ export function ownedMetadata(
     Object.entries(object.metadata[field] ?? {}).filter(([name]) => `f:${name}` in (owned as FieldSet)),
   );
 }
+
+/** The part of an object that a manager's last server-side apply set; `{}` when it never applied it. */
+export function appliedPart(object: KubeObject, manager: string): object {
+  return project(object, appliedFields(object, manager) ?? {}) as object;
+}
+
+function project(value: unknown, fields: FieldSet): unknown {
+  const keys = Object.keys(fields).filter((key) => key !== ".");
+  if (isJsonObject(value)) {
+    const entries = Object.entries(value).filter(([name]) => `f:${name}` in fields);
+    return Object.fromEntries(entries.map(([name, below]) => [name, projectBelow(below, fields[`f:${name}`])]));
+  }
+  if (!Array.isArray(value)) return value;
+  const owned = new Map(keys.map((key) => [childOf(value, key), fields[key]]));
+  return value.filter((item) => owned.has(item)).map((item) => projectBelow(item, owned.get(item)));
+}
+
+/** A field that has no fields of its own in the set is owned as a whole. */
+const projectBelow = (value: unknown, fields: unknown): unknown =>
+  Object.keys(fields as FieldSet).length === 0 ? value : project(value, fields as FieldSet);

@@ -11,6 +11,8 @@ export interface HttpRequest {
   path: string;
   headers: Record<string, string>;
   body?: string;
+  /** Called at the last moment; what it throws, the request fails with. */
+  beforeSend?: () => void;
 }
 
 /** An answer whose body may still be coming; `extend` restarts the time it may be silent, `close` ends it. */
@@ -86,6 +88,7 @@ export class Transport implements Disposable {
     if (this.#closed) throw new KubeError("the client is closed", { status: 0 });
     // No await from here to fetch: until then another request that fails could close this client.
     const { base, http } = this.#connect(lane, credentials);
+    request.beforeSend?.();
     const deadline = new Deadline(silenceMs, signal);
     try {
       const response = await fetch(base + request.path, {

@@ -1,0 +1,59 @@
+import { createHash } from "node:crypto";
+import { FIELD_MANAGER, SYNC_FINALIZER } from "../crds/names.ts";
+import { appliedPart } from "../kube/managed_fields.ts";
+import { type DynamicObject, hasFinalizer, isDeleting } from "../kube/types.ts";
+import { isBound } from "./instance_plan.ts";
+
+/** What a store keeps of an instance: enough to see that both sides agree, not enough to write either. */
+export interface Digest {
+  uid?: string;
+  resourceVersion?: string;
+  isDeleting: boolean;
+  /** The consumer's: it has our finalizer. The provider's: it carries our mark. */
+  isOurs: boolean;
+  /** Hash of what goes up: what the consumer says, or what of it the provider's object says. */
+  spec: string;
+  /** Hash of what comes down. */
+  status: string;
+}
+
+export function digestConsumer(object: DynamicObject): Digest {
+  const { apiVersion: _apiVersion, kind: _kind, metadata: _metadata, status: _status, ...fields } = object;
+  return digest(object, fields, hasFinalizer(object, SYNC_FINALIZER));
+}
+
+/** What others added on the provider is not part of the digest, so that it changes nothing. */
+export function digestProvider(object: DynamicObject): Digest {
+  const { apiVersion: _apiVersion, kind: _kind, metadata: _metadata, status: _status, ...fields } = appliedPart(
+    object,
+    FIELD_MANAGER,
+  ) as DynamicObject;
+  return digest(object, fields, isBound(object));
+}
+
+function digest(object: DynamicObject, fields: unknown, isOurs: boolean): Digest {
+  const { uid, resourceVersion } = object.metadata;
+  return {
+    uid,
+    resourceVersion,
+    isDeleting: isDeleting(object),
+    isOurs,
+    spec: hash(fields),
+    status: object.status === undefined ? "" : hash(object.status),
+  };
+}
+
+/** API servers write fields in one order, so equal values have equal texts. */
+const hash = (value: unknown): string => createHash("sha1").update(JSON.stringify(value)).digest("base64");
+
+/**
+ * Whether there is certainly nothing to do. When in doubt, say where a list was reordered, the answer is no, and
+ * `planInstance` finds out from the objects themselves.
+ */
+export function isSettled(consumer: Digest | undefined, provider: Digest | undefined): boolean {
+  if (!consumer) return !provider || !provider.isOurs || provider.isDeleting;
+  const sameStatus = consumer.status === provider?.status;
+  if (consumer.isDeleting) return !consumer.isOurs || (!!provider?.isDeleting && sameStatus);
+  if (!provider || !consumer.isOurs) return false;
+  return sameStatus && (provider.isDeleting || (provider.isOurs && consumer.spec === provider.spec));
+}
