@@ -37,7 +37,7 @@ export function explainError(error: unknown, stopping: AbortSignal): ErrorAnswer
   }
   if (error instanceof Refusal) {
     const { status, title, message, retryAfterSeconds } = error;
-    return { status, title, message, level: status >= 500 ? "warn" : "debug", retryAfterSeconds };
+    return { status, title, message, level: "debug", retryAfterSeconds };
   }
   if (error instanceof OidcError) {
     const status = OIDC_STATUS[error.code];

@@ -1,0 +1,44 @@
+import { equal, match, rejects, throws } from "node:assert/strict";
+import type { Clock } from "../kube/clock.ts";
+import { ConfigError } from "../kube/errors.ts";
+import { silentLog } from "../kube/log.ts";
+import { openEmbeddedIssuer } from "../oidc/embedded_issuer.ts";
+import { OidcError } from "../oidc/errors.ts";
+import { systemClock } from "../kube/clock.ts";
+import { within } from "../tests/clusters.ts";
+import { Login } from "./login.ts";
+import type { OidcOptions } from "./options.ts";
+
+const callbackUrl = "http://127.0.0.1:9/callback";
+const options = (issuerUrl: string): OidcOptions => ({ issuerUrl, clientId: "klutch", clientSecret: "s", callbackUrl });
+
+Deno.test("Login waits for an issuer that is down at the start, and says so meanwhile", async () => {
+  const issuer = { clientId: "klutch", clientSecret: "s", redirectUris: [callbackUrl] };
+  const before = await openEmbeddedIssuer(issuer, within(10_000));
+  const { issuerUrl } = before;
+  await before[Symbol.asyncDispose](); // its port is free now
+  const signal = within(20_000);
+  let again: AsyncDisposable | undefined;
+  let pauses = 0;
+  const clock: Clock = {
+    ...systemClock,
+    async sleep() {
+      match(String(login.readiness), /not reachable/);
+      throws(() => login.relyingParty, (error) => error instanceof OidcError && error.code === "issuer_unreachable");
+      if (++pauses === 3) {
+        again = await openEmbeddedIssuer({ ...issuer, port: Number(new URL(issuerUrl).port) }, signal);
+      }
+    },
+  };
+  using login = new Login(options(issuerUrl), { log: silentLog, clock });
+  await login.connect(signal);
+  equal(pauses, 3);
+  equal(login.readiness, true);
+  equal(login.relyingParty.issuer, issuerUrl);
+  await again?.[Symbol.asyncDispose]();
+});
+
+Deno.test("Login gives up at once on an issuer that can never work", async () => {
+  using login = new Login(options("http://sso.example.com"), { log: silentLog });
+  await rejects(login.connect(within(5000)), ConfigError);
+});
