@@ -47,6 +47,7 @@ const REASONS = {
       APIServiceExportNotFound: error(`${BIND_AGAIN}, or delete this binding: the provider does not export the API`),
       APIServiceExportInvalid: error(`${TALK_TO_PROVIDER} to correct the API's schema: it cannot be read`),
       ProviderUnreachable: warning("Check that this cluster reaches the provider; it is tried again"),
+      Pending: info("Wait: the API is being installed on this cluster"),
       ...REFUSED_CRD,
     },
     SchemaInSync: REFUSED_CRD,

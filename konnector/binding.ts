@@ -58,7 +58,7 @@ export async function reconcileBinding(deps: BindingDeps, key: ObjectKey, signal
   }
   await followSync(deps, id, plan, connection);
   await writeStatus(deps, binding, plan, connection, signal);
-  if (connection && view.export) await writeExportStatus(deps, connection, view, plan, signal);
+  if (connection && !connection.trouble && view.export) await writeExportStatus(deps, connection, view, plan, signal);
   if (connection && !connection.isSynced) return { requeueAfterMs: TROUBLE_CHECK_MS };
   if (view.refusal) return { requeueAfterMs: 60_000 };
 }

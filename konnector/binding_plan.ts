@@ -2,10 +2,10 @@ import type { APIServiceBinding } from "../crds/api_service_binding.ts";
 import type { APIServiceExport } from "../crds/api_service_export.ts";
 import { fails, holds } from "../crds/reasons.ts";
 import type { Condition } from "../crds/shared.ts";
-import { type ConditionState, setCondition, summarize } from "../kube/conditions.ts";
+import { type ConditionState, findCondition, setCondition, summarize } from "../kube/conditions.ts";
 import type { CustomResourceDefinition } from "../kube/resources.ts";
 import { resourceName } from "../kube/types.ts";
-import { isEstablished, isOurs, sameSchema } from "./consumer_crd.ts";
+import { isEstablished, isOurs, nameConflict, sameSchema } from "./consumer_crd.ts";
 import type { Heartbeat } from "./heartbeat.ts";
 import { definitionOf, type SyncDefinition } from "./instance_sync.ts";
 
@@ -50,6 +50,7 @@ export function planBinding(view: BindingView, now: Date): BindingPlan {
     return done();
   }
   set(holds(KIND, "SecretValid"));
+  if (!findCondition(conditions, "Connected")) set(pending("The provider has not been asked yet"));
   if (!connection) return done();
   if (connection.heartbeat.trouble) {
     set(fails(KIND, "Heartbeating", "ClusterBindingUpdateFailed", connection.heartbeat.trouble));
@@ -62,8 +63,15 @@ export function planBinding(view: BindingView, now: Date): BindingPlan {
   set(holds(KIND, "InformersSynced"));
   const { crd, sync, conditions: own } = planCrd(view);
   own.forEach(set);
+  const { trouble } = connection;
+  if (trouble && findCondition(conditions, "Connected")?.status === "True") {
+    set(fails(KIND, "Connected", "ProviderUnreachable", trouble));
+  }
   return done({ crd, sync });
 }
+
+/** Without it, `Ready` would say that everything known so far is fine. */
+const pending = (what: string) => fails(KIND, "Connected", "Pending", what);
 
 /** The part that decides between the provider's export and the CRD on the consumer. */
 function planCrd({ binding, export: exported, crd, refusal }: BindingView): {
@@ -98,10 +106,17 @@ function planCrd({ binding, export: exported, crd, refusal }: BindingView): {
     return { sync: crd && isEstablished(crd) ? definition : undefined, conditions };
   }
   const step = !crd ? "create" as const : sameSchema(crd, exported, binding) ? undefined : "update" as const;
-  const established = crd !== undefined && isEstablished(crd);
+  if (!crd || !isEstablished(crd)) {
+    const conflict = crd && nameConflict(crd);
+    const what = `CustomResourceDefinition "${name}" is not established on this cluster`;
+    const condition = conflict
+      ? fails(KIND, "Connected", "CustomResourceDefinitionCreateFailed", `${what}: ${conflict}`)
+      : pending(`${what} yet`);
+    return { crd: step, conditions: [condition] };
+  }
   return {
     crd: step,
-    sync: established ? definition : undefined,
+    sync: definition,
     conditions: step ? [] : [holds(KIND, "Connected"), holds(KIND, "SchemaInSync")],
   };
 }

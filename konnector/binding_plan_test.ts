@@ -92,6 +92,24 @@ Deno.test("planBinding() creates the CRD first, and syncs once it is established
   assert.equal(planBinding({ ...healthy, crd: { ...crd, status: undefined } }, NOW).sync, undefined);
 });
 
+Deno.test("planBinding() is not ready before the API can be used on the consumer", () => {
+  assert.equal(told({ binding, connection: { isSynced: false, heartbeat: {} } }, "Ready"), "False Pending");
+  assert.equal(told({ ...healthy, crd: undefined }, "Ready"), "False Pending");
+  assert.equal(told({ ...healthy, crd: { ...crd, status: undefined } }, "Ready"), "False Pending");
+  const conflict = { type: "NamesAccepted", status: "False", message: '"MangoDB" is already in use' } as const;
+  const view = { ...healthy, crd: { ...crd, status: { conditions: [conflict] } } };
+  assert.equal(told(view, "Ready"), "False CustomResourceDefinitionCreateFailed");
+  assert.match(findCondition(planBinding(view, NOW).conditions, "Connected")!.message!, /"MangoDB" is already in use/);
+});
+
+Deno.test("planBinding() tells about a provider that has gone away, and syncs on", () => {
+  const view = { ...healthy, connection: { ...connection, trouble: "connection refused" } };
+  assert.equal(told(view, "Ready"), "False ProviderUnreachable");
+  assert.ok(planBinding(view, NOW).sync);
+  const foreign = { ...view, crd: { ...crd, metadata: { ...crd.metadata, ownerReferences: [] } } };
+  assert.equal(told(foreign, "Connected"), "False ForeignCustomResourceDefinition");
+});
+
 Deno.test("planBinding() updates a CRD that differs from the export, and syncs meanwhile", () => {
   const versions = exported.spec.versions.map((version) => ({ ...version, deprecated: true }));
   const plan = planBinding({ ...healthy, export: { ...exported, spec: { ...exported.spec, versions } } }, NOW);

@@ -10,6 +10,7 @@ import {
 } from "../crds/names.ts";
 import type { ClusterSecretKeyRef } from "../crds/shared.ts";
 import { KubeClient } from "../kube/client.ts";
+import { systemClock } from "../kube/clock.ts";
 import { runController } from "../kube/controller.ts";
 import { Informer } from "../kube/informer.ts";
 import type { ClusterConfig } from "../kube/kubeconfig.ts";
@@ -43,6 +44,9 @@ export interface ConnectionTarget {
   secretRef?: ClusterSecretKeyRef;
 }
 
+/** A provider that is out of reach at two looks in a row is told about. */
+const TROUBLE_LASTS_MS = 5_000;
+
 /**
  * One provider, reached with one kubeconfig: what it exports to this app cluster, how namespaces are mapped, and the
  * heartbeat. Bindings that share a kubeconfig share the connection.
@@ -56,6 +60,7 @@ export class Connection implements AsyncDisposable {
   /** How the last heartbeat went. */
   readonly heartbeat: Heartbeat = {};
   readonly #tasks: TaskGroup;
+  #lastingTrouble: string | undefined;
 
   /** @param onChange called whenever something that a binding's conditions show may have changed */
   constructor(deps: ConnectionDeps, target: ConnectionTarget, onChange: () => void, signal: AbortSignal) {
@@ -114,6 +119,7 @@ export class Connection implements AsyncDisposable {
       }, signal)
     );
 
+    this.#tasks.run((signal) => this.#noticeTrouble(onChange, signal));
     this.#tasks.run((signal) => this.#cleanUpNamespaces(deps.namespaces, log, metrics, signal));
   }
 
@@ -122,14 +128,32 @@ export class Connection implements AsyncDisposable {
     return this.exports.isSynced && this.serviceNamespaces.isSynced;
   }
 
-  /** Why the provider does not answer, while it does not. */
+  /** Why the provider does not answer: told at once in the beginning, later only when it lasts. */
   get trouble(): string | undefined {
+    return this.isSynced ? this.#lastingTrouble : this.#presentTrouble;
+  }
+
+  get #presentTrouble(): string | undefined {
     return this.exports.trouble ?? this.serviceNamespaces.trouble;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#tasks[Symbol.asyncDispose]();
     this.client.close();
+  }
+
+  /** A watch that breaks is opened again in a moment, mostly: nobody needs to know. */
+  async #noticeTrouble(onChange: () => void, signal: AbortSignal): Promise<void> {
+    let before: string | undefined;
+    while (true) {
+      await systemClock.sleep(TROUBLE_LASTS_MS, signal);
+      const present = this.#presentTrouble;
+      const lasting = before && present;
+      before = present;
+      if (!this.#lastingTrouble === !lasting) continue;
+      this.#lastingTrouble = lasting;
+      onChange();
+    }
   }
 
   async #cleanUpNamespaces(

@@ -19,6 +19,10 @@ const isBindingOwner = ({ apiVersion, kind, name }: OwnerReference, { metadata }
 export const isEstablished = ({ status }: CustomResourceDefinition): boolean =>
   status?.conditions?.some(({ type, status }) => type === "Established" && status === "True") ?? false;
 
+/** Why the API server will not serve it: another CRD has one of its names. */
+export const nameConflict = ({ status }: CustomResourceDefinition): string | undefined =>
+  status?.conditions?.find(({ type, status }) => type === "NamesAccepted" && status === "False")?.message;
+
 /** Whether the CRD offers exactly what is exported, and names this binding as its owner. */
 export function sameSchema(
   crd: CustomResourceDefinition,
