@@ -1,6 +1,6 @@
 import type { Api } from "./client.ts";
 import { isNotFound } from "./errors.ts";
-import { hasFinalizer, keyOf, type KubeObject } from "./types.ts";
+import { formatKey, hasFinalizer, keyOf, type KubeObject } from "./types.ts";
 
 /**
  * Adds a finalizer to exactly the object that was looked at.
@@ -37,7 +37,15 @@ export async function removeFinalizer<T extends KubeObject>(
 }
 
 /** The list is replaced as a whole, hence the resourceVersion: another controller's finalizer must not get lost. */
-function patchFinalizers<T extends KubeObject>(api: Api<T>, object: T, finalizers: string[], signal: AbortSignal) {
+async function patchFinalizers<T extends KubeObject>(
+  api: Api<T>,
+  object: T,
+  finalizers: string[],
+  signal: AbortSignal,
+): Promise<T> {
   const { uid, resourceVersion } = object.metadata;
-  return api.mergePatch(keyOf(object), { metadata: { uid, resourceVersion, finalizers } }, {}, signal);
+  if (!uid || !resourceVersion) {
+    throw new TypeError(`Cannot change the finalizers of "${formatKey(keyOf(object))}": it has never been read`);
+  }
+  return await api.mergePatch(keyOf(object), { metadata: { uid, resourceVersion, finalizers } }, {}, signal);
 }

@@ -1,8 +1,8 @@
-import { isJsonObject } from "./json.ts";
+import { deepEqual, isJsonObject, parseJson } from "./json.ts";
 import type { KubeObject } from "./types.ts";
 
 /** A set of fields as `metadata.managedFields[].fieldsV1` writes it. */
-type FieldSet = Record<string, unknown>;
+export type FieldSet = Record<string, unknown>;
 
 /**
  * Whether a manager's last server-side apply set fields that `desired` no longer has: only another apply removes them.
@@ -15,7 +15,8 @@ export function ownsMoreThan(object: KubeObject, desired: KubeObject, manager: s
   return !applied || !hasAllFields(desired, applied);
 }
 
-const appliedFields = (object: KubeObject, manager: string): FieldSet | undefined =>
+/** What a manager's last server-side apply set; undefined when there was none, or one without any field. */
+export const appliedFields = (object: KubeObject, manager: string): FieldSet | undefined =>
   object.metadata.managedFields?.find((one) => one.manager === manager && one.operation === "Apply" && !one.subresource)
     ?.fieldsV1;
 
@@ -23,33 +24,42 @@ function hasAllFields(value: unknown, fields: FieldSet): boolean {
   return Object.entries(fields).every(([key, below]) => {
     if (key === ".") return true;
     const child = childOf(value, key);
-    return child !== undefined && hasAllFields(child, below as FieldSet);
+    return child !== undefined && hasAllFields(child.value, below as FieldSet);
   });
 }
 
-/** `f:name` is a field, `k:{…}` the list item with these keys, `v:…` the set element, `i:3` the item at that place. */
-function childOf(value: unknown, key: string): unknown {
+/**
+ * What a key of a field set stands for, and the field or index where it is: `f:name` is a field, `k:{…}` the list item
+ * with these keys, `v:…` the set element, `i:3` the item at that place.
+ */
+export function childOf(value: unknown, key: string): { at: string | number; value: unknown } | undefined {
   const text = key.slice(2);
   switch (key.slice(0, 2)) {
     case "f:":
-      return isJsonObject(value) ? value[text] : undefined;
+      return isJsonObject(value) && value[text] !== undefined ? { at: text, value: value[text] } : undefined;
     case "k:": {
-      const wanted = Object.entries(JSON.parse(text) as Record<string, unknown>);
+      const wanted = Object.entries(parseJson<Record<string, unknown>>(text));
       // A key with a default may be missing in what was applied: absent matches, so at worst a removal waits.
-      return list(value).find((item) =>
-        isJsonObject(item) && wanted.every(([name, want]) => item[name] === undefined || item[name] === want)
+      return itemWhere(
+        value,
+        (item) =>
+          isJsonObject(item) && wanted.every(([name, want]) => item[name] === undefined || deepEqual(item[name], want)),
       );
     }
     case "v:": {
-      const wanted = JSON.parse(text) as unknown;
-      return list(value).find((item) => item === wanted);
+      const wanted = parseJson(text);
+      return itemWhere(value, (item) => deepEqual(item, wanted));
     }
     case "i:":
-      return list(value)[Number(text)];
+      return itemWhere(value, (_, at) => at === Number(text));
   }
 }
 
-const list = (value: unknown): unknown[] => Array.isArray(value) ? value : [];
+function itemWhere(value: unknown, holds: (item: unknown, at: number) => boolean) {
+  const items = Array.isArray(value) ? value as unknown[] : [];
+  const at = items.findIndex(holds);
+  return at < 0 ? undefined : { at, value: items[at] };
+}
 
 /** The labels or annotations of an object that a manager's last server-side apply set, with their present values. */
 export function ownedMetadata(
@@ -76,7 +86,7 @@ function project(value: unknown, fields: FieldSet): unknown {
     return Object.fromEntries(entries.map(([name, below]) => [name, projectBelow(below, fields[`f:${name}`])]));
   }
   if (!Array.isArray(value)) return value;
-  const owned = new Map(keys.map((key) => [childOf(value, key), fields[key]]));
+  const owned = new Map(keys.map((key) => [childOf(value, key)?.value, fields[key]]));
   return value.filter((item) => owned.has(item)).map((item) => projectBelow(item, owned.get(item)));
 }
 

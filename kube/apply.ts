@@ -1,0 +1,50 @@
+import type { Api, JsonPatchOperation } from "./client.ts";
+import { isJsonObject } from "./json.ts";
+import { appliedFields, childOf, type FieldSet } from "./managed_fields.ts";
+import { keyOf, type KubeObject } from "./types.ts";
+
+/**
+ * Server-side apply for an object that may have been applied before, also when it leaves an object inside it empty. Of
+ * `{"a":{"b":1}}` and then `{"a":{}}` the API server makes `{"a":null}`, and often refuses that by the schema; so what
+ * has to go from there is removed first.
+ *
+ * @param current as last read; undefined when there is none yet
+ * @throws {KubeError} 409 when something has to be removed and `current` is not the present state
+ * @see https://github.com/kubernetes-sigs/structured-merge-diff, typed/remove.go
+ */
+export async function applyOver<T extends KubeObject>(
+  api: Api<T>,
+  { current, desired }: { current?: T; desired: T },
+  options: { fieldManager: string; force?: boolean },
+  signal: AbortSignal,
+): Promise<T> {
+  const removals = current ? removalsOf(current, desired, options.fieldManager) : [];
+  if (current && removals.length > 0) {
+    const { uid, resourceVersion } = current.metadata;
+    const guard: JsonPatchOperation[] = [
+      { op: "replace", path: "/metadata/uid", value: uid },
+      { op: "replace", path: "/metadata/resourceVersion", value: resourceVersion },
+    ];
+    await api.jsonPatch(keyOf(current), [...guard, ...removals], {}, signal);
+  }
+  return await api.apply(desired, options, signal);
+}
+
+/** Fields that the manager applied into what `desired` wants to be empty objects. */
+function removalsOf(current: KubeObject, desired: KubeObject, manager: string): JsonPatchOperation[] {
+  const paths: string[] = [];
+  const visit = (path: string, present: unknown, wanted: unknown, fields: FieldSet) => {
+    for (const [key, below] of Object.entries(fields)) {
+      const found = childOf(present, key);
+      if (!found) continue;
+      const inside = `${path}/${escapePointer(String(found.at))}`;
+      if (isJsonObject(wanted) && Object.keys(wanted).length === 0) paths.push(inside);
+      else visit(inside, found.value, childOf(wanted, key)?.value, below as FieldSet);
+    }
+  };
+  visit("", current, desired, appliedFields(current, manager) ?? {});
+  return paths.map((path) => ({ op: "remove", path }));
+}
+
+/** RFC 6901. */
+const escapePointer = (part: string): string => part.replaceAll("~", "~0").replaceAll("/", "~1");

@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import { provider, within } from "../tests/clusters.ts";
+import { serveWidgets, type Widget } from "../tests/widgets.ts";
+import { applyOver } from "./apply.ts";
+import { isConflict } from "./errors.ts";
+
+const ANYTHING = { type: "object", "x-kubernetes-preserve-unknown-fields": true };
+
+Deno.test("an object inside an object can be emptied by apply, and nothing happens to one that changed meanwhile", async () => {
+  using cluster = await provider();
+  await using namespace = await cluster.namespace("apply");
+  await using widgets = await serveWidgets(cluster.client, { type: "object", properties: { settings: ANYTHING } });
+  const api = cluster.client.api<Widget>(widgets.resource);
+  const widget = (name: string, settings: unknown): Widget => ({
+    apiVersion: `${widgets.resource.group}/v1`,
+    kind: "Widget",
+    metadata: { namespace: namespace.name, name },
+    spec: { settings },
+  });
+  const options = { fieldManager: "klutch-test", force: true };
+  const signal = within(10_000);
+
+  const first = await applyOver(api, { desired: widget("a", { "odd/na~me": 1 }) }, options, signal);
+  const emptied = await applyOver(api, { current: first, desired: widget("a", {}) }, options, signal);
+  assert.deepEqual(emptied.spec, { settings: {} });
+  const managers = emptied.metadata.managedFields!.map(({ manager, operation }) => `${manager} ${operation}`);
+  assert.deepEqual(managers, ["klutch-test Apply"]);
+
+  const filled = await applyOver(api, { current: emptied, desired: widget("a", { b: { c: 1 } }) }, options, signal);
+  await api.mergePatch(filled.metadata, { metadata: { labels: { changed: "1" } } }, {}, signal);
+  await assert.rejects(
+    applyOver(api, { current: filled, desired: widget("a", { b: {} }) }, options, signal),
+    isConflict,
+  );
+
+  await api.delete(filled.metadata, {}, signal);
+  const namesake = await api.create(widget("a", { b: { c: 2 } }), signal);
+  await assert.rejects(
+    applyOver(api, { current: filled, desired: widget("a", { b: {} }) }, options, signal),
+    isConflict,
+  );
+  const now = await api.get(filled.metadata, signal);
+  assert.equal(now.metadata.resourceVersion, namesake.metadata.resourceVersion);
+});
+
+Deno.test("where nothing has to be emptied, apply is the only write", async () => {
+  using cluster = await provider();
+  await using namespace = await cluster.namespace("apply");
+  await using widgets = await serveWidgets(cluster.client, { type: "object", properties: { settings: ANYTHING } });
+  const api = cluster.client.api<Widget>(widgets.resource);
+  const desired: Widget = {
+    apiVersion: `${widgets.resource.group}/v1`,
+    kind: "Widget",
+    metadata: { namespace: namespace.name, name: "a" },
+    spec: { settings: { empty: {}, a: 1 } },
+  };
+  const options = { fieldManager: "klutch-test" };
+  const current = await applyOver(api, { desired }, options, within(10_000));
+  const again = await applyOver(api, { current, desired }, options, within(10_000));
+  assert.equal(again.metadata.resourceVersion, current.metadata.resourceVersion);
+});
