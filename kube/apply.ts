@@ -6,7 +6,8 @@ import { keyOf, type KubeObject } from "./types.ts";
 /**
  * Server-side apply for an object that may have been applied before, also when it leaves an object inside it empty. Of
  * `{"a":{"b":1}}` and then `{"a":{}}` the API server makes `{"a":null}`, and often refuses that by the schema; so what
- * has to go from there is removed first.
+ * has to go from there is removed first. The manager has to own something else, too, such as an annotation: one that
+ * owns nothing is forgotten by the API server, which then takes somebody else for the owner of the rest.
  *
  * @param current as last read; undefined when there is none yet
  * @throws {KubeError} 409 when something has to be removed and `current` is not the present state

@@ -14,7 +14,7 @@ Deno.test("an object inside an object can be emptied by apply, and nothing happe
   const widget = (name: string, settings: unknown): Widget => ({
     apiVersion: `${widgets.resource.group}/v1`,
     kind: "Widget",
-    metadata: { namespace: namespace.name, name },
+    metadata: { namespace: namespace.name, name, labels: { mark: "1" } },
     spec: { settings },
   });
   const options = { fieldManager: "klutch-test", force: true };
