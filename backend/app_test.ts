@@ -159,7 +159,7 @@ Deno.test("The page shows APIs, claims and who is logged in, and runs nothing fr
   const browser = new Browser(testApp());
   const response = await browser.open(await browser.logIn());
   const html = await response.text();
-  for (const text of ["<h2", ">db</h2>", ">queue</h2>", "Writes secrets of its own", "jane@example.com", "A db."]) {
+  for (const text of ["<h2>db</h2>", "<h2>queue</h2>", "Writes secrets of its own", "jane@example.com", "A db."]) {
     assert(html.includes(text), text);
   }
   assert(html.startsWith("<!DOCTYPE html>"));

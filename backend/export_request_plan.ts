@@ -37,7 +37,9 @@ export function planExport(
   { name, api, template, export: existing }: RequestedApi,
   scope: ConsumerScope,
 ): "export" | "exported" | Obstacle {
-  if (!api) return { reason: "CRDNotFound", what: `CustomResourceDefinition "${name}" does not exist on the provider` };
+  if (!api || api.isDeleting) {
+    return { reason: "CRDNotFound", what: `CustomResourceDefinition "${name}" does not exist on the provider` };
+  }
   if (existing) return "exported";
   if (!template) return { reason: "NotOffered", what: `There is no APIServiceExportTemplate for "${name}"` };
   if (api.scope === "Cluster" && scope === "Namespaced") {

@@ -20,6 +20,12 @@ const exported = serviceExport("a", ["dbs", "x.io"]);
 
 const exports: [name: string, requested: RequestedApi, scope: ConsumerScope, want: string][] = [
   ["waits for a CRD", { name, template: offered }, "Namespaced", "CRDNotFound"],
+  [
+    "exports nothing whose CRD is being deleted",
+    { name, api: { ...api, isDeleting: true }, template: offered },
+    "Namespaced",
+    "CRDNotFound",
+  ],
   ["wants the CRD even for an API exported before", { name, export: exported }, "Namespaced", "CRDNotFound"],
   ["exports what is offered", { name, api, template: offered }, "Namespaced", "export"],
   ["leaves an export of before alone, offered or not", { name, api, export: exported }, "Namespaced", "exported"],

@@ -77,10 +77,9 @@ export const ResourcesPage = ({ offers, user, clusterId, bindHref, ...frame }: R
 );
 
 function Card({ offer: { api, claims }, href }: { offer: Offer; href: string }) {
-  const id = `api-${api.plural}-${api.group.replaceAll(".", "-")}`;
   return (
     <li class="card">
-      <h2 id={id}>{api.singular}</h2>
+      <h2>{api.singular}</h2>
       {api.description && <p class="about">{api.description}</p>}
       <dl>
         <dt>Kind</dt>
@@ -93,7 +92,7 @@ function Card({ offer: { api, claims }, href }: { offer: Offer; href: string }) 
         <dd>{api.versions.join(", ")}</dd>
       </dl>
       <Claims claims={claims} />
-      <a class={`btn btn-primary ${api.plural}`} href={href} aria-describedby={id}>Bind</a>
+      <a class={`btn btn-primary ${api.plural}`} href={href} aria-label={`Bind ${api.singular}`}>Bind</a>
     </li>
   );
 }
