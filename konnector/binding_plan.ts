@@ -85,10 +85,8 @@ function planCrd({ binding, export: exported, crd, refusal }: BindingView): {
     return { conditions: [fails(KIND, "Connected", "APIServiceExportNotFound", what)] };
   }
   const definition = definitionOf(exported);
-  if (resourceName(definition.resource) !== name || !definition.resource.namespaced) {
-    const what = definition.resource.namespaced
-      ? `APIServiceExport "${name}" is about "${resourceName(definition.resource)}"`
-      : `APIServiceExport "${name}" is cluster-scoped, which this konnector does not sync`;
+  if (resourceName(definition.resource) !== name) {
+    const what = `APIServiceExport "${name}" is about "${resourceName(definition.resource)}"`;
     return { conditions: [fails(KIND, "Connected", "APIServiceExportInvalid", what)] };
   }
   if (crd && !isOurs(crd, binding)) {

@@ -11,6 +11,8 @@ export interface Digest {
   isDeleting: boolean;
   /** The consumer's: it has our finalizer. The provider's: it carries our mark. */
   isOurs: boolean;
+  /** The provider's belongs to somebody else for all its name says. */
+  isForeign: boolean;
   /** Hash of what goes up: what the consumer says, or what of it the provider's object says. */
   spec: string;
   /** Hash of what comes down. */
@@ -19,25 +21,25 @@ export interface Digest {
 
 export function digestConsumer(object: DynamicObject): Digest {
   const { apiVersion: _apiVersion, kind: _kind, metadata: _metadata, status: _status, ...fields } = object;
-  return digest(object, fields, hasFinalizer(object, SYNC_FINALIZER));
+  return digest(object, fields, { isOurs: hasFinalizer(object, SYNC_FINALIZER), isForeign: false });
 }
 
 /** What others added on the provider is not part of the digest, so that it changes nothing. */
-export function digestProvider(object: DynamicObject): Digest {
+export function digestProvider(object: DynamicObject, isForeign = false): Digest {
   const { apiVersion: _apiVersion, kind: _kind, metadata: _metadata, status: _status, ...fields } = appliedPart(
     object,
     FIELD_MANAGER,
   ) as DynamicObject;
-  return digest(object, fields, isBound(object));
+  return digest(object, fields, { isOurs: isBound(object), isForeign });
 }
 
-function digest(object: DynamicObject, fields: unknown, isOurs: boolean): Digest {
+function digest(object: DynamicObject, fields: unknown, owner: Pick<Digest, "isOurs" | "isForeign">): Digest {
   const { uid, resourceVersion } = object.metadata;
   return {
     uid,
     resourceVersion,
     isDeleting: isDeleting(object),
-    isOurs,
+    ...owner,
     spec: hash(fields),
     status: object.status === undefined ? "" : hash(object.status),
   };
@@ -51,9 +53,9 @@ const hash = (value: unknown): string => createHash("sha1").update(JSON.stringif
  * `planInstance` finds out from the objects themselves.
  */
 export function isSettled(consumer: Digest | undefined, provider: Digest | undefined): boolean {
-  if (!consumer) return !provider || !provider.isOurs || provider.isDeleting;
+  if (!consumer) return !provider || provider.isDeleting || provider.isForeign;
   const sameStatus = consumer.status === provider?.status;
-  if (consumer.isDeleting) return !consumer.isOurs || (!!provider?.isDeleting && sameStatus);
-  if (!provider || !consumer.isOurs) return false;
+  if (consumer.isDeleting) return !consumer.isOurs || (!!provider?.isDeleting && sameStatus && !provider.isForeign);
+  if (!provider || provider.isForeign || !consumer.isOurs) return false;
   return sameStatus && (provider.isDeleting || (provider.isOurs && consumer.spec === provider.spec));
 }

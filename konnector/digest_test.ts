@@ -16,7 +16,7 @@ Deno.test("digests of a pair that was really applied are equal, whatever the pro
   const key = { namespace: "default", name: "db" };
   const apply = (...[consumer, provider]: Parameters<typeof pairOf>) =>
     providers.apply(
-      toProviderObject(consumer, key, provider),
+      toProviderObject(consumer, key, { provider }),
       { fieldManager: FIELD_MANAGER, force: true },
       within(5_000),
     );

@@ -1,13 +1,25 @@
 import { FIELD_MANAGER, SYNC_FINALIZER } from "../crds/names.ts";
 import type { Api } from "../kube/client.ts";
 import type { Outcome } from "../kube/controller.ts";
+import { TerminalError } from "../kube/errors.ts";
 import { addFinalizer, removeFinalizer } from "../kube/finalizer.ts";
 import type { Log } from "../kube/log.ts";
 import type { Store } from "../kube/store.ts";
-import { type DynamicObject, formatKey, keyOf, type ObjectKey } from "../kube/types.ts";
+import { type DynamicObject, formatKey, isDeleting, keyOf, type ObjectKey, resourceName } from "../kube/types.ts";
 import { type Digest, isSettled } from "./digest.ts";
 import type { InHand } from "./in_hand.ts";
-import { isIrreversible, planInstance, type Sides, type Step, toProviderObject } from "./instance_plan.ts";
+import {
+  isIrreversible,
+  planInstance,
+  type Sides,
+  type Step,
+  toConsumerObject,
+  toProviderObject,
+} from "./instance_plan.ts";
+import type { Mapping } from "./mapping.ts";
+
+/** The longest name Kubernetes takes. */
+const MAX_NAME_LENGTH = 253;
 
 /** One cluster's end of a bound API. */
 export interface Side {
@@ -22,8 +34,7 @@ export interface Side {
 export interface InstanceDeps {
   consumer: Side;
   provider: Side;
-  /** Undefined while the consumer's namespace has no counterpart on the provider. */
-  toProvider(key: ObjectKey): ObjectKey | undefined;
+  mapping: Mapping;
   /** Asks the backend for that counterpart; its event wakes the keys of the namespace. */
   requestNamespace(namespace: string, signal: AbortSignal): Promise<void>;
   /** Whether the CRD keeps status apart from the rest of the object. */
@@ -47,7 +58,7 @@ interface View extends Sides {
  */
 export async function reconcileInstance(deps: InstanceDeps, key: ObjectKey, signal: AbortSignal): Promise<Outcome> {
   const { consumer, provider } = deps;
-  const providerKey = deps.toProvider(key);
+  const providerKey = deps.mapping.toProvider(key);
   if (!providerKey) {
     if (consumer.store.get(key)) await deps.requestNamespace(key.namespace!, signal);
     return;
@@ -60,8 +71,8 @@ export async function reconcileInstance(deps: InstanceDeps, key: ObjectKey, sign
 }
 
 async function settle(deps: InstanceDeps, known: View, signal: AbortSignal): Promise<void> {
-  let view = known;
-  if (planInstance(view).some(isIrreversible)) view = await readLive(deps, view, signal);
+  let view = refuseForeign(deps, known);
+  if (planInstance(view).some(isIrreversible)) view = refuseForeign(deps, await readLive(deps, view, signal));
   for (const step of planInstance(view)) {
     const { consumer, provider } = await runStep(deps, step, view, signal);
     if (consumer) deps.consumer.accept(consumer);
@@ -69,6 +80,27 @@ async function settle(deps: InstanceDeps, known: View, signal: AbortSignal): Pro
     view = { ...view, ...(consumer && { consumer }), ...(provider && { provider }) };
     deps.log.info("instance step done", { step, key: view.key, providerKey: view.providerKey });
   }
+}
+
+/**
+ * Takes an object on the provider that is not ours for none at all, where that harms nobody.
+ *
+ * @throws {TerminalError} when a living consumer object would need its name, or a name that cannot be one
+ */
+function refuseForeign({ mapping, provider: { api } }: InstanceDeps, view: View): View {
+  const { key, providerKey, consumer, provider } = view;
+  const isTaken = provider !== undefined && mapping.isForeign(provider);
+  if (!consumer || isDeleting(consumer)) return isTaken ? { ...view, provider: undefined } : view;
+  const what = `Cannot sync ${resourceName(api.resource)} "${formatKey(key)}" to the provider`;
+  if (providerKey.name.length > MAX_NAME_LENGTH) {
+    throw new TerminalError(
+      `${what}: "${providerKey.name}" has more than ${MAX_NAME_LENGTH} characters; choose a shorter name`,
+    );
+  }
+  if (isTaken) {
+    throw new TerminalError(`${what}: "${formatKey(providerKey)}" belongs to somebody else there; choose another name`);
+  }
+  return view;
 }
 
 /** The objects that the stores know of, from the event at hand or read again. */
@@ -105,11 +137,14 @@ async function runStep(deps: InstanceDeps, step: Step, view: View, signal: Abort
     case "hold":
       return { consumer: await addFinalizer(consumer.api, view.consumer!, SYNC_FINALIZER, signal) };
     case "applySpec": {
-      const desired = toProviderObject(view.consumer!, view.providerKey, view.provider);
+      const { marks } = deps.mapping;
+      const desired = toProviderObject(view.consumer!, view.providerKey, { provider: view.provider, marks });
       return { provider: await provider.api.apply(desired, { fieldManager: FIELD_MANAGER, force: true }, signal) };
     }
     case "copyStatus":
       return { consumer: await copyStatus(deps, view.consumer!, view.provider!, signal) };
+    case "adopt":
+      return { consumer: await consumer.api.create(toConsumerObject(view.provider!, view.key), signal) };
     case "deleteProvider": {
       const { uid } = view.provider!.metadata;
       await provider.api.delete(view.providerKey, { uid }, signal);

@@ -4,7 +4,14 @@ import { BOUND_ANNOTATION, FIELD_MANAGER, SYNC_FINALIZER } from "../crds/names.t
 import { hasFinalizer, isDeleting } from "../kube/types.ts";
 import type { DynamicObject } from "../kube/types.ts";
 import { digestConsumer, digestProvider, isSettled } from "./digest.ts";
-import { isIrreversible, planInstance, type Sides, type Step, toProviderObject } from "./instance_plan.ts";
+import {
+  isIrreversible,
+  planInstance,
+  type Sides,
+  type Step,
+  toConsumerObject,
+  toProviderObject,
+} from "./instance_plan.ts";
 
 // Two clusters, a user, an operator and a konnector whose caches lag behind; every action is one write or one event.
 
@@ -15,7 +22,9 @@ type Action =
   | { type: "userCreates" | "userDeletes" | "userRemovesField" }
   | { type: "userEdits"; tier: string }
   | { type: "operatorReports"; phase: string }
-  | { type: "operatorDefaults" | "operatorHolds" | "operatorFinishes" | "somebodyDeletesOnProvider" }
+  | {
+    type: "operatorCreates" | "operatorDefaults" | "operatorHolds" | "operatorFinishes" | "somebodyDeletesOnProvider";
+  }
   | {
     type: "consumerCacheCatchesUp" | "providerCacheCatchesUp" | "konnectorRuns" | "konnectorRestarts" | "cachesGoCold";
   };
@@ -39,6 +48,9 @@ class World {
         return;
       case "userDeletes":
         return this.#delete("consumer");
+      case "operatorCreates":
+        if (!provider) this.live.provider = this.#make({ spec: { tier: "Dedicated" } });
+        return;
       case "operatorReports":
         if (provider) this.live.provider = { ...provider, status: { phase: action.phase } };
         return;
@@ -92,13 +104,18 @@ class World {
         return true;
       case "applySpec": {
         if (view.provider && view.provider.metadata.uid !== provider?.metadata.uid) return false;
-        const desired = toProviderObject(view.consumer!, { namespace: "x", name: "db" }, view.provider);
+        const desired = toProviderObject(view.consumer!, { namespace: "x", name: "db" }, { provider: view.provider });
         this.#apply(desired);
         return true;
       }
       case "copyStatus":
         if (!consumer || !sameConsumer) return false;
         this.live.consumer = { ...consumer, status: view.provider!.status };
+        return true;
+      case "adopt":
+        if (consumer) return false;
+        this.live.consumer = { ...this.#make({}), ...toConsumerObject(view.provider!, KEY) };
+        this.live.consumer.metadata = { ...this.#make({}).metadata, ...this.live.consumer.metadata };
         return true;
       case "deleteProvider":
         assert.ok(!consumer || isDeleting(consumer), "the provider's object is deleted under a living consumer object");
@@ -158,6 +175,7 @@ const simple = fc.constantFrom<Action["type"]>(
   "userCreates",
   "userDeletes",
   "userRemovesField",
+  "operatorCreates",
   "operatorDefaults",
   "operatorHolds",
   "operatorFinishes",
@@ -195,8 +213,8 @@ Deno.test("whatever happens and however late the caches are, nothing is lost and
       assert.deepEqual(planInstance(world.live), [], "there is still something to do");
       if (!consumer) return assert.equal(provider, undefined);
       assert.ok(hasFinalizer(consumer, SYNC_FINALIZER) && provider && !isDeleting(consumer));
-      const { ref: _ref, ...spec } = provider.spec as Record<string, unknown>;
-      assert.deepEqual(spec, consumer.spec);
+      const { ref: _ref, ...spec } = { ...provider.spec as object, ref: undefined };
+      assert.deepEqual({ ...spec, ...consumer.spec as object }, { ...consumer.spec as object }, "specs differ");
       assert.deepEqual(consumer.status, provider.status);
     }),
     { numRuns: 20_000 },

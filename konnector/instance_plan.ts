@@ -1,7 +1,14 @@
-import { BOUND_ANNOTATION, FIELD_MANAGER, SYNC_FINALIZER } from "../crds/names.ts";
+import { BOUND_ANNOTATION, CLUSTER_NAMESPACE_ANNOTATION, FIELD_MANAGER, SYNC_FINALIZER } from "../crds/names.ts";
 import { deepEqual, isJsonObject } from "../kube/json.ts";
-import { ownedMetadata, ownsMoreThan } from "../kube/managed_fields.ts";
-import { annotationOf, type DynamicObject, hasFinalizer, isDeleting, type ObjectKey } from "../kube/types.ts";
+import { appliedPart, ownsMoreThan } from "../kube/managed_fields.ts";
+import {
+  annotationOf,
+  type DynamicObject,
+  hasFinalizer,
+  isDeleting,
+  type ObjectKey,
+  type ObjectMeta,
+} from "../kube/types.ts";
 
 /** One instance as both clusters hold it. */
 export interface Sides {
@@ -10,7 +17,7 @@ export interface Sides {
 }
 
 /** One write towards agreement. */
-export type Step = "hold" | "applySpec" | "copyStatus" | "deleteProvider" | "release";
+export type Step = "hold" | "applySpec" | "copyStatus" | "adopt" | "deleteProvider" | "release";
 
 /** Steps that cannot be taken back; they are planned again from live reads first. */
 export const isIrreversible = (step: Step): boolean => step === "deleteProvider" || step === "release";
@@ -18,8 +25,9 @@ export const isIrreversible = (step: Step): boolean => step === "deleteProvider"
 /** The writes that bring one instance closer to agreement, in order; empty when only an event can move it on. */
 export function planInstance({ consumer, provider }: Sides): Step[] {
   if (!consumer) {
-    // Bound: its consumer object is gone, with a deletion that nobody was there to see.
-    return provider && isBound(provider) && !isDeleting(provider) ? ["deleteProvider"] : [];
+    if (!provider || isDeleting(provider)) return [];
+    // Bound: its consumer object is gone, with a deletion that nobody was there to see. Not bound: made over there.
+    return isBound(provider) ? ["deleteProvider"] : ["adopt"];
   }
   if (isDeleting(consumer)) return planDeletion(consumer, provider);
   const steps: Step[] = [];
@@ -48,7 +56,7 @@ const sameStatus = (consumer: DynamicObject, provider: DynamicObject): boolean =
  * others added there (defaults, `resourceRef`, an operator's labels) makes no difference.
  */
 export function sameSpec(consumer: DynamicObject, provider: DynamicObject): boolean {
-  const desired = toProviderObject(consumer, provider.metadata, provider);
+  const desired = toProviderObject(consumer, provider.metadata, { provider });
   return isBound(provider) && covers(provider, desired) && !ownsMoreThan(provider, desired, FIELD_MANAGER);
 }
 
@@ -63,32 +71,64 @@ function covers(whole: unknown, part: unknown): boolean {
   return part === undefined || deepEqual(whole, part);
 }
 
-/** Labels and annotations that stay on the consumer: the first belongs to kubectl, the second to us. */
-const LOCAL_ANNOTATIONS = ["kubectl.kubernetes.io/last-applied-configuration", BOUND_ANNOTATION];
+/** What stays on its side: kubectl's own record, and our marks. */
+const LOCAL_ANNOTATIONS = [
+  "kubectl.kubernetes.io/last-applied-configuration",
+  BOUND_ANNOTATION,
+  CLUSTER_NAMESPACE_ANNOTATION,
+];
+
+const travelling = ({ labels, annotations }: ObjectMeta): Pick<ObjectMeta, "labels" | "annotations"> => ({
+  ...(labels && { labels }),
+  annotations: omit(annotations ?? {}, LOCAL_ANNOTATIONS),
+});
+
+/** What an object on the provider carries to say whose it is. */
+export type Marks = Pick<ObjectMeta, "annotations" | "ownerReferences">;
 
 /**
  * What is applied on the provider: every top-level field but `status`. Labels and annotations go up when the object is
  * made; afterwards they are the provider's, so that an operator's changes there survive the consumer's edits.
  *
  * @param provider the object as it is there, when it is; its uid guards against applying to a later namesake
+ * @param marks of a new object
  */
 export function toProviderObject(
   { apiVersion, kind, metadata, status: _status, ...fields }: DynamicObject,
   { namespace, name }: ObjectKey,
-  provider?: DynamicObject,
+  { provider, marks }: { provider?: DynamicObject; marks?: Marks } = {},
 ): DynamicObject {
-  const travelling = (field: "labels" | "annotations") =>
-    provider ? ownedMetadata(provider, field, FIELD_MANAGER) : omit(metadata[field] ?? {}, LOCAL_ANNOTATIONS);
-  const labels = travelling("labels");
+  const carried: Partial<ObjectMeta> = provider
+    ? { ...appliedPart(provider, FIELD_MANAGER).metadata, uid: provider.metadata.uid }
+    : { ...travelling(metadata), ...(marks?.ownerReferences && { ownerReferences: marks.ownerReferences }) };
   return {
     apiVersion,
     kind,
     metadata: {
+      ...carried,
       name,
       ...(namespace && { namespace }),
-      ...(provider?.metadata.uid && { uid: provider.metadata.uid }),
-      ...(Object.keys(labels).length > 0 && { labels }),
-      annotations: { ...travelling("annotations"), [BOUND_ANNOTATION]: "true" },
+      annotations: { ...carried.annotations, ...(!provider && marks?.annotations), [BOUND_ANNOTATION]: "true" },
+    },
+    ...fields,
+  };
+}
+
+/** What is created on the consumer for an object that was made on the provider; held from the beginning. */
+export function toConsumerObject(
+  { apiVersion, kind, metadata, status: _status, ...fields }: DynamicObject,
+  { namespace, name }: ObjectKey,
+): DynamicObject {
+  const carried = travelling(metadata);
+  return {
+    apiVersion,
+    kind,
+    metadata: {
+      ...carried,
+      name,
+      ...(namespace && { namespace }),
+      annotations: { ...carried.annotations, [BOUND_ANNOTATION]: "true" },
+      finalizers: [SYNC_FINALIZER],
     },
     ...fields,
   };

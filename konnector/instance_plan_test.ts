@@ -76,7 +76,8 @@ const cases: [name: string, sides: Sides, want: Step[]][] = [
   ["releases once the provider's object is gone", { consumer: db(held, deleting) }, ["release"]],
   ["leaves an object alone that others hold", { consumer: db(deleting), provider: db(applied) }, []],
   ["deletes what lost its consumer object unseen", { provider: db(applied) }, ["deleteProvider"]],
-  ["leaves alone what was made on the provider", { provider: db() }, []],
+  ["adopts what was made on the provider", { provider: db() }, ["adopt"]],
+  ["does not adopt what the provider is deleting", { provider: db(deleting) }, []],
   ["needs nothing when both are gone", {}, []],
 ];
 for (const [name, sides, want] of cases) {
@@ -112,7 +113,7 @@ Deno.test("toProviderObject() keeps the provider's values of labels that went up
   const provider = db(applied, meta({ labels: { team: "changed", operator: "yes" } }));
   provider.metadata.managedFields![0]!.fieldsV1!["f:metadata"] = { "f:labels": { "f:team": {} } };
   const consumer = db(held, meta({ labels: { team: "a", late: "b" } }));
-  assert.deepEqual(toProviderObject(consumer, provider.metadata, provider).metadata.labels, { team: "changed" });
+  assert.deepEqual(toProviderObject(consumer, provider.metadata, { provider }).metadata.labels, { team: "changed" });
 });
 
 Deno.test("sameSpec() tells numbers apart that a double cannot", () => {

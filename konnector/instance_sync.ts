@@ -5,15 +5,17 @@ import { deepEqual } from "../kube/json.ts";
 import { Informer } from "../kube/informer.ts";
 import type { Log } from "../kube/log.ts";
 import type { Metrics } from "../kube/metrics.ts";
-import { WorkQueue } from "../kube/queue.ts";
+import { NAMESPACES } from "../kube/resources.ts";
 import { Scopes } from "../kube/scopes.ts";
 import { TaskGroup } from "../kube/tasks.ts";
-import { type DynamicObject, formatKey, type ObjectKey, type Resource, resourceName } from "../kube/types.ts";
+import { type DynamicObject, type KubeObject, type Resource, resourceName } from "../kube/types.ts";
+import { untilReachable } from "../kube/until_reachable.ts";
 import type { Connection } from "./connection.ts";
-import { type Digest, digestConsumer, digestProvider, isSettled } from "./digest.ts";
-import { InHand } from "./in_hand.ts";
+import { Agenda } from "./agenda.ts";
+import { type Digest, digestConsumer, digestProvider } from "./digest.ts";
+import type { InHand } from "./in_hand.ts";
 import { type InstanceDeps, reconcileInstance, type Side } from "./instance.ts";
-import { mapNamespaces } from "./mapping.ts";
+import { type Isolation, mapClusterScoped, mapNamespaces } from "./mapping.ts";
 import { requestNamespace } from "./namespaces.ts";
 
 export interface InstanceSyncDeps {
@@ -31,12 +33,14 @@ export interface SyncDefinition {
   resource: Resource;
   /** Whether the provider may be watched as a whole, or each mapped namespace alone. */
   informerScope: APIServiceExport["spec"]["informerScope"];
+  /** How objects of cluster-scoped kinds are kept apart from those of other app clusters. */
+  isolation?: Isolation;
   hasStatusSubresource: boolean;
 }
 
 /** The version stored, if it is served, otherwise the first one: all others are made from it. */
 export function definitionOf(
-  { spec: { group, names, scope, versions, informerScope } }: APIServiceExport,
+  { spec: { group, names, scope, versions, informerScope, clusterScopedIsolation = "Prefixed" } }: APIServiceExport,
 ): SyncDefinition {
   const served = versions.filter((version) => version.served);
   const version = served.find((version) => version.storage) ?? served[0] ?? versions[0]!;
@@ -49,6 +53,7 @@ export function definitionOf(
       namespaced: scope === "Namespaced",
     },
     informerScope,
+    isolation: scope === "Cluster" ? clusterScopedIsolation : undefined,
     hasStatusSubresource: version.subresources?.status !== undefined,
   };
 }
@@ -80,8 +85,15 @@ export class InstanceSync implements AsyncDisposable {
   }
 }
 
-/** Objects of one side kept whole while their key waits; at 10 KiB each, 20 MiB. */
-const IN_HAND_LIMIT = 2_000;
+/** The cluster namespace itself, for its uid. */
+function readOwner({ client, namespace }: Connection, log: Log, signal: AbortSignal): Promise<KubeObject> {
+  const read = () => client.api<KubeObject>(NAMESPACES).get({ name: namespace }, signal);
+  return untilReachable(read, { waitingFor: "the provider", log }, signal);
+}
+
+/** Isolation by namespaces needs a kind that is namespaced on the provider. */
+const providerResource = ({ resource, isolation }: SyncDefinition): Resource =>
+  isolation === "Namespaced" ? { ...resource, namespaced: true } : resource;
 
 const sideOf = (informer: Informer<DynamicObject, Digest>, inHand: InHand): Side => ({
   api: informer.api,
@@ -94,46 +106,29 @@ async function runSync(deps: InstanceSyncDeps, definition: SyncDefinition, signa
   const { connection, log, metrics } = deps;
   const { serviceNamespaces, namespace: clusterNamespace } = connection;
   const { resource } = definition;
+  const mapping = definition.isolation
+    ? mapClusterScoped(definition.isolation, await readOwner(connection, log, signal))
+    : mapNamespaces(serviceNamespaces.store, clusterNamespace);
   const consumer = new Informer(deps.consumer.api(resource), { log, metrics, project: digestConsumer });
-  const provider = new Informer(connection.client.api(resource), { log, metrics, project: digestProvider });
-  const inHand = { consumer: new InHand(IN_HAND_LIMIT), provider: new InHand(IN_HAND_LIMIT) };
-  const mapping = mapNamespaces(serviceNamespaces.store, clusterNamespace);
-  const queue = new WorkQueue();
-
+  const provider = new Informer(connection.client.api(providerResource(definition)), {
+    log,
+    metrics,
+    project: (object) => digestProvider(object, mapping.isForeign(object)),
+  });
+  const agenda = new Agenda({ consumer, provider, mapping }, signal);
   const instances: InstanceDeps = {
-    consumer: sideOf(consumer, inHand.consumer),
-    provider: sideOf(provider, inHand.provider),
-    toProvider: (key) => mapping.toProvider(key),
+    consumer: sideOf(consumer, agenda.inHand.consumer),
+    provider: sideOf(provider, agenda.inHand.provider),
+    mapping,
     requestNamespace: (name, signal) => requestNamespace({ serviceNamespaces, clusterNamespace, log }, name, signal),
     hasStatusSubresource: () => definition.hasStatusSubresource,
     log,
   };
 
-  /** Adds a key unless both sides agree. */
-  function consider(key: ObjectKey, providerKey: ObjectKey | undefined, fresh: boolean): void {
-    const [text, providerText] = [formatKey(key), providerKey && formatKey(providerKey)];
-    if (providerKey && isSettled(consumer.store.get(key), provider.store.get(providerKey))) {
-      inHand.consumer.drop(text);
-      inHand.provider.drop(providerText!);
-    } else queue.add(text, { priority: fresh ? "fresh" : "backlog" });
-  }
-  /** Before both sides are known, objects are only kept at hand. */
-  let isKnown = false;
-  consumer.subscribe(({ key, object, fresh }) => {
-    if (object) inHand.consumer.put(formatKey(key), object);
-    if (isKnown) consider(key, mapping.toProvider(key), fresh);
-  }, signal);
-  provider.subscribe(({ key, object, fresh }) => {
-    if (!isKnown) return;
-    const consumerKey = mapping.toConsumer(key);
-    if (!consumerKey) return;
-    if (object) inHand.provider.put(formatKey(key), object);
-    consider(consumerKey, key, fresh);
-  }, signal);
-
   await using scopes = new Scopes(provider);
   await serviceNamespaces.synced(signal);
-  if (definition.informerScope === "Cluster") scopes.add("*", {});
+  if (definition.isolation === "Namespaced") scopes.add(clusterNamespace, { namespace: clusterNamespace });
+  else if (definition.informerScope === "Cluster") scopes.add("*", {});
   serviceNamespaces.subscribe(({ key, before, after }) => {
     const [was, is] = [before?.status?.namespace, after?.status?.namespace];
     if (was === is) return;
@@ -141,25 +136,17 @@ async function runSync(deps: InstanceSyncDeps, definition: SyncDefinition, signa
       if (was) scopes.drop(was);
       if (is) scopes.add(is, { namespace: is });
     }
-    if (!isKnown) return;
-    for (const waiting of consumer.store.keys()) {
-      if (waiting.namespace === key.name) consider(waiting, mapping.toProvider(waiting), true);
-    }
+    agenda.namespaceMapped(key.name);
   }, signal);
 
   async function work(): Promise<void> {
     await consumer.synced(signal);
     if (scopes.size > 0) await provider.synced(signal);
-    isKnown = true;
-    for (const key of consumer.store.keys()) consider(key, mapping.toProvider(key), false);
-    for (const key of provider.store.keys()) {
-      const consumerKey = mapping.toConsumer(key);
-      if (consumerKey) consider(consumerKey, key, false);
-    }
-    log.info("sync started", { objects: consumer.store.size, toDo: queue.depth });
+    agenda.open();
+    log.info("sync started", { objects: consumer.store.size, toDo: agenda.queue.depth });
     await runController({
       name: resourceName(resource),
-      queue,
+      queue: agenda.queue,
       reconcile: (key, signal) => reconcileInstance(instances, key, signal),
       workers: deps.workers,
       log,

@@ -199,3 +199,36 @@ Deno.test("a restart repairs what was missed and writes nothing where nothing di
   const afterConsumer = await consumer.get(other, within(5_000));
   assert.equal(afterConsumer.metadata.resourceVersion, beforeConsumer.metadata.resourceVersion);
 });
+
+Deno.test("an instance made on the provider is adopted, and deleted from the consumer", async () => {
+  await using pair = await openPair("Namespaced");
+  const { consumer, provider, group, key, providerKey } = pair;
+  await using _sync = pair.open();
+  const first = { ...key, name: "first" };
+  await consumer.create(mangoDb(group, first), within(5_000));
+  await pair.mapNamespace();
+  await eventually("the first one appears", () => provider.find({ ...providerKey, name: "first" }, within(5_000)));
+
+  const made = mangoDb(group, providerKey, { tier: "Dedicated" });
+  made.metadata.finalizers = ["example.com/work"];
+  made.metadata.labels = { team: "a" };
+  await provider.create(made, within(5_000));
+  const adopted = await pair.onConsumer("it is adopted", () => true);
+  assert.equal(adopted.metadata.annotations?.[BOUND_ANNOTATION], "true");
+  assert.deepEqual(adopted.metadata.finalizers, [SYNC_FINALIZER]);
+  assert.deepEqual(adopted.metadata.labels, { team: "a" });
+  assert.equal(specOf(adopted).tier, "Dedicated");
+  await pair.onProvider("it is marked", (object) => object.metadata.annotations?.[BOUND_ANNOTATION] === "true");
+  await provider.mergePatch(providerKey, { metadata: { finalizers: null } }, {}, within(5_000));
+
+  await consumer.delete(key, {}, within(5_000));
+  await consumer.delete(first, {}, within(5_000));
+  await eventually(
+    "the provider has none left",
+    async () => (await provider.list({ namespace: providerKey.namespace }, within(5_000))).items.length === 0,
+  );
+  await eventually(
+    "nor the consumer",
+    async () => (await consumer.list({ namespace: key.namespace }, within(5_000))).items.length === 0,
+  );
+});

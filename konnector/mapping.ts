@@ -1,6 +1,9 @@
+import type { APIServiceExport } from "../crds/api_service_export.ts";
 import type { APIServiceNamespace } from "../crds/api_service_namespace.ts";
+import { CLUSTER_NAMESPACE_ANNOTATION } from "../crds/names.ts";
 import type { Store } from "../kube/store.ts";
-import type { ObjectKey } from "../kube/types.ts";
+import { annotationOf, type DynamicObject, type KubeObject, type ObjectKey } from "../kube/types.ts";
+import type { Marks } from "./instance_plan.ts";
 
 /** Name of the store index by which a mapped namespace finds its APIServiceNamespace. */
 export const BY_MAPPED_NAMESPACE = "mappedNamespace";
@@ -16,6 +19,10 @@ export interface Mapping {
   toProvider(key: ObjectKey): ObjectKey | undefined;
   /** Undefined for objects of nobody or of somebody else. */
   toConsumer(key: ObjectKey): ObjectKey | undefined;
+  /** What a new object on the provider carries to say whose it is. */
+  marks: Marks;
+  /** Whether an object on the provider belongs to somebody else for all its name says. */
+  isForeign(object: DynamicObject): boolean;
 }
 
 /** The mapping of namespaced kinds: names stay, namespaces are what the backend wrote into APIServiceNamespaces. */
@@ -30,5 +37,33 @@ export function mapNamespaces(namespaces: Store<APIServiceNamespace>, clusterNam
       // Two consumer namespaces on one provider namespace: nobody knows whose object it is, so nobody touches it.
       return owners.length === 1 ? { namespace: owners[0]!.name, name } : undefined;
     },
+    marks: {},
+    isForeign: () => false,
+  };
+}
+
+export type Isolation = NonNullable<APIServiceExport["spec"]["clusterScopedIsolation"]>;
+
+/**
+ * The mapping of cluster-scoped kinds. With `Prefixed` the provider's names begin with the cluster namespace, with
+ * `Namespaced` the provider's kind is namespaced and its objects live in the cluster namespace, with `None` names are
+ * the same. Objects outside of namespaces carry an annotation that says whose they are; without it they are nobody's
+ * we may touch.
+ *
+ * @param owner the cluster namespace: with it go all its objects
+ */
+export function mapClusterScoped(isolation: Isolation, owner: KubeObject): Mapping {
+  const { name: clusterNamespace, uid } = owner.metadata;
+  const prefix = isolation === "Prefixed" ? `${clusterNamespace}-` : "";
+  const namespace = isolation === "Namespaced" ? clusterNamespace : undefined;
+  return {
+    toProvider: ({ name }) => ({ ...(namespace && { namespace }), name: prefix + name }),
+    toConsumer: (key) =>
+      key.namespace === namespace && key.name.startsWith(prefix) ? { name: key.name.slice(prefix.length) } : undefined,
+    marks: {
+      annotations: { [CLUSTER_NAMESPACE_ANNOTATION]: clusterNamespace },
+      ownerReferences: [{ apiVersion: "v1", kind: "Namespace", name: clusterNamespace, uid: uid! }],
+    },
+    isForeign: (object) => !namespace && annotationOf(object, CLUSTER_NAMESPACE_ANNOTATION) !== clusterNamespace,
   };
 }

@@ -1,5 +1,5 @@
 import { deepEqual, isJsonObject, parseJson } from "./json.ts";
-import type { KubeObject } from "./types.ts";
+import type { DynamicObject, KubeObject } from "./types.ts";
 
 /** A set of fields as `metadata.managedFields[].fieldsV1` writes it. */
 export type FieldSet = Record<string, unknown>;
@@ -61,22 +61,9 @@ function itemWhere(value: unknown, holds: (item: unknown, at: number) => boolean
   return at < 0 ? undefined : { at, value: items[at] };
 }
 
-/** The labels or annotations of an object that a manager's last server-side apply set, with their present values. */
-export function ownedMetadata(
-  object: KubeObject,
-  field: "labels" | "annotations",
-  manager: string,
-): Record<string, string> {
-  const metadata = appliedFields(object, manager)?.["f:metadata"] as FieldSet | undefined;
-  const owned = metadata?.[`f:${field}`] ?? {};
-  return Object.fromEntries(
-    Object.entries(object.metadata[field] ?? {}).filter(([name]) => `f:${name}` in (owned as FieldSet)),
-  );
-}
-
-/** The part of an object that a manager's last server-side apply set; `{}` when it never applied it. */
-export function appliedPart(object: KubeObject, manager: string): object {
-  return project(object, appliedFields(object, manager) ?? {}) as object;
+/** The part of an object that a manager's last server-side apply set, with present values; `{}` when it never did. */
+export function appliedPart(object: KubeObject, manager: string): Partial<DynamicObject> {
+  return project(object, appliedFields(object, manager) ?? {}) as Partial<DynamicObject>;
 }
 
 function project(value: unknown, fields: FieldSet): unknown {
@@ -86,8 +73,8 @@ function project(value: unknown, fields: FieldSet): unknown {
     return Object.fromEntries(entries.map(([name, below]) => [name, projectBelow(below, fields[`f:${name}`])]));
   }
   if (!Array.isArray(value)) return value;
-  const owned = new Map(keys.map((key) => [childOf(value, key)?.value, fields[key]]));
-  return value.filter((item) => owned.has(item)).map((item) => projectBelow(item, owned.get(item)));
+  const owned = new Map(keys.map((key) => [childOf(value, key)?.at, fields[key]]));
+  return value.flatMap((item, at) => owned.has(at) ? [projectBelow(item, owned.get(at))] : []);
 }
 
 /** A field that has no fields of its own in the set is owned as a whole. */

@@ -3,7 +3,7 @@ import { provider, within } from "../tests/clusters.ts";
 import { serveWidgets, type Widget } from "../tests/widgets.ts";
 import { applyOver } from "./apply.ts";
 import type { Api } from "./client.ts";
-import { appliedPart, ownedMetadata, ownsMoreThan } from "./managed_fields.ts";
+import { appliedPart, ownsMoreThan } from "./managed_fields.ts";
 import type { OpenApiSchema } from "./resources.ts";
 
 const MANAGER = "klutch-test";
@@ -154,9 +154,9 @@ Deno.test("fields that a manager owns and no longer wants are noticed, on object
       await apply({ ...own, metadata: { ...own.metadata, labels, annotations: { note: "x" } } });
       await api.mergePatch(key("metadata"), { metadata: { labels: { c: "3", b: "changed" } } }, {}, within(10_000));
       const now = await api.get(key("metadata"), within(10_000));
-      assert.deepEqual(ownedMetadata(now, "labels", MANAGER), { "example.com/a": "1" });
-      assert.deepEqual(ownedMetadata(now, "annotations", MANAGER), { note: "x" });
-      assert.deepEqual(ownedMetadata(now, "labels", "nobody"), {});
+      assert.deepEqual(appliedPart(now, MANAGER).metadata?.labels, { "example.com/a": "1" });
+      assert.deepEqual(appliedPart(now, MANAGER).metadata?.annotations, { note: "x" });
+      assert.deepEqual(appliedPart(now, "nobody"), {});
       assert.equal(ownsMoreThan(now, own, MANAGER), true);
     },
   );

@@ -1,0 +1,125 @@
+import assert from "node:assert/strict";
+import { CLUSTER_NAMESPACE_ANNOTATION } from "../crds/names.ts";
+import type { KubeClient } from "../kube/client.ts";
+import { Informer } from "../kube/informer.ts";
+import { silentLog } from "../kube/log.ts";
+import { type CustomResourceDefinition, type Namespace, NAMESPACES } from "../kube/resources.ts";
+import type { DynamicObject, Resource } from "../kube/types.ts";
+import { consumer, eventually, provider, uniqueName, within } from "../tests/clusters.ts";
+import { installCrd, mangoDbCrd } from "../tests/mangodb.ts";
+import { Connection } from "./connection.ts";
+import { InstanceSync } from "./instance_sync.ts";
+import type { Isolation } from "./mapping.ts";
+
+function fooCrd(group: string, scope: "Cluster" | "Namespaced"): CustomResourceDefinition {
+  const crd = mangoDbCrd(group);
+  const names = { kind: "Foo", listKind: "FooList", plural: "foos", singular: "foo" };
+  return { ...crd, metadata: { name: `foos.${group}` }, spec: { ...crd.spec, names, scope } };
+}
+
+/** Both clusters with a kind that is cluster-scoped on the consumer, and a sync between them. */
+async function openPair(isolation: Isolation) {
+  await using opened = new AsyncDisposableStack();
+  const [app, plane] = [opened.use(await consumer()), opened.use(await provider())];
+  const group = `${uniqueName("foo")}.example.com`;
+  opened.use(await installCrd(app.client, fooCrd(group, "Cluster")));
+  opened.use(await installCrd(plane.client, fooCrd(group, isolation === "Namespaced" ? "Namespaced" : "Cluster")));
+  const clusterNamespace = opened.use(await plane.namespace("cluster")).name;
+  const stop = new AbortController();
+  const namespaces = new Informer<Namespace, true>(app.client.api(NAMESPACES), {
+    log: silentLog,
+    project: () => true as const,
+  });
+  const watching = namespaces.watch({}, stop.signal);
+  opened.defer(async () => {
+    stop.abort();
+    await watching;
+  });
+  const connection = opened.use(
+    new Connection(
+      { consumer: app.client, namespaces, log: silentLog, version: "v0.0.0" },
+      { config: plane.config, namespace: clusterNamespace },
+      () => {},
+      stop.signal,
+    ),
+  );
+  const resource: Resource = { group, version: "v1alpha1", plural: "foos", kind: "Foo", namespaced: false };
+  opened.use(
+    new InstanceSync(
+      { consumer: app.client, connection, workers: 4, log: silentLog, onFailure: () => {} },
+      { resource, informerScope: "Cluster", isolation, hasStatusSubresource: true },
+      stop.signal,
+    ),
+  );
+  const apiOf = (client: KubeClient, namespaced: boolean) => client.api({ ...resource, namespaced });
+  const cleanup = opened.move();
+  return {
+    group,
+    clusterNamespace,
+    consumer: apiOf(app.client, false),
+    provider: apiOf(plane.client, isolation === "Namespaced"),
+    [Symbol.asyncDispose]: () => cleanup.disposeAsync(),
+  };
+}
+
+const foo = (group: string, name: string): DynamicObject => ({
+  apiVersion: `${group}/v1alpha1`,
+  kind: "Foo",
+  metadata: { name },
+  spec: { tokenSecret: "token" },
+});
+
+const cases: [isolation: Isolation, providerKey: (clusterNamespace: string) => { namespace?: string; name: string }][] =
+  [
+    ["Prefixed", (clusterNamespace) => ({ name: `${clusterNamespace}-foo` })],
+    ["Namespaced", (clusterNamespace) => ({ namespace: clusterNamespace, name: "foo" })],
+    ["None", () => ({ name: "foo" })],
+  ];
+for (const [isolation, providerKeyOf] of cases) {
+  Deno.test(`a cluster-scoped instance lives on both clusters, isolation ${isolation}`, async () => {
+    await using pair = await openPair(isolation);
+    const { consumer, provider, group, clusterNamespace } = pair;
+    const key = { name: "foo" };
+    const providerKey = providerKeyOf(clusterNamespace);
+    await consumer.create(foo(group, "foo"), within(5_000));
+    const made = await eventually("it appears on the provider", () => provider.find(providerKey, within(5_000)));
+    assert.equal(made.metadata.annotations?.[CLUSTER_NAMESPACE_ANNOTATION], clusterNamespace);
+    assert.equal(made.metadata.ownerReferences?.[0]?.name, clusterNamespace);
+
+    await consumer.mergePatch(key, { spec: { tier: "Dedicated" } }, {}, within(5_000));
+    await eventually("the change follows", async () => {
+      const { spec } = await provider.get(providerKey, within(5_000));
+      return (spec as { tier: string }).tier === "Dedicated";
+    });
+    await provider.mergePatch(providerKey, { status: { phase: "Running" } }, { subresource: "status" }, within(5_000));
+    await eventually("the status comes down", async () => {
+      const { status } = await consumer.get(key, within(5_000));
+      return (status as { phase?: string } | undefined)?.phase === "Running";
+    });
+    assert.equal(
+      (await consumer.get(key, within(5_000))).metadata.annotations?.[CLUSTER_NAMESPACE_ANNOTATION],
+      undefined,
+    );
+
+    await consumer.delete(key, {}, within(5_000));
+    await eventually("it is gone on the consumer", async () => !(await consumer.find(key, within(5_000))));
+    assert.equal(await provider.find(providerKey, within(5_000)), undefined);
+  });
+}
+
+Deno.test("without isolation, an object of somebody else is neither taken over nor brought to the consumer", async () => {
+  await using pair = await openPair("None");
+  const { consumer, provider, group } = pair;
+  const theirs = foo(group, "foo");
+  theirs.metadata.annotations = { [CLUSTER_NAMESPACE_ANNOTATION]: "cluster-other" };
+  const before = await provider.create(theirs, within(5_000));
+  const ours = await consumer.create({ ...foo(group, "foo"), spec: { tokenSecret: "ours" } }, within(5_000));
+  await consumer.create(foo(group, "later"), within(5_000));
+  await eventually("a later one was synced", () => provider.find({ name: "later" }, within(5_000)));
+  assert.deepEqual((await provider.get({ name: "foo" }, within(5_000))).metadata, before.metadata);
+  await consumer.delete(ours.metadata, { uid: ours.metadata.uid }, within(5_000));
+  await consumer.delete({ name: "later" }, {}, within(5_000));
+  await eventually("ours are gone", async () => (await consumer.list({}, within(5_000))).items.length === 0);
+  assert.equal((await provider.get({ name: "foo" }, within(5_000))).metadata.uid, before.metadata.uid);
+  await provider.delete({ name: "foo" }, {}, within(5_000));
+});
