@@ -1,0 +1,70 @@
+/** How one figure is shown. */
+export interface FigureKind {
+  title: string;
+  /** Appended to the number. */
+  unit: "/s" | "ms" | "s" | "MiB" | "";
+  better: "more" | "less";
+}
+
+const perSecond = (title: string): FigureKind => ({ title, unit: "/s", better: "more" });
+const less = (unit: FigureKind["unit"], title: string): FigureKind => ({ title, unit, better: "less" });
+
+/** All that a run can measure, in the order of the table. */
+export const FIGURES = {
+  "ceiling.pairWithCreate": perSecond("ceiling: pair with create"),
+  "ceiling.pair": perSecond("ceiling: pair"),
+  "ceiling.statusPair": perSecond("ceiling: status on both sides"),
+  "ceiling.serverCpuMs": less("ms", "ceiling: API servers' CPU per pair with create"),
+  "burst.rate": perSecond("burst, consumer → provider"),
+  "burst.cpuMs": less("ms", "burst: CPU per object"),
+  "burst.serverCpuMs": less("ms", "burst: API servers' CPU per object"),
+  "status.rate": perSecond("status burst, provider → consumer"),
+  "status.cpuMs": less("ms", "status burst: CPU per object"),
+  "backlog.rate": perSecond("backlog, from its first object to its last"),
+  "backlog.seconds": less("s", "backlog, from the konnector's start"),
+  "latency.upP50": less("ms", "idle latency up, p50"),
+  "latency.upP99": less("ms", "idle latency up, p99"),
+  "latency.downP50": less("ms", "idle latency down, p50"),
+  "latency.downP99": less("ms", "idle latency down, p99"),
+  "pairs.editSeconds": less("s", "a user's edit during the backlog of pairs"),
+  "pairs.settledMiB": less("MiB", "pairs: resident memory, settled"),
+  "pairs.anonymousMiB": less("MiB", "pairs: of that, not backed by files"),
+  "pairs.peakMiB": less("MiB", "pairs: resident memory, peak"),
+  "idle.requests": less("", "pairs: requests in a minute of idling"),
+  "idle.cpuMs": less("ms", "pairs: CPU in a minute of idling"),
+  "restart.newObjectSeconds": less("s", "settled restart: new object up after"),
+  "restart.cpuSeconds": less("s", "settled restart: CPU until quiet"),
+  "restart.writes": less("", "settled restart: writes of the bound API"),
+  "restart.otherWrites": less("", "settled restart: other writes, but for the Lease"),
+  "restart.settledMiB": less("MiB", "settled restart: resident memory"),
+  "restart.peakMiB": less("MiB", "settled restart: resident memory, peak"),
+} satisfies Record<string, FigureKind>;
+
+export type FigureId = keyof typeof FIGURES;
+
+export const FIGURE_IDS = Object.keys(FIGURES) as FigureId[];
+
+export const kindOf = (id: FigureId): FigureKind => FIGURES[id];
+
+export interface Figure {
+  value: number;
+  /** We stopped waiting: the real value is worse. */
+  beyond?: true;
+  /** What a reader has to know to judge the value. */
+  note?: string;
+}
+
+/** What one konnector reached; figures that were not asked for are absent. */
+export type Figures = Partial<Record<FigureId, Figure>>;
+
+/** `0.61 s`, `> 60 s`: three digits are as many as such measurements have. */
+export function formatFigure(id: FigureId, { value, beyond }: Figure): string {
+  const { unit, better } = kindOf(id);
+  const sign = beyond ? (better === "less" ? "> " : "< ") : "";
+  return `${sign}${formatNumber(value)}${unit && ` ${unit}`}`;
+}
+
+export function formatNumber(value: number): string {
+  if (Number.isInteger(value) || Math.abs(value) >= 100) return value.toFixed(0);
+  return Math.abs(value) >= 10 ? value.toFixed(1) : value.toFixed(2);
+}
