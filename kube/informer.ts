@@ -46,7 +46,7 @@ interface ScopeState {
   known: Set<string>;
   /** Keys it has brought since it is being listed; undefined otherwise. */
   seen?: Set<string>;
-  /** Version of the last event; undefined before the first one after the listing. */
+  /** Version up to which everything is in the store; undefined while it is being listed. */
   position?: bigint;
 }
 
@@ -85,14 +85,14 @@ export class Informer<T extends KubeObject, V = T> {
       synced && (scope.namespace === undefined || scope.namespace === metadata.namespace)
     );
     const version = versionOf(object);
-    if (!scope || version === undefined || version <= (scope.position ?? 0n)) return;
+    // Nobody can tell whether an object that is not in an unfinished list is new or gone already.
+    if (!scope || version === undefined || scope.position === undefined || version <= scope.position) return;
     if (isDeleting(object) && !metadata.finalizers?.length) return; // its last finalizer is gone, and so is the object
     const key = keyOf(object);
     const text = formatKey(key);
     if (version <= (this.#ahead.get(text) ?? 0n)) return;
     this.#ahead.set(text, version);
     scope.known.add(text);
-    scope.seen?.add(text);
     this.#set(key, object, true);
   }
 
@@ -153,6 +153,7 @@ export class Informer<T extends KubeObject, V = T> {
               this.#remove(parseKey(text), false);
             }
             state.seen = undefined;
+            state.position = versionOf({ metadata: notice });
             state.synced = true;
             this.#wake();
         }
@@ -161,7 +162,10 @@ export class Informer<T extends KubeObject, V = T> {
       if (!signal.aborted) throw error;
     } finally {
       this.#scopes.delete(state);
-      for (const text of state.known) this.store.delete(parseKey(text));
+      for (const text of state.known) {
+        this.store.delete(parseKey(text));
+        this.#ahead.delete(text);
+      }
       this.#wake();
     }
   }
@@ -216,6 +220,6 @@ export class Informer<T extends KubeObject, V = T> {
 }
 
 /** Versions of one resource can be compared as numbers; servers that count otherwise go without what needs that. */
-function versionOf({ metadata: { resourceVersion } }: KubeObject): bigint | undefined {
+function versionOf({ metadata: { resourceVersion } }: { metadata: { resourceVersion?: string } }): bigint | undefined {
   return resourceVersion && /^\d+$/.test(resourceVersion) ? BigInt(resourceVersion) : undefined;
 }

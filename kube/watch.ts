@@ -12,7 +12,8 @@ export type WatchNotice<T> =
   | { type: "restart" }
   | { type: "apply"; object: T; initial: boolean }
   | { type: "delete"; object: T }
-  | { type: "synced" };
+  /** Everything up to this version has been told. */
+  | { type: "synced"; resourceVersion: string };
 
 export interface WatchObjectsOptions extends ListOptions {
   clock?: Clock;
@@ -57,7 +58,7 @@ export async function* watchObjects<T extends KubeObject>(
             listedAt = page.resourceVersion;
           }
           position = listedAt;
-          yield { type: "synced" };
+          yield { type: "synced", resourceVersion: listedAt };
         }
       }
       let initial = position === undefined;
@@ -78,7 +79,7 @@ export async function* watchObjects<T extends KubeObject>(
         else if (event.type !== "BOOKMARK") yield { type: "apply", object: event.object, initial };
         else if (metadata.annotations?.["k8s.io/initial-events-end"] === "true") {
           initial = false;
-          yield { type: "synced" };
+          yield { type: "synced", resourceVersion: metadata.resourceVersion! };
         }
         if (initial) continue; // initial events come in no order: only their end is a state to go on from
         position = metadata.resourceVersion;
