@@ -44,6 +44,11 @@ export const API_SERVICE_NAMESPACE_ANNOTATION = "klutch.anynines.com/api-service
 export const IDENTITY_ANNOTATION = "example-backend.klutch.anynines.com/identity";
 /** On an installed object: whatever its value, it is never updated. */
 export const CREATE_ONLY_ANNOTATION = "bootstrap.klutch.anynines.com/create-only";
+/**
+ * On an APIServiceBinding: `delete` lets the konnector delete objects on the provider whose consumer object is missing,
+ * although nobody saw it deleted.
+ */
+export const ORPHANS_ANNOTATION = "klutch.anynines.com/orphans";
 /** On an APIServiceBinding, shown in a printer column; nobody has to set it. */
 export const RESOURCES_ANNOTATION = "bind.klutch.anynines.com/resources";
 

@@ -51,6 +51,12 @@ const REASONS = {
       ...REFUSED_CRD,
     },
     SchemaInSync: REFUSED_CRD,
+    DeletionsSeen: {
+      OrphansFound: warning(
+        "If this cluster was restored or exchanged, bring the objects back; if they were deleted on purpose, annotate " +
+          "this binding with klutch.anynines.com/orphans=delete",
+      ),
+    },
     Ready: {
       Pending: info("Wait: the konnector has not looked at this binding yet"),
     },

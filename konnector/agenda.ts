@@ -20,13 +20,25 @@ export class Agenda {
   readonly #consumer: InstanceInformer;
   readonly #provider: InstanceInformer;
   readonly #mapping: Mapping;
+  /** Consumer keys whose deletion was seen; forgotten when they come back, or when nothing is left to do for them. */
+  readonly #deleted = new Set<string>();
+  /** Consumer keys whose provider object stands alone. */
+  readonly #orphans = new Set<string>();
+  readonly #onOrphans: () => void;
   /** Before both sides are known, absence means nothing: objects are only kept at hand. */
   #isOpen = false;
 
   constructor(
-    { consumer, provider, mapping }: { consumer: InstanceInformer; provider: InstanceInformer; mapping: Mapping },
+    { consumer, provider, mapping, onOrphans }: {
+      consumer: InstanceInformer;
+      provider: InstanceInformer;
+      mapping: Mapping;
+      /** The number of orphans has changed. */
+      onOrphans: () => void;
+    },
     signal: AbortSignal,
   ) {
+    this.#onOrphans = onOrphans;
     this.#consumer = consumer;
     this.#provider = provider;
     this.#mapping = mapping;
@@ -52,8 +64,32 @@ export class Agenda {
     }
   }
 
-  #consumerChanged({ key, object, fresh }: Change<Digest, DynamicObject>): void {
+  /** Provider objects whose consumer object is missing, without anybody having seen its deletion. */
+  get orphans(): ReadonlySet<string> {
+    return this.#orphans;
+  }
+
+  isDeletionSeen(key: ObjectKey): boolean {
+    return this.#deleted.has(formatKey(key));
+  }
+
+  noteOrphan(key: ObjectKey, isOrphan: boolean): void {
+    const text = formatKey(key);
+    if (this.#orphans.has(text) === isOrphan) return;
+    if (isOrphan) this.#orphans.add(text);
+    else this.#orphans.delete(text);
+    this.#onOrphans();
+  }
+
+  /** Looks at the orphans again. */
+  reviewOrphans(): void {
+    for (const text of this.#orphans) this.queue.add(text, { priority: "backlog" });
+  }
+
+  #consumerChanged({ key, object, after, fresh }: Change<Digest, DynamicObject>): void {
     if (object) this.inHand.consumer.put(formatKey(key), object);
+    if (after) this.#deleted.delete(formatKey(key));
+    else if (fresh) this.#deleted.add(formatKey(key));
     if (this.#isOpen) this.#consider(key, this.#mapping.toProvider(key), fresh);
   }
 
@@ -68,6 +104,8 @@ export class Agenda {
     if (providerKey && isSettled(this.#consumer.store.get(key), this.#provider.store.get(providerKey))) {
       this.inHand.consumer.drop(formatKey(key));
       this.inHand.provider.drop(formatKey(providerKey));
+      if (!this.#provider.store.get(providerKey)) this.#deleted.delete(formatKey(key));
+      this.noteOrphan(key, false);
     } else this.queue.add(formatKey(key), { priority: fresh ? "fresh" : "backlog" });
   }
 }

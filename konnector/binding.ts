@@ -1,4 +1,5 @@
 import type { APIServiceBinding } from "../crds/api_service_binding.ts";
+import { ORPHANS_ANNOTATION } from "../crds/names.ts";
 import type { Api, KubeClient } from "../kube/client.ts";
 import type { Outcome } from "../kube/controller.ts";
 import { isAlreadyExists, isInvalid, messageOf } from "../kube/errors.ts";
@@ -7,7 +8,7 @@ import { deepEqual } from "../kube/json.ts";
 import type { Log } from "../kube/log.ts";
 import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceDefinition, type Secret } from "../kube/resources.ts";
 import type { Scopes } from "../kube/scopes.ts";
-import { formatKey, keyOf, type ObjectKey } from "../kube/types.ts";
+import { annotationOf, formatKey, keyOf, type ObjectKey, parseKey } from "../kube/types.ts";
 import { type BindingPlan, type BindingView, planBinding } from "./binding_plan.ts";
 import { type Connection, connectionId, type Connections, type ConnectionTarget } from "./connection.ts";
 import { toConsumerCrd } from "./consumer_crd.ts";
@@ -25,14 +26,23 @@ export interface BindingDeps {
   connections: Connections;
   /** What a kubeconfig leads to. @throws {ConfigError} */
   targetOf(binding: APIServiceBinding, kubeconfig: string): ConnectionTarget;
-  openSync(connection: Connection, definition: SyncDefinition, onFailure: () => void): InstanceSync;
+  openSync(connection: Connection, definition: SyncDefinition, binding: SyncBinding): InstanceSync;
   syncs: Map<string, InstanceSync>;
   /** Adds the key to the queue again. */
-  wake(key: string): void;
+  wake(key: string, afterMs?: number): void;
   log: Log;
   now?: () => Date;
 }
 
+/** What a sync needs of its binding. */
+export interface SyncBinding {
+  /** The binding has to be looked at again. */
+  wake(): void;
+  mayDeleteOrphans(): boolean;
+}
+
+/** What a sync has to tell about many objects comes together. */
+const SYNC_NEWS_MS = 500;
 /** How soon a provider that does not answer is looked at again, to tell about it. */
 const TROUBLE_CHECK_MS = 5_000;
 
@@ -50,6 +60,7 @@ export async function reconcileBinding(deps: BindingDeps, key: ObjectKey, signal
     return;
   }
   const { connection, ...view } = await readBinding(deps, binding, signal);
+  view.orphans = deps.syncs.get(id)?.orphans;
   let plan = planBinding({ ...view, connection }, now(deps));
   if (plan.crd) {
     const written = await writeCrd(deps, view, plan.crd, signal);
@@ -136,11 +147,23 @@ async function writeCrd(
 /** Starts, restarts or ends the sync of the binding's objects. */
 async function followSync(deps: BindingDeps, id: string, { sync }: BindingPlan, connection: Connection | undefined) {
   const running = deps.syncs.get(id);
-  if (sync && connection && running?.matches(sync, connection)) return;
+  const mayDeleteOrphans = () => mayDeleteOrphansOf(deps, id);
+  if (sync && connection && running?.matches(sync, connection)) {
+    if (mayDeleteOrphans()) running.reviewOrphans();
+    return;
+  }
   // A provider that is out of reach for a while changes nothing about what is to be synced.
   if (!sync && connection && !connection.isSynced && running?.connection === connection) return;
   await closeSync(deps, id);
-  if (sync && connection) deps.syncs.set(id, deps.openSync(connection, sync, () => deps.wake(id)));
+  if (sync && connection) {
+    deps.syncs.set(id, deps.openSync(connection, sync, { wake: () => deps.wake(id, SYNC_NEWS_MS), mayDeleteOrphans }));
+  }
+}
+
+/** As the binding says now, not as it said when its sync began. */
+function mayDeleteOrphansOf({ bindings }: BindingDeps, id: string): boolean {
+  const binding = bindings.store.get(parseKey(id));
+  return binding !== undefined && annotationOf(binding, ORPHANS_ANNOTATION) === "delete";
 }
 
 async function closeSync({ syncs }: BindingDeps, id: string): Promise<void> {

@@ -22,6 +22,8 @@ export interface BindingView {
   export?: APIServiceExport;
   /** The CRD of that name on the consumer. */
   crd?: CustomResourceDefinition;
+  /** Consumer keys whose object on the provider stands alone. */
+  orphans?: string[];
   /** What the API server said when it refused the CRD. */
   refusal?: { step: CrdStep; message: string };
 }
@@ -63,11 +65,19 @@ export function planBinding(view: BindingView, now: Date): BindingPlan {
   set(holds(KIND, "InformersSynced"));
   const { crd, sync, conditions: own } = planCrd(view);
   own.forEach(set);
+  set(deletionsSeen(view.orphans ?? []));
   const { trouble } = connection;
   if (trouble && findCondition(conditions, "Connected")?.status === "True") {
     set(fails(KIND, "Connected", "ProviderUnreachable", trouble));
   }
   return done({ crd, sync });
+}
+
+function deletionsSeen(orphans: string[]): ConditionState {
+  if (orphans.length === 0) return holds(KIND, "DeletionsSeen");
+  const names = orphans.slice(0, 3).join(", ") + (orphans.length > 3 ? ", …" : "");
+  const what = `${orphans.length} objects on the provider are missing here, and nobody saw them deleted: ${names}`;
+  return fails(KIND, "DeletionsSeen", "OrphansFound", what);
 }
 
 /** Without it, `Ready` would say that everything known so far is fine. */

@@ -143,3 +143,11 @@ Deno.test("planBinding() changes no condition's time when nothing changed", () =
   const later = planBinding({ ...healthy, binding: { ...binding, status } }, new Date("2026-01-02T00:00:00Z"));
   assert.deepEqual(later.conditions, status.conditions);
 });
+
+Deno.test("planBinding() names objects on the provider whose consumer objects vanished unseen", () => {
+  const view = { ...healthy, orphans: ["a/1", "a/2", "a/3", "a/4"] };
+  assert.equal(told(view, "Ready"), "False OrphansFound");
+  const { message } = findCondition(planBinding(view, NOW).conditions, "DeletionsSeen")!;
+  assert.match(message!, /^4 objects .*: a\/1, a\/2, a\/3, …\. .*klutch\.anynines\.com\/orphans=delete/);
+  assert.ok(planBinding(view, NOW).sync);
+});

@@ -60,14 +60,17 @@ export async function runBindings(deps: BindingsDeps, signal: AbortSignal): Prom
   await using _syncs = { [Symbol.asyncDispose]: () => closeAll(syncs) };
 
   bindings.subscribe(({ key }) => queue.add(formatKey(key)), signal);
-  secrets.subscribe(({ key }) => bindings.store.keysBy(BY_SECRET, formatKey(key)).map(formatKey).forEach(wake), signal);
+  secrets.subscribe(
+    ({ key }) => bindings.store.keysBy(BY_SECRET, formatKey(key)).forEach((key) => wake(formatKey(key))),
+    signal,
+  );
   crds.subscribe(({ key }) => {
     for (const binding of bindings.store.list()) {
       if (binding.metadata.name === key.name) wake(formatKey(keyOf(binding)));
     }
   }, signal);
-  function wake(key: string): void {
-    queue.add(key);
+  function wake(key: string, afterMs?: number): void {
+    queue.add(key, { afterMs });
   }
 
   tasks.run((signal) => bindings.watch({ namespace: clusters.bindingNamespace }, signal));
@@ -80,8 +83,12 @@ export async function runBindings(deps: BindingsDeps, signal: AbortSignal): Prom
     consumer,
     connections,
     targetOf: clusters.targetOf,
-    openSync: (connection, definition, onFailure) =>
-      new InstanceSync({ consumer, connection, workers, log, metrics, onFailure }, definition, signal),
+    openSync: (connection, definition, { wake, mayDeleteOrphans }) =>
+      new InstanceSync(
+        { consumer, connection, workers, log, metrics, onFailure: wake, onOrphans: wake, mayDeleteOrphans },
+        definition,
+        signal,
+      ),
     syncs,
     wake,
     log,

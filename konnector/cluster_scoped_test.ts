@@ -46,7 +46,15 @@ async function openPair(isolation: Isolation) {
   const resource: Resource = { group, version: "v1alpha1", plural: "foos", kind: "Foo", namespaced: false };
   opened.use(
     new InstanceSync(
-      { consumer: app.client, connection, workers: 4, log: silentLog, onFailure: () => {} },
+      {
+        consumer: app.client,
+        connection,
+        workers: 4,
+        log: silentLog,
+        onFailure: () => {},
+        onOrphans: () => {},
+        mayDeleteOrphans: () => false,
+      },
       { resource, informerScope: "Cluster", isolation, hasStatusSubresource: true },
       stop.signal,
     ),

@@ -10,6 +10,7 @@ import { type Digest, isSettled } from "./digest.ts";
 import type { InHand } from "./in_hand.ts";
 import {
   isIrreversible,
+  isOrphan,
   planInstance,
   type Sides,
   type Step,
@@ -35,6 +36,10 @@ export interface InstanceDeps {
   consumer: Side;
   provider: Side;
   mapping: Mapping;
+  /** Whether somebody saw that this consumer object was deleted, or wants it to be taken for that. */
+  isDeletionKnown(key: ObjectKey): boolean;
+  /** Tells whether the provider's object stands without its consumer object. */
+  noteOrphan(key: ObjectKey, isOrphan: boolean): void;
   /** Asks the backend for that counterpart; its event wakes the keys of the namespace. */
   requestNamespace(namespace: string, signal: AbortSignal): Promise<void>;
   /** Whether the CRD keeps status apart from the rest of the object. */
@@ -63,7 +68,9 @@ export async function reconcileInstance(deps: InstanceDeps, key: ObjectKey, sign
     if (consumer.store.get(key)) await deps.requestNamespace(key.namespace!, signal);
     return;
   }
-  if (!isSettled(consumer.store.get(key), provider.store.get(providerKey))) {
+  const isAgreed = isSettled(consumer.store.get(key), provider.store.get(providerKey));
+  if (isAgreed) deps.noteOrphan(key, false);
+  else {
     await settle(deps, await readKnown(deps, key, providerKey, signal), signal);
   }
   consumer.inHand.drop(formatKey(key));
@@ -73,6 +80,7 @@ export async function reconcileInstance(deps: InstanceDeps, key: ObjectKey, sign
 async function settle(deps: InstanceDeps, known: View, signal: AbortSignal): Promise<void> {
   let view = refuseForeign(deps, known);
   if (planInstance(view).some(isIrreversible)) view = refuseForeign(deps, await readLive(deps, view, signal));
+  deps.noteOrphan(view.key, isOrphan(view));
   for (const step of planInstance(view)) {
     const { consumer, provider } = await runStep(deps, step, view, signal);
     if (consumer) deps.consumer.accept(consumer);
@@ -114,7 +122,7 @@ async function readKnown(
     readOne(deps.consumer, key, signal),
     readOne(deps.provider, providerKey, signal),
   ]);
-  return { key, providerKey, consumer, provider };
+  return { key, providerKey, consumer, provider, isDeletionKnown: deps.isDeletionKnown(key) };
 }
 
 async function readOne({ api, store, inHand }: Side, key: ObjectKey, signal: AbortSignal) {

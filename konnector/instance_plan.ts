@@ -14,6 +14,11 @@ import {
 export interface Sides {
   consumer?: DynamicObject;
   provider?: DynamicObject;
+  /**
+   * Whether the consumer's object, where there is none, is known to have been deleted. That it is missing is not enough:
+   * a cluster that was restored or exchanged misses everything, and would take the provider's data with it.
+   */
+  isDeletionKnown?: boolean;
 }
 
 /** One write towards agreement. */
@@ -23,11 +28,11 @@ export type Step = "hold" | "applySpec" | "copyStatus" | "adopt" | "deleteProvid
 export const isIrreversible = (step: Step): boolean => step === "deleteProvider" || step === "release";
 
 /** The writes that bring one instance closer to agreement, in order; empty when only an event can move it on. */
-export function planInstance({ consumer, provider }: Sides): Step[] {
+export function planInstance({ consumer, provider, isDeletionKnown }: Sides): Step[] {
   if (!consumer) {
     if (!provider || isDeleting(provider)) return [];
-    // Bound: its consumer object is gone, with a deletion that nobody was there to see. Not bound: made over there.
-    return isBound(provider) ? ["deleteProvider"] : ["adopt"];
+    if (!isBound(provider)) return ["adopt"]; // made over there
+    return isDeletionKnown ? ["deleteProvider"] : [];
   }
   if (isDeleting(consumer)) return planDeletion(consumer, provider);
   const steps: Step[] = [];
@@ -45,6 +50,10 @@ function planDeletion(consumer: DynamicObject, provider: DynamicObject | undefin
   if (!isDeleting(provider)) steps.push("deleteProvider");
   return steps;
 }
+
+/** Whether the provider's object has lost its consumer object in a way that nobody saw. */
+export const isOrphan = ({ consumer, provider, isDeletionKnown }: Sides): boolean =>
+  !consumer && provider !== undefined && !isDeleting(provider) && isBound(provider) && !isDeletionKnown;
 
 export const isBound = (object: DynamicObject): boolean => annotationOf(object, BOUND_ANNOTATION) === "true";
 

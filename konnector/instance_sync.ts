@@ -26,6 +26,10 @@ export interface InstanceSyncDeps {
   metrics?: Metrics;
   /** The sync has ended without being asked to. */
   onFailure: () => void;
+  /** The number of orphans has changed. */
+  onOrphans: () => void;
+  /** Whether objects on the provider may be deleted although nobody saw their consumer object deleted. */
+  mayDeleteOrphans: () => boolean;
 }
 
 /** What of an export the sync of its objects depends on; schemas change without disturbing it. */
@@ -63,6 +67,7 @@ export class InstanceSync implements AsyncDisposable {
   readonly definition: SyncDefinition;
   readonly connection: Connection;
   readonly #tasks: TaskGroup;
+  #agenda: Agenda | undefined;
 
   constructor(deps: InstanceSyncDeps, definition: SyncDefinition, signal: AbortSignal) {
     this.definition = definition;
@@ -72,7 +77,17 @@ export class InstanceSync implements AsyncDisposable {
       log.error("sync failed", { error });
       deps.onFailure();
     }, signal);
-    this.#tasks.run((signal) => runSync({ ...deps, log }, definition, signal));
+    this.#tasks.run((signal) => runSync({ ...deps, log }, definition, (agenda) => this.#agenda = agenda, signal));
+  }
+
+  /** Consumer keys of objects on the provider whose consumer object is missing, although nobody saw it deleted. */
+  get orphans(): string[] {
+    return [...this.#agenda?.orphans ?? []];
+  }
+
+  /** Looks at the orphans again, as they may be treated otherwise now. */
+  reviewOrphans(): void {
+    this.#agenda?.reviewOrphans();
   }
 
   /** Whether it does what this definition asks for, over this connection. */
@@ -102,7 +117,12 @@ const sideOf = (informer: Informer<DynamicObject, Digest>, inHand: InHand): Side
   inHand,
 });
 
-async function runSync(deps: InstanceSyncDeps, definition: SyncDefinition, signal: AbortSignal): Promise<void> {
+async function runSync(
+  deps: InstanceSyncDeps,
+  definition: SyncDefinition,
+  publish: (agenda: Agenda) => void,
+  signal: AbortSignal,
+): Promise<void> {
   const { connection, log, metrics } = deps;
   const { serviceNamespaces, namespace: clusterNamespace } = connection;
   const { resource } = definition;
@@ -115,11 +135,14 @@ async function runSync(deps: InstanceSyncDeps, definition: SyncDefinition, signa
     metrics,
     project: (object) => digestProvider(object, mapping.isForeign(object)),
   });
-  const agenda = new Agenda({ consumer, provider, mapping }, signal);
+  const agenda = new Agenda({ consumer, provider, mapping, onOrphans: deps.onOrphans }, signal);
+  publish(agenda);
   const instances: InstanceDeps = {
     consumer: sideOf(consumer, agenda.inHand.consumer),
     provider: sideOf(provider, agenda.inHand.provider),
     mapping,
+    isDeletionKnown: (key) => agenda.isDeletionSeen(key) || deps.mayDeleteOrphans(),
+    noteOrphan: (key, isOrphan) => agenda.noteOrphan(key, isOrphan),
     requestNamespace: (name, signal) => requestNamespace({ serviceNamespaces, clusterNamespace, log }, name, signal),
     hasStatusSubresource: () => definition.hasStatusSubresource,
     log,

@@ -43,9 +43,17 @@ async function openPair(informerScope: SyncDefinition["informerScope"]) {
     ),
   );
   const definition: SyncDefinition = { resource: mangoDbResource(group), informerScope, hasStatusSubresource: true };
-  const open = () =>
+  const open = (mayDeleteOrphans = false) =>
     new InstanceSync(
-      { consumer: app.client, connection, workers: 4, log: silentLog, onFailure: () => {} },
+      {
+        consumer: app.client,
+        connection,
+        workers: 4,
+        log: silentLog,
+        onFailure: () => {},
+        onOrphans: () => {},
+        mayDeleteOrphans: () => mayDeleteOrphans,
+      },
       definition,
       stop.signal,
     );
@@ -231,4 +239,40 @@ Deno.test("an instance made on the provider is adopted, and deleted from the con
     "nor the consumer",
     async () => (await consumer.list({ namespace: key.namespace }, within(5_000))).items.length === 0,
   );
+});
+
+Deno.test("objects that are missing on the consumer, unseen, are kept on the provider until somebody says so", async () => {
+  await using pair = await openPair("Namespaced");
+  const { consumer, provider, group, key, providerKey } = pair;
+  const first = pair.open();
+  await consumer.create(mangoDb(group, key), within(5_000));
+  await pair.mapNamespace();
+  await pair.onProvider("the instance appears", () => true);
+  await first[Symbol.asyncDispose]();
+
+  // As in a cluster that was restored from before the object was made.
+  await consumer.mergePatch(key, { metadata: { finalizers: null } }, {}, within(5_000));
+  await consumer.delete(key, {}, within(5_000));
+  const second = pair.open();
+  await eventually("the orphan is told about", () => second.orphans.length === 1);
+  assert.ok(await provider.find(providerKey, within(5_000)));
+  await second[Symbol.asyncDispose]();
+
+  await using _third = pair.open(true);
+  await eventually("the orphan is deleted", async () => !(await provider.find(providerKey, within(5_000))));
+});
+
+Deno.test("an object whose deletion was seen is deleted on the provider, although its finalizer was taken away", async () => {
+  await using pair = await openPair("Namespaced");
+  const { consumer, provider, group, key, providerKey } = pair;
+  await using _sync = pair.open();
+  await consumer.create(mangoDb(group, key), within(5_000));
+  await pair.mapNamespace();
+  await pair.onProvider("the instance appears", () => true);
+  await consumer.client.request("PATCH", `/apis/${group}/v1alpha1/namespaces/${key.namespace}/mangodbs/db`, {
+    body: { metadata: { finalizers: null } },
+    contentType: "application/merge-patch+json",
+  }, within(5_000));
+  await consumer.delete(key, {}, within(5_000));
+  await eventually("it is deleted", async () => !(await provider.find(providerKey, within(5_000))));
 });
