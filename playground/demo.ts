@@ -32,6 +32,7 @@ export async function runDemo(options: DemoOptions, context: ProgramContext): Pr
     throw context.signal.aborted ? context.signal.reason : error;
   } finally {
     await screen.during("stopping everything, and removing what it has written", () => stack.disposeAsync());
+    screen.done("everything is stopped, and nothing is left behind");
   }
 }
 
@@ -102,11 +103,13 @@ function showWhatToTry(stage: Stage, { exportUrl, pageUrl }: { exportUrl: string
   screen.say("");
 }
 
+const DEFAULT_COLUMNS = 80;
+
 function columns(): number {
   try {
-    return Deno.consoleSize().columns;
+    return Deno.consoleSize().columns || DEFAULT_COLUMNS;
   } catch {
-    return 80; // not a terminal
+    return DEFAULT_COLUMNS; // not a terminal
   }
 }
 

@@ -2,8 +2,9 @@ import { join } from "node:path";
 import { HttpBrowser } from "./browser.ts";
 import { POSTGRESQL_INSTANCES } from "./demo_api.ts";
 import { logInAndBind } from "./demo_login.ts";
-import { followLines, type Service } from "./demo_service.ts";
+import type { Service } from "./demo_service.ts";
 import { runService, type Stage } from "./demo_stage.ts";
+import { followLines } from "./follow_lines.ts";
 import { startGuarded } from "./guardian.ts";
 
 const USER = "alice";

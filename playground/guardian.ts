@@ -12,7 +12,7 @@ export interface GuardedProcess extends AsyncDisposable {
   readonly exited: Promise<{ code: number }>;
   /** The last lines of its log, for error messages. */
   logTail(lines?: number): Promise<string>;
-  /** Kills the program at once (its data is thrown away anyway) and waits until it is gone. */
+  /** Kills the program and its children at once (their data is thrown away anyway) and waits until it is gone. */
   stop(): Promise<void>;
 }
 
@@ -21,15 +21,20 @@ export interface GuardedCommand {
   /** Program and arguments. */
   command: readonly string[];
   logPath: string;
+  /** Of the program; ours by default. */
+  cwd?: string;
+  /** In addition to our own environment. */
+  env?: Record<string, string>;
 }
 
 // Our end of the guardian's stdin closes when this process ends in whatever way, kill -9 included: the kernel sees to
-// that. The reader must be a subshell of its own, as `wait` and `read` cannot be waited for together.
+// that. The reader must be a subshell of its own, as `wait` and `read` cannot be waited for together. It kills the
+// whole process group, itself included: a compiler has children of its own.
 const GUARDIAN = `
 exec 3<&0 </dev/null
 "$@" 3<&- &
 child=$!
-{ read -r _ <&3; kill -9 "$child"; } >/dev/null 2>&1 &
+{ read -r _ <&3; kill -s KILL -- "-$$"; } >/dev/null 2>&1 &
 watcher=$!
 wait "$child"
 code=$?
@@ -38,10 +43,10 @@ exit "$code"
 `;
 
 /**
- * Starts a program that cannot outlive this process. It runs in a session of its own, so that a terminal's Ctrl-C
+ * Starts a program that cannot outlive this process, nor can its children. It runs in a session of its own, so that a terminal's Ctrl-C
  * reaches only us and we decide the order in which things stop.
  */
-export function startGuarded({ name, command, logPath }: GuardedCommand): GuardedProcess {
+export function startGuarded({ name, command, logPath, cwd, env }: GuardedCommand): GuardedProcess {
   if (command.length === 0) throw new TypeError(`Cannot start ${name}: empty command`);
   let child: Deno.ChildProcess;
   try {
@@ -52,6 +57,8 @@ export function startGuarded({ name, command, logPath }: GuardedCommand): Guarde
       stdout: "null",
       stderr: "null",
       detached: true,
+      cwd,
+      env,
     }).spawn();
   } catch (cause) {
     throw new Error(`Cannot start ${name}: ${messageOf(cause)}`, { cause });
