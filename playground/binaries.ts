@@ -18,6 +18,8 @@ export interface BinarySearch {
   env: Readonly<Record<string, string | undefined>>;
   /** Gets a line for each thing that takes time, and for what did not work on the way. */
   progress?: (line: string) => void;
+  /** Gets what is only of interest until the next such line comes; `progress` does otherwise. */
+  counter?: (line: string) => void;
 }
 
 /**

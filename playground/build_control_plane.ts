@@ -39,7 +39,7 @@ export async function buildControlPlane(
     const done = steps.packages === 0
       ? `${steps.downloaded} modules downloaded`
       : `${steps.compiled} of at most ${steps.packages} packages compiled`;
-    progress(`control plane: ${done}, ${seconds} s`);
+    (search.counter ?? progress)(`control plane: ${done}, ${seconds} s`);
   };
   const timer = setInterval(tell, TELL_EVERY_MS);
   const temporary = join(directory, "temporary"); // what an interrupted build leaves goes with the directory
@@ -50,7 +50,7 @@ export async function buildControlPlane(
       command: [go, ...args],
       logPath: join(directory, `go-${args[0]}.log`),
       cwd: source,
-      env: { GOFLAGS: "-mod=readonly", GOWORK: "off", GOTMPDIR: temporary },
+      env: { GOFLAGS: "-mod=readonly", GOWORK: "off", TMPDIR: temporary },
       onLine,
     }, signal);
   try {

@@ -44,7 +44,10 @@ async function tellStory(
   screen.chapter("Two Kubernetes control planes on this machine");
   const clusters = await screen.during(
     "looking for etcd, kube-apiserver and kubectl",
-    (tell) => openClusters(stack, context.env, tell, context.signal),
+    (tell) => {
+      const search = { env: context.env, progress: (line: string) => screen.say(line), counter: tell };
+      return openClusters(stack, search, context.signal);
+    },
   );
   for (const { title, plane: { server } } of [clusters.provider, clusters.consumer]) {
     screen.done(`${title} at ${server}`);

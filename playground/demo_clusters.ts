@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { KubeClient } from "../kube/client.ts";
-import { findBinaries } from "./binaries.ts";
+import { type BinarySearch, findBinaries } from "./binaries.ts";
 import { ControlPlane } from "./control_plane.ts";
 import { MANIFESTS } from "./demo_api.ts";
 import { makeOwnedDirectory } from "./owned_directory.ts";
@@ -26,11 +26,10 @@ export interface DemoClusters {
 /** Starts both clusters; everything is stopped and removed with `stack`. */
 export async function openClusters(
   stack: AsyncDisposableStack,
-  env: Readonly<Record<string, string | undefined>>,
-  tell: (line: string) => void,
+  { env, progress: note, counter: tell }: Required<BinarySearch>,
   signal: AbortSignal,
 ): Promise<DemoClusters> {
-  const binaries = await findBinaries({ env, progress: tell }, signal);
+  const binaries = await findBinaries({ env, progress: note, counter: tell }, signal);
   const { path: directory } = stack.use(await makeOwnedDirectory());
   const kubectlPath = join(directory, "kubectl");
   await Deno.writeTextFile(kubectlPath, kubectlScript(binaries.kubectl, directory), { mode: 0o755 });
