@@ -75,6 +75,7 @@ export class Transport implements Disposable {
     this.retire("requests");
     this.retire("watches");
     this.#hop?.[Symbol.dispose]();
+    this.#hop = undefined;
   }
 
   async #sendOnce(
