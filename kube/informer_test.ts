@@ -151,6 +151,71 @@ Deno.test("a scope that is no longer watched leaves the store without being told
   assert.equal(run.informer.isSynced, false);
 });
 
+/** The answer to a write of our own. */
+const answer = (name: string, resourceVersion: string, value: string, finalizers?: string[]): ConfigMap => ({
+  apiVersion: "v1",
+  kind: "ConfigMap",
+  metadata: { namespace: "ns", name, resourceVersion, finalizers },
+  data: { value },
+});
+
+Deno.test("the answer to a write of our own is in the store before its event, which then tells nothing older", async () => {
+  await using server = new RecordedApi([...HISTORY]);
+  await using run = inform(server);
+  await run.informer.synced(within(5000));
+  run.informer.accept(answer("a", "4", "ours"));
+  assert.deepEqual(state(run.informer), { a: "ours", b: "1" });
+  assert.equal(run.told.at(-1), "ns/a 1>ours fresh");
+  server.happen(
+    { type: "MODIFIED", name: "a", value: "from before ours" }, // 3
+    { type: "MODIFIED", name: "a", value: "ours" }, // 4
+    { type: "MODIFIED", name: "b", value: "2" }, // 5
+  );
+  await eventually("all is told", () => run.informer.store.get({ namespace: "ns", name: "b" })?.data?.value === "2");
+  assert.ok(!run.told.join().includes("from before"));
+  server.happen({ type: "DELETED", name: "a" });
+  await eventually("its deletion counts", () => run.informer.store.size === 1);
+});
+
+Deno.test("an answer that comes late changes nothing: not over newer events, nor for what is gone", async () => {
+  await using server = new RecordedApi([...HISTORY]);
+  await using run = inform(server);
+  await run.informer.synced(within(5000));
+  server.happen(
+    { type: "MODIFIED", name: "a", value: "2" },
+    { type: "DELETED", name: "a" },
+    { type: "MODIFIED", name: "b", value: "3" },
+  );
+  await eventually("all is told", () => run.told.length === 5);
+  run.informer.accept(answer("a", "3", "late"));
+  run.informer.accept(answer("b", "4", "late"));
+  assert.deepEqual(state(run.informer), server.state);
+});
+
+Deno.test("an answer from before a new list cannot bring back what the list no longer had", async () => {
+  await using server = new RecordedApi([...HISTORY]);
+  await using run = inform(server);
+  run.informer.accept(answer("a", "9", "too early")); // before any list
+  await run.informer.synced(within(5000));
+  server.failures.push({ code: 410, inStream: false });
+  server.cut();
+  server.happen({ type: "MODIFIED", name: "a", value: "2" }, { type: "DELETED", name: "a" });
+  await eventually("a is gone", () => run.informer.store.size === 1);
+  run.informer.accept(answer("a", "3", "late"));
+  assert.deepEqual(state(run.informer), { b: "1" });
+});
+
+Deno.test("the answer that released a deleted object is not taken for the object", async () => {
+  await using server = new RecordedApi([...HISTORY]);
+  await using run = inform(server);
+  await run.informer.synced(within(5000));
+  const released = answer("a", "3", "1");
+  released.metadata.deletionTimestamp = "2026-01-01T00:00:00Z";
+  run.informer.accept(released);
+  server.happen({ type: "DELETED", name: "a" });
+  await eventually("a is gone", () => run.informer.store.size === 1);
+});
+
 const configMap = (namespace: string, name: string): ConfigMap => ({
   apiVersion: "v1",
   kind: "ConfigMap",
