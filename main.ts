@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { type Invocation, readInvocation, runCommandLine } from "./command_line.ts";
 import { examples } from "./help.ts";
 import { messageOf } from "./kube/errors.ts";
+import { reachLoopbackDirectly } from "./loopback.ts";
 import { type CommandFactory, type ProgramContext, UsageError } from "./program.ts";
 import { VERSION } from "./version.ts";
 
@@ -149,6 +150,7 @@ function conclude(error: unknown, stoppedBy: Deno.Signal | undefined): number {
   return error instanceof UsageError ? 2 : 1;
 }
 
+reachLoopbackDirectly(Deno.env);
 const interruptions = listenForSignals();
 for (const type of ["unhandledrejection", "error"] as const) {
   globalThis.addEventListener(type, (event) => {

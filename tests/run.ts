@@ -2,6 +2,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildKlutch } from "../build/klutch.ts";
 import { messageOf } from "../kube/errors.ts";
+import { reachLoopbackDirectly } from "../loopback.ts";
 import { findBinaries } from "../playground/binaries.ts";
 import { ControlPlane } from "../playground/control_plane.ts";
 import { readSummary } from "./summary.ts";
@@ -60,6 +61,7 @@ async function writeAll(bytes: Uint8Array): Promise<void> {
   for (let written = 0; written < bytes.length;) written += await Deno.stdout.write(bytes.subarray(written));
 }
 
+reachLoopbackDirectly(Deno.env);
 const stop = new AbortController();
 for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   Deno.addSignalListener(name, () => stop.abort(new DOMException("Interrupted", "AbortError")));
