@@ -383,18 +383,36 @@ for (const [name, config, failure] of names) {
   });
 }
 
-Deno.test("tls-server-name works whatever NO_PROXY says, and leaves it as it was", async () => {
-  await using server = serveLocally(found, certificate);
-  const { NO_PROXY } = Deno.env.toObject();
-  Deno.env.set("NO_PROXY", "*");
+for (const [variable, value] of [["NO_PROXY", "*"], ["https_proxy", "http://127.0.0.1:1"]] as const) {
+  Deno.test(`a server on this machine is found whatever ${variable} says, and that is left as it was`, async () => {
+    await using server = serveLocally(found, certificate);
+    const before = Deno.env.get(variable);
+    Deno.env.set(variable, value);
+    try {
+      for (const tlsServerName of ["api.example", undefined]) {
+        const config = { server: server.url, caData: authority.certificate, tlsServerName };
+        using client = new KubeClient(staticConfig(config));
+        await client.api(CONFIG_MAPS).get(db, within());
+      }
+      assert.equal(Deno.env.get(variable), value);
+    } finally {
+      if (before === undefined) Deno.env.delete(variable);
+      else Deno.env.set(variable, before);
+    }
+  });
+}
+
+Deno.test("a proxy-url is used whatever NO_PROXY says", async () => {
+  await using proxy = serveLocally(() => new Response(null, { status: 418 }));
+  using client = new KubeClient(staticConfig({ server: "http://no-such-host.invalid", proxyUrl: proxy.url }));
+  const before = Deno.env.get("NO_PROXY");
+  Deno.env.set("NO_PROXY", "no-such-host.invalid");
   try {
-    const config = { server: server.url, caData: authority.certificate, tlsServerName: "api.example" };
-    using client = new KubeClient(staticConfig(config));
-    await client.api(CONFIG_MAPS).get(db, within());
-    assert.equal(Deno.env.get("NO_PROXY"), "*");
+    await fails(client.request("GET", "/version", {}, within()), 418, /418/);
+    assert.equal(proxy.requests.length, 1);
   } finally {
-    if (NO_PROXY === undefined) Deno.env.delete("NO_PROXY");
-    else Deno.env.set("NO_PROXY", NO_PROXY);
+    if (before === undefined) Deno.env.delete("NO_PROXY");
+    else Deno.env.set("NO_PROXY", before);
   }
 });
 

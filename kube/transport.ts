@@ -136,7 +136,7 @@ export class Transport implements Disposable {
     };
     let http: Deno.HttpClient;
     try {
-      http = proxy ? withoutNoProxy(() => Deno.createHttpClient(options)) : Deno.createHttpClient(options);
+      http = without(misleadingVariables(base, proxy), () => Deno.createHttpClient(options));
     } catch (cause) {
       throw new ConfigError(`Cannot connect to ${server}`, { cause }); // a proxy-url that is none
     }
@@ -151,11 +151,17 @@ async function discard(answer: HttpAnswer): Promise<void> {
 }
 
 /**
- * A client reads these variables when it is made and prefers them to the proxy it is given. A proxy in a kubeconfig goes
- * before the environment, and around the hop for `tls-server-name` the connection would look for that name in DNS.
+ * A client reads the proxy variables of the environment when it is made, and NO_PROXY goes before the proxy it is given:
+ * around the hop for `tls-server-name` it would look for that name in DNS. And as in kubectl, a server on this machine
+ * is not looked for behind a proxy.
  */
-function withoutNoProxy<T>(action: () => T): T {
-  const hidden = ["NO_PROXY", "no_proxy"].map((name) => [name, env[name]] as const);
+function misleadingVariables(base: string, proxy: string | undefined): string[] {
+  if (proxy) return ["NO_PROXY"];
+  return /^(localhost|127\..*|\[::1\])$/.test(new URL(base).hostname) ? ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"] : [];
+}
+
+function without<T>(variables: string[], action: () => T): T {
+  const hidden = variables.flatMap((name) => [name, name.toLowerCase()]).map((name) => [name, env[name]] as const);
   for (const [name] of hidden) delete env[name];
   try {
     return action();
