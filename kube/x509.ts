@@ -1,4 +1,4 @@
-import { ConfigError } from "./errors.ts";
+import { ConfigError, messageOf } from "./errors.ts";
 
 /**
  * Refuses client certificates that `Deno.createHttpClient` of Deno 2.6 does not survive: a key that belongs to another
@@ -19,12 +19,14 @@ export function checkClientCertificate(
     // ends the process. A parser of our own would only come close to them. Nobody can connect: it never accepts.
     Deno.listenTls({ hostname: "127.0.0.1", port: 0, cert: certificate, key }).close();
   } catch (cause) {
-    throw new ConfigError(`Cannot use ${described}: ${reasonOf(cause)}`, { cause });
+    const text = messageOf(cause);
+    // No socket to be had says nothing about the certificate.
+    if (/os error|--allow-net/.test(text)) throw new Error("Cannot check the client certificate", { cause });
+    throw new ConfigError(`Cannot use ${described}: ${reasonOf(text)}`, { cause });
   }
 }
 
-function reasonOf(cause: unknown): string {
-  const text = cause instanceof Error ? cause.message : String(cause);
+function reasonOf(text: string): string {
   if (/KeyMismatch/.test(text)) return "the private key belongs to another client certificate";
   if (/UnsupportedCertVersion/.test(text)) {
     return "its client certificate is of X.509 version 1; issue one of version 3";
