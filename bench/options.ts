@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { UsageError } from "../program.ts";
 
 /** Parts of a run; each can be left out. */
-export const SECTIONS = ["ceilings", "burst", "backlog", "latency", "pairs"] as const;
+export const SECTIONS = ["ceilings", "burst", "status", "backlog", "latency", "pairs"] as const;
 export type Section = typeof SECTIONS[number];
 
 export const INFORMER_SCOPES = ["Namespaced", "Cluster"] as const;

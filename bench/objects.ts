@@ -1,0 +1,47 @@
+import { BOUND_ANNOTATION, SYNC_FINALIZER } from "../crds/names.ts";
+import { type DynamicObject, keyOf } from "../kube/types.ts";
+import { database, databaseStatus } from "./bench_api.ts";
+import { parallel } from "./parallel.ts";
+import type { Side, Sides } from "./sides.ts";
+
+/** What a user does: one create per object. */
+export function create({ people, namespace }: Side, name: string, signal: AbortSignal): Promise<DynamicObject> {
+  return people.create(database({ namespace, name }), signal);
+}
+
+/** The least that any konnector has to write for a new object: one patch on the consumer, one create on the provider. */
+export async function pair({ consumer, provider }: Sides, name: string, signal: AbortSignal): Promise<void> {
+  const bound = { [BOUND_ANNOTATION]: "true" };
+  const key = { namespace: consumer.namespace, name };
+  const hold = { metadata: { finalizers: [SYNC_FINALIZER], annotations: bound } };
+  await consumer.agent.mergePatch(key, hold, {}, signal);
+  const copy = database({ namespace: provider.namespace, name });
+  await provider.agent.create({ ...copy, metadata: { ...copy.metadata, annotations: bound } }, signal);
+}
+
+/** What an operator does: one patch of the status. */
+export function writeStatus({ people, namespace }: Side, name: string, signal: AbortSignal): Promise<DynamicObject> {
+  return people.mergePatch({ namespace, name }, { status: databaseStatus(name) }, { subresource: "status" }, signal);
+}
+
+/** The least that any konnector has to write for a new status. */
+export function copyStatus({ consumer }: Sides, name: string, signal: AbortSignal): Promise<DynamicObject> {
+  const key = { namespace: consumer.namespace, name };
+  return consumer.agent.mergePatch(key, { status: databaseStatus(name) }, { subresource: "status" }, signal);
+}
+
+export const hasStatus = ({ status }: DynamicObject): boolean => status !== undefined;
+
+/** Removes all objects on both sides. A konnector that saw this happen would have its own idea of it. */
+export async function wipe({ consumer, provider }: Sides, concurrency: number, signal: AbortSignal): Promise<void> {
+  for (const { people, namespace } of [consumer, provider]) {
+    for await (const { items } of people.listPages({ namespace }, signal)) {
+      await parallel(items, concurrency, async (object, signal) => {
+        if (object.metadata.finalizers?.length) {
+          await people.mergePatch(keyOf(object), { metadata: { finalizers: null } }, {}, signal);
+        }
+        await people.delete(keyOf(object), {}, signal);
+      }, signal);
+    }
+  }
+}
