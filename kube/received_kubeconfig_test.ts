@@ -88,7 +88,7 @@ const hostile: [name: string, text: string, reason: RegExp][] = [
   ["an auth-provider", withUser({ "auth-provider": { name: "gcp" } }), /field "auth-provider" is not allowed/],
   ["a token from a file", withUser({ tokenFile: "/etc/passwd" }), /field "tokenFile" is not allowed/],
   ["a certificate from a file", withUser({ "client-certificate": "/etc/x" }), /"client-certificate" is not allowed/],
-  ["a key from a file", withUser({ "client-key": "/root/.ssh/id_rsa" }), /"client-key" is not allowed/],
+  ["a key from a file", withUser({ "client-key": "/home/me/.ssh/id_rsa" }), /"client-key" is not allowed/],
   ["a user name and password", withUser({ username: "admin", password: TOKEN }), /field "username" is not allowed/],
   ["impersonation", withUser({ as: "system:admin" }), /field "as" is not allowed/],
   ["a CA from a file", withCluster({ "certificate-authority": "/etc/ca" }), /"certificate-authority" is not allowed/],
