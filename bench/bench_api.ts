@@ -74,8 +74,8 @@ export const database = ({ namespace, name }: ObjectKey): DynamicObject => ({
 });
 
 /** A status as an operator would write it. */
-export const databaseStatus = (name: string): Record<string, string> => ({
-  phase: "Running",
+export const databaseStatus = (name: string, phase: string): Record<string, string> => ({
+  phase,
   endpoint: `${name}.databases.example.com:5432`,
   observedPlan: "standard",
 });

@@ -1,60 +1,94 @@
 import { numbered } from "./bench_api.ts";
 import type { Figure, Figures } from "./figures.ts";
 import type { KonnectorProcess } from "./konnector_process.ts";
-import { create, hasStatus, pair, writeStatus } from "./objects.ts";
+import { type Load, noteOn, runLoad } from "./load.ts";
+import { copyStatus, create, hasPhase, pair, writeStatus } from "./objects.ts";
 import { countersSince } from "./request_counts.ts";
-import type { Side } from "./sides.ts";
 import type { Stage } from "./stage.ts";
-import { rateBetween, rateSince } from "./statistics.ts";
-import type { Arrivals } from "./stopwatch.ts";
+import { rateBetween } from "./statistics.ts";
 
-/** A konnector under load is rarely one that has just started: a tenth of the work comes before. */
-const warmUpOf = ({ options }: Stage) => numbered("warm", Math.ceil(options.objects / 10));
+// Each ceiling is what a plain client reaches that knows beforehand what there is to write. It is measured on the same
+// servers right before what it is compared with.
+
+/** What runs long is rarely cold: a tenth of the work comes before it, of the konnectors' as of the plain client's. */
+const warmUp = ({ options }: Stage) => numbered("warm", Math.ceil(options.objects / 10));
 
 /** Many creates at once, as fast as the consumer takes them. */
 export async function measureBurst(stage: Stage): Promise<Figures> {
   const { consumer, provider, options } = stage;
-  await using konnector = await stage.launchAndRest();
-  const work = (name: string, signal: AbortSignal) => create(consumer, name, signal);
-  await runLoad(stage, konnector, { names: warmUpOf(stage), seenOn: provider, work });
   const names = numbered("burst", options.objects);
-  const { rate, cpuMs, serverCpuMs } = await runLoad(stage, konnector, { names, seenOn: provider, work });
+  const both = async (name: string, signal: AbortSignal) => {
+    await create(consumer, name, signal);
+    await pair(stage, name, signal);
+  };
+  await runLoad(stage, { names: warmUp(stage), work: both, seenOn: provider });
+  const before = await stage.counters();
+  const { rate: ceiling } = await runLoad(stage, { names, work: both, seenOn: provider });
+  const { cpuSeconds } = countersSince(before, await stage.counters());
+  await stage.wipe();
+
+  await using konnector = await stage.launchAndRest();
+  const load: Load = { names, work: (name, signal) => create(consumer, name, signal), seenOn: provider };
+  const { rate, cpuMs, serverCpuMs } = await runMeasured(stage, konnector, load);
   await konnector.stop();
   await stage.wipe();
-  return { "burst.rate": rate, "burst.cpuMs": cpuMs, "burst.serverCpuMs": serverCpuMs };
+  return {
+    "ceiling.pairWithCreate": ceiling,
+    "ceiling.serverCpuMs": { value: cpuSeconds * 1000 / names.length },
+    "burst.rate": rate,
+    "burst.cpuMs": cpuMs,
+    "burst.serverCpuMs": serverCpuMs,
+  };
 }
 
 /** Many new statuses at once, on pairs that the bench has made, so that the konnector has nothing else to do. */
 export async function measureStatusBurst(stage: Stage): Promise<Figures> {
   const { consumer, provider, options } = stage;
-  const [warm, names] = [warmUpOf(stage), numbered("status", options.objects)];
-  await stage.each([...warm, ...names], async (name, signal) => {
+  const names = numbered("status", options.objects);
+  await stage.each([...warmUp(stage), ...names], async (name, signal) => {
     await create(consumer, name, signal);
     await pair(stage, name, signal);
   });
+  const { rate: ceiling } = await runLoad(stage, {
+    names,
+    async work(name, signal) {
+      await writeStatus(provider, name, "Creating", signal);
+      await copyStatus(stage, name, "Creating", signal);
+    },
+    seenOn: consumer,
+    matches: hasPhase("Creating"),
+  });
+
   await using konnector = await stage.launchAndRest();
-  const work = (name: string, signal: AbortSignal) => writeStatus(provider, name, signal);
-  await runLoad(stage, konnector, { names: warm, seenOn: consumer, matches: hasStatus, work });
-  const { rate, cpuMs } = await runLoad(stage, konnector, { names, seenOn: consumer, matches: hasStatus, work });
+  const work: Load["work"] = (name, signal) => writeStatus(provider, name, "Running", signal);
+  const load = { names, work, seenOn: consumer, matches: hasPhase("Running") };
+  const { rate, cpuMs } = await runMeasured(stage, konnector, load);
   await konnector.stop();
   await stage.wipe();
-  return { "status.rate": rate, "status.cpuMs": cpuMs };
+  return { "ceiling.statusPair": ceiling, "status.rate": rate, "status.cpuMs": cpuMs };
 }
 
 /** Many objects made while the konnector was down. */
 export async function measureBacklog(stage: Stage): Promise<Figures> {
   const { consumer, provider, options, signal } = stage;
   const names = numbered("backlog", options.objects);
-  await stage.each(names, (name, signal) => create(consumer, name, signal));
+  const makeAll = () => stage.each(names, (name, signal) => create(consumer, name, signal));
+  await makeAll();
+  const work: Load["work"] = (name, signal) => pair(stage, name, signal);
+  const { rate: ceiling } = await runLoad(stage, { names, work, seenOn: provider });
+  await stage.wipe();
+
+  await makeAll();
   await using up = await stage.watch(provider);
   const arrivals = up.expect(names);
   await using konnector = await stage.launch();
   await arrivals.wait(stage.patienceMs, signal);
   const note = noteOn(arrivals, names, stage);
-  const lastMs = Math.max(...arrivals.seenAtMs.values());
+  const lastMs = [...arrivals.seenAtMs.values()].at(-1) ?? 0;
   await konnector.stop();
   await stage.wipe();
   return {
+    "ceiling.pair": ceiling,
     "backlog.rate": { value: rateBetween(arrivals.seenAtMs.values()) ?? 0, ...note },
     "backlog.seconds": arrivals.isComplete
       ? { value: (lastMs - konnector.startedAtMs) / 1000 }
@@ -62,34 +96,19 @@ export async function measureBacklog(stage: Stage): Promise<Figures> {
   };
 }
 
-interface Load {
-  names: readonly string[];
-  work: (name: string, signal: AbortSignal) => Promise<unknown>;
-  seenOn: Side;
-  matches?: typeof hasStatus;
-}
-
-async function runLoad(stage: Stage, konnector: KonnectorProcess, { names, work, seenOn, matches }: Load) {
-  await using stopwatch = await stage.watch(seenOn);
-  const arrivals = stopwatch.expect(names, matches);
+/** The load on a konnector that is warm and at rest, and what it takes of the CPUs. */
+async function runMeasured(stage: Stage, konnector: KonnectorProcess, load: Load) {
+  await runLoad(stage, { ...load, names: warmUp(stage) });
+  await stage.untilQuiet(konnector);
   const [countersBefore, before] = [await stage.counters(), await konnector.usage()];
-  const startMs = performance.now();
-  await stage.each(names, work);
-  await arrivals.wait(stage.patienceMs, stage.signal);
+  const { rate, arrivals } = await runLoad(stage, load);
   if (arrivals.isComplete) await stage.untilQuiet(konnector); // echoes of its own writes are work too
   const after = await konnector.usage();
   const counters = countersSince(countersBefore, await stage.counters());
-  const note = noteOn(arrivals, names, stage);
-  const perObject = (seconds: number): Figure => ({ value: seconds * 1000 / Math.max(1, arrivals.count), ...note });
+  const perObject = (seconds: number): Figure => ({ ...rate, value: seconds * 1000 / Math.max(1, arrivals.count) });
   return {
-    rate: { value: rateSince(startMs, arrivals.seenAtMs.values()) ?? 0, ...note },
+    rate,
     cpuMs: perObject(after.cpuSeconds - before.cpuSeconds),
     serverCpuMs: perObject(counters.cpuSeconds),
   };
-}
-
-/** A rate remains one when not all objects made it, but readers should know. */
-export function noteOn(arrivals: Arrivals, names: readonly string[], { options }: Stage): Pick<Figure, "note"> {
-  if (arrivals.isComplete) return {};
-  return { note: `${arrivals.count} of ${names.length} within ${options.patienceSeconds} s` };
 }

@@ -1,8 +1,7 @@
 import { systemClock } from "../kube/clock.ts";
 import { numbered } from "./bench_api.ts";
 import type { Figure, Figures } from "./figures.ts";
-import { create, hasStatus, writeStatus } from "./objects.ts";
-import type { Side } from "./sides.ts";
+import { create, hasPhase, writeStatus } from "./objects.ts";
 import type { Stage } from "./stage.ts";
 import { percentile } from "./statistics.ts";
 import type { Stopwatch } from "./stopwatch.ts";
@@ -21,8 +20,9 @@ export async function measureLatency(stage: Stage): Promise<Figures> {
   await using atConsumer = await stage.watch(consumer);
   const [ups, downs]: [number[], number[]] = [[], []];
   for (const [index, name] of numbered("idle", WARM_UP + options.samples).entries()) {
-    const up = await timeOne(stage, atProvider, consumer, name, create);
-    const down = await timeOne(stage, atConsumer, provider, name, writeStatus, hasStatus);
+    const up = await timeOne(stage, atProvider, name, (signal) => create(consumer, name, signal));
+    const write = (signal: AbortSignal) => writeStatus(provider, name, "Running", signal);
+    const down = await timeOne(stage, atConsumer, name, write, hasPhase("Running"));
     if (index < WARM_UP) continue;
     ups.push(up);
     downs.push(down);
@@ -42,16 +42,15 @@ export async function measureLatency(stage: Stage): Promise<Figures> {
 async function timeOne(
   stage: Stage,
   stopwatch: Stopwatch,
-  side: Side,
   name: string,
-  action: typeof create,
-  matches?: typeof hasStatus,
+  action: (signal: AbortSignal) => Promise<unknown>,
+  matches?: ReturnType<typeof hasPhase>,
 ): Promise<number> {
   // Not in step with anything that a konnector does by the clock.
   await systemClock.sleep(stage.options.gapMs * (0.5 + Math.random()), stage.signal);
   const arrivals = stopwatch.expect([name], matches);
   const startMs = performance.now();
-  await action(side, name, stage.signal);
+  await action(stage.signal);
   if (!await arrivals.wait(stage.patienceMs, stage.signal)) return stage.patienceMs;
   return arrivals.seenAtMs.get(name)! - startMs;
 }

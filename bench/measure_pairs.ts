@@ -3,11 +3,11 @@ import { resourceName } from "../kube/types.ts";
 import { DATABASES, numbered } from "./bench_api.ts";
 import type { Figure, Figures } from "./figures.ts";
 import type { KonnectorProcess } from "./konnector_process.ts";
-import { noteOn } from "./measure_bursts.ts";
+import { noteOn } from "./load.ts";
 import { create, pair } from "./objects.ts";
 import { countersSince, describeRequests, isWrite, type RequestCount, total } from "./request_counts.ts";
 import type { Stage } from "./stage.ts";
-import type { Stopwatch } from "./stopwatch.ts";
+import type { Arrivals, Stopwatch } from "./stopwatch.ts";
 
 /** Very many pairs: how the konnector makes them, what it holds of them, and how it comes back to them. */
 export async function measurePairs(stage: Stage): Promise<Figures> {
@@ -63,30 +63,32 @@ const EDITS = 10;
 const BEGUN = 0.02;
 const EDIT_PATIENCE_MS = 60_000;
 
-/** @returns the slowest of some edits of objects, in the backlog and already out of it; undefined if it ended before */
+/**
+ * Edits objects by turns that the backlog has behind it and before it, as far as their names tell.
+ *
+ * @returns the slowest of the edits that began during the backlog; undefined if it was over too soon
+ */
 async function editMeanwhile(
   stage: Stage,
   up: Stopwatch,
-  arrivals: ReturnType<Stopwatch["expect"]>,
+  backlog: Arrivals,
   names: readonly string[],
 ): Promise<Figure | undefined> {
-  const { consumer: { people, namespace }, patienceMs, signal } = stage;
-  await arrivals.wait(patienceMs, signal, Math.ceil(names.length * BEGUN));
-  const times: number[] = [];
-  for (let edit = 0; edit < EDITS; edit++) {
-    const name = names.at(edit % 2 ? edit : -1 - edit)!; // by turns from either end
+  const { consumer: { people, namespace }, signal } = stage;
+  const patienceMs = Math.min(stage.patienceMs, EDIT_PATIENCE_MS);
+  await backlog.wait(stage.patienceMs, signal, Math.ceil(names.length * BEGUN));
+  const seconds: number[] = [];
+  for (let edit = 0; edit < EDITS && !backlog.isComplete; edit++) {
+    const name = names.at(edit % 2 ? edit : -1 - edit)!;
     const plan = `edited-${edit}`;
     const arrival = up.expect([name], ({ spec }) => (spec as { plan?: string }).plan === plan);
     const startMs = performance.now();
     await people.mergePatch({ namespace, name }, { spec: { plan } }, {}, signal);
-    if (!await arrival.wait(Math.min(patienceMs, EDIT_PATIENCE_MS), signal)) {
-      return { value: Math.min(patienceMs, EDIT_PATIENCE_MS) / 1000, beyond: true };
-    }
-    if (arrivals.isComplete) break; // the backlog ended first
-    times.push((arrival.seenAtMs.get(name)! - startMs) / 1000);
+    if (!await arrival.wait(patienceMs, signal)) return { value: patienceMs / 1000, beyond: true };
+    seconds.push((arrival.seenAtMs.get(name)! - startMs) / 1000);
   }
-  if (times.length === 0) return undefined;
-  return { value: Math.max(...times), note: `the slowest of ${times.length} edits` };
+  if (seconds.length === 0) return undefined;
+  return { value: Math.max(...seconds), note: `the slowest of ${seconds.length} edits` };
 }
 
 /** What it asks of the API servers, and takes itself, while nobody does anything; less what the servers do alone. */

@@ -20,17 +20,25 @@ export async function pair({ consumer, provider }: Sides, name: string, signal: 
 }
 
 /** What an operator does: one patch of the status. */
-export function writeStatus({ people, namespace }: Side, name: string, signal: AbortSignal): Promise<DynamicObject> {
-  return people.mergePatch({ namespace, name }, { status: databaseStatus(name) }, { subresource: "status" }, signal);
+export function writeStatus(
+  { people, namespace }: Side,
+  name: string,
+  phase: string,
+  signal: AbortSignal,
+): Promise<DynamicObject> {
+  const status = databaseStatus(name, phase);
+  return people.mergePatch({ namespace, name }, { status }, { subresource: "status" }, signal);
 }
 
 /** The least that any konnector has to write for a new status. */
-export function copyStatus({ consumer }: Sides, name: string, signal: AbortSignal): Promise<DynamicObject> {
+export function copyStatus({ consumer }: Sides, name: string, phase: string, signal: AbortSignal) {
   const key = { namespace: consumer.namespace, name };
-  return consumer.agent.mergePatch(key, { status: databaseStatus(name) }, { subresource: "status" }, signal);
+  const status = databaseStatus(name, phase);
+  return consumer.agent.mergePatch(key, { status }, { subresource: "status" }, signal);
 }
 
-export const hasStatus = ({ status }: DynamicObject): boolean => status !== undefined;
+export const hasPhase = (phase: string) => ({ status }: DynamicObject): boolean =>
+  (status as { phase?: string } | undefined)?.phase === phase;
 
 /** Removes all objects on both sides. A konnector that saw this happen would have its own idea of it. */
 export async function wipe({ consumer, provider }: Sides, concurrency: number, signal: AbortSignal): Promise<void> {

@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { UsageError } from "../program.ts";
 
 /** Parts of a run; each can be left out. */
-export const SECTIONS = ["ceilings", "burst", "status", "backlog", "latency", "pairs"] as const;
+export const SECTIONS = ["burst", "status", "backlog", "latency", "pairs"] as const;
 export type Section = typeof SECTIONS[number];
 
 export const INFORMER_SCOPES = ["Namespaced", "Cluster"] as const;
@@ -44,11 +44,12 @@ export interface BenchOptions {
 export const USAGE = `Usage: deno task bench [flags]
 
 Measures the konnector as a black box between two real control planes, with an independent client's watch as the
-stop-watch. Everything is started afresh for each konnector, and nothing is left behind. Linux only.
+stop-watch. Each konnector has control planes of its own; of each part of the run they take their turn, so that a machine
+that slows down slows down all of them. Nothing is left behind. Linux only.
 
       --konnector CMD   measure this program instead of the executable built from these sources
       --peer NAME=CMD   measure this konnector too, in the same run, for ratios; may be repeated
-      --only LIST       of ${SECTIONS.join(",")} (default: all; targets may need "ceilings")
+      --only LIST       of ${SECTIONS.join(",")} (default: all)
       --scope SCOPE     informer scope of the export: ${INFORMER_SCOPES.join(" or ")} (default: Namespaced)
       --objects N       objects of a burst and of a backlog (default: 2000)
       --pairs N         pairs for memory, restart and idling (default: 10000)

@@ -3,7 +3,7 @@ import { buildKlutch } from "../build/klutch.ts";
 import { messageOf } from "../kube/errors.ts";
 import { findBinaries } from "../playground/binaries.ts";
 import { UsageError } from "../program.ts";
-import { measure } from "./contender.ts";
+import { runContest } from "./contest.ts";
 import { appendHistory, toHistoryEntry } from "./history.ts";
 import { type BenchOptions, type ContenderCommand, readOptions, USAGE } from "./options.ts";
 import { type Contender, formatTable } from "./table.ts";
@@ -22,10 +22,7 @@ async function runBench(options: BenchOptions, signal: AbortSignal): Promise<voi
   const env = Deno.env.toObject();
   const binaries = await findBinaries({ env, progress: say }, signal);
   const konnector = options.konnector ?? await buildOurs(env, say, signal);
-  const contenders: Contender[] = [];
-  for (const contender of [konnector, ...options.peers]) {
-    contenders.push(await measure({ bench: options, contender, binaries, say }, signal));
-  }
+  const contenders = await runContest([konnector, ...options.peers], options, { binaries, say }, signal);
   const [ours, ...peers] = contenders as [Contender, ...Contender[]];
   const verdicts = judge(ours.figures, peers.map(({ figures }) => figures));
   if (options.output === "json") {

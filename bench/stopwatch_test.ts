@@ -9,18 +9,18 @@ Deno.test("Arrivals notes when an object is first as expected, and nothing else"
   let completed = 0;
   const arrivals = new Arrivals(["a", "b"], ({ status }) => status !== undefined, () => completed++);
   arrivals.see(object("a"));
-  arrivals.see(object("stranger", databaseStatus("stranger")));
+  arrivals.see(object("stranger", databaseStatus("stranger", "Running")));
   assert.equal(arrivals.count, 0);
 
-  arrivals.see(object("a", databaseStatus("a")));
+  arrivals.see(object("a", databaseStatus("a", "Running")));
   const first = arrivals.seenAtMs.get("a");
   await new Promise((resolve) => setTimeout(resolve, 2));
-  arrivals.see(object("a", databaseStatus("a")));
+  arrivals.see(object("a", databaseStatus("a", "Running")));
   assert.equal(arrivals.seenAtMs.get("a"), first);
   assert.equal(arrivals.isComplete, false);
   assert.equal(completed, 0);
 
-  arrivals.see(object("b", databaseStatus("b")));
+  arrivals.see(object("b", databaseStatus("b", "Running")));
   assert.deepEqual([...arrivals.seenAtMs.keys()], ["a", "b"]);
   assert.equal(arrivals.isComplete, true);
   assert.equal(completed, 1);

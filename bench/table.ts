@@ -28,6 +28,7 @@ export function formatTable(ours: Contender, peers: readonly Contender[], verdic
     ...align(rows),
     "",
     `${met} of ${verdicts.length} targets met`,
+    ...unevenness(all),
     ...notes.map((note, index) => `[${index + 1}] ${note}`),
   ].join("\n");
 }
@@ -57,4 +58,18 @@ function align(rows: readonly string[][]): string[] {
   const cell = (text: string, column: number) =>
     column === 0 || column === widths.length - 1 ? text.padEnd(widths[column]!) : text.padStart(widths[column]!);
   return rows.map((row) => row.map(cell).join("  ").trimEnd());
+}
+
+const CEILINGS: FigureId[] = ["ceiling.pairWithCreate", "ceiling.statusPair", "ceiling.pair"];
+const UNEVEN = 1.15;
+
+/** Ceilings have nothing to do with the konnectors: where they differ, the machine had something else to do. */
+function unevenness(all: readonly Contender[]): string[] {
+  const differences = CEILINGS.flatMap((id) => {
+    const values = all.flatMap(({ figures }) => figures[id]?.value ?? []);
+    return values.length > 1 ? [Math.max(...values) / Math.min(...values)] : [];
+  });
+  const worst = Math.max(1, ...differences);
+  if (worst < UNEVEN) return [];
+  return [`Beware: ceilings differ by a factor of ${formatNumber(worst)}; something else kept the machine busy`];
 }

@@ -47,3 +47,9 @@ Deno.test("formatTable() without peers has no ratios", () => {
   assert.match(table, /^burst, consumer → provider +340 \/s {2}met/m);
   assert.match(table, /^2 of 2 targets met$/m);
 });
+
+Deno.test("formatTable() warns when the machine was not equally fast for all", () => {
+  const slow: Contender = { name: "slow", figures: { "ceiling.pairWithCreate": { value: 200 } } };
+  assert.match(formatTable(ours, [slow], []), /ceilings differ by a factor of 2;/);
+  assert.doesNotMatch(formatTable(ours, [peer], []), /ceilings differ/);
+});

@@ -1,0 +1,90 @@
+import { messageOf } from "../kube/errors.ts";
+import type { ControlPlaneBinaries } from "../playground/binaries.ts";
+import { type FigureId, type Figures, formatFigure, kindOf } from "./figures.ts";
+import { measureBacklog, measureBurst, measureStatusBurst } from "./measure_bursts.ts";
+import { measureLatency } from "./measure_latency.ts";
+import { measurePairs } from "./measure_pairs.ts";
+import { type BenchOptions, type ContenderCommand, type Section, SECTIONS } from "./options.ts";
+import { Stage } from "./stage.ts";
+import type { Contender } from "./table.ts";
+
+const MEASURES: Readonly<Record<Section, (stage: Stage) => Promise<Figures>>> = {
+  burst: measureBurst,
+  status: measureStatusBurst,
+  backlog: measureBacklog,
+  latency: measureLatency,
+  pairs: measurePairs,
+};
+
+export interface ContestDeps {
+  binaries: ControlPlaneBinaries;
+  /** Gets a line for each step. */
+  say: (line: string) => void;
+}
+
+/**
+ * Measures konnectors on clusters of their own, by turns.
+ *
+ * @returns one for each command, in their order
+ * @throws {Error} naming the konnector and the part of the run
+ */
+export async function runContest(
+  commands: readonly ContenderCommand[],
+  options: BenchOptions,
+  { binaries, say }: ContestDeps,
+  signal: AbortSignal,
+): Promise<Contender[]> {
+  const naming = async <T>({ name }: ContenderCommand, part: string, action: () => Promise<T>): Promise<T> => {
+    say(`${name}: ${part}`);
+    try {
+      return await action();
+    } catch (error) {
+      signal.throwIfAborted();
+      throw new Error(`Cannot measure ${name} (${part}): ${messageOf(error)}`, { cause: error });
+    }
+  };
+  await using stack = new AsyncDisposableStack();
+  const entrants: { command: ContenderCommand; stage: Stage; result: Contender }[] = [];
+  for (const command of commands) {
+    await naming(command, "setting up", async () => {
+      const result = { name: command.name, version: await versionOf(command), figures: {} };
+      const stage = stack.use(await Stage.open({ bench: options, contender: command, binaries, say }, signal));
+      entrants.push({ command, stage, result });
+    });
+  }
+  for (const section of SECTIONS.filter((section) => options.only.includes(section))) {
+    for (const { command, stage, result } of entrants) {
+      const figures = await naming(command, section, () => unlessBroken(stage, MEASURES[section]));
+      tell(figures, say);
+      Object.assign(result.figures, figures);
+    }
+  }
+  return entrants.map(({ result }) => result);
+}
+
+/** A konnector that has ended is the reason of whatever failed afterwards. */
+async function unlessBroken(stage: Stage, measure: (stage: Stage) => Promise<Figures>): Promise<Figures> {
+  try {
+    return await measure(stage);
+  } catch (error) {
+    throw stage.signal.aborted ? stage.signal.reason : error;
+  }
+}
+
+function tell(figures: Figures, say: (line: string) => void): void {
+  for (const [id, figure] of Object.entries(figures) as [FigureId, Figures[FigureId]][]) {
+    if (figure) say(`  ${kindOf(id).title}: ${formatFigure(id, figure)}${figure.note ? ` (${figure.note})` : ""}`);
+  }
+}
+
+/** The last word of what the program says to `--version`. */
+async function versionOf({ command: [program = "", ...args] }: ContenderCommand): Promise<string | undefined> {
+  const flag = args.findIndex((arg) => arg.startsWith("-"));
+  const subcommand = flag < 0 ? args : args.slice(0, flag);
+  try {
+    const { code, stdout } = await new Deno.Command(program, { args: [...subcommand, "--version"] }).output();
+    return code === 0 ? new TextDecoder().decode(stdout).trim().split(/\s+/).at(-1) : undefined;
+  } catch (error) {
+    throw new Error(`Cannot run "${program}": ${messageOf(error)}`, { cause: error });
+  }
+}
