@@ -52,11 +52,13 @@ export async function runService(
 ): Promise<Service> {
   const { context: { self }, screen, stack, tasks, directory } = stage;
   const start = async (args: readonly string[]): Promise<Service> => {
-    const onEnd = (error: Error) =>
+    const onEnd: ServiceOptions["onEnd"] = ({ code, lastLines }) =>
       tasks.run(async () => {
-        if (!stage.isComplete) throw error;
-        screen.failed(`${error.message}\nStarting it again, as a Deployment would.`);
-        screen.done(`the ${name} runs again as process ${(await start(again?.(service) ?? args)).started.pid}`);
+        const what = `the ${name} ended with exit code ${code}`;
+        if (!stage.isComplete) throw new Error(`Cannot go on: ${what}; its last lines:\n${lastLines}`);
+        screen.failed(`${what}; it is started again, as a Deployment would do`);
+        const { started } = await start(again?.(service) ?? args);
+        screen.done(`the ${name} runs again, as process ${started.pid}`);
       });
     const service = await startService({ name, self, args, directory, onEnd }, tasks.signal);
     stack.use(service);

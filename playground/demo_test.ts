@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { kill } from "node:process";
+import { readLines } from "../kube/lines.ts";
+import { eventually, klutchBinary } from "../tests/clusters.ts";
+
+const TIMEOUT_MS = 120_000;
+
+interface DemoRun {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+/**
+ * Runs the compiled `klutch demo --once` in a directory for temporary files of its own, and makes sure that neither
+ * files nor processes of it are left.
+ *
+ * @param onLine told each line of the story as it comes, with the process's id
+ */
+async function runDemo(onLine: (line: string, pid: number) => void = () => {}): Promise<DemoRun> {
+  const temporary = await Deno.makeTempDir({ prefix: "demo-" });
+  try {
+    const child = new Deno.Command(klutchBinary(), {
+      args: ["demo", "--once"],
+      env: { TMPDIR: temporary },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    }).spawn();
+    const lines: string[] = [];
+    const reading = (async () => {
+      for await (const line of readLines(child.stdout, () => {})) {
+        lines.push(line);
+        onLine(line, child.pid);
+      }
+    })();
+    const [{ code }, stderr] = await Promise.all([child.status, new Response(child.stderr).text(), reading]);
+    const left = await Array.fromAsync(Deno.readDir(temporary), ({ name }) => name);
+    // The runtime of compiled programs keeps a cache of its own there.
+    assert.deepEqual(left.filter((name) => !name.startsWith("deno-compile-")), []);
+    await eventually("its processes are gone", async () => !(await commandLines()).includes(temporary));
+    return { code, stdout: lines.join("\n"), stderr };
+  } finally {
+    await Deno.remove(temporary, { recursive: true });
+  }
+}
+
+async function commandLines(): Promise<string> {
+  const { stdout } = await new Deno.Command("ps", { args: ["-eo", "args", "-ww"] }).output();
+  return new TextDecoder().decode(stdout);
+}
+
+Deno.test("klutch demo --once shows a round trip and leaves nothing behind", async () => {
+  const { code, stdout, stderr } = await runDemo();
+  assert.equal(code, 0, stderr);
+  const story = [
+    /^1\. Two Kubernetes control planes/,
+    /✓ control plane cluster at https:\/\/127\.0\.0\.1:\d+/,
+    /✓ app cluster at https:\/\/127\.0\.0\.1:\d+/,
+    /✓ the backend runs as process \d+, log in \S+backend\.log/,
+    /apiserviceexporttemplate\S+ created/,
+    /✓ the konnector runs as process \d+, log in \S+konnector\.log/,
+    /\$ klutch bind http:\S+\/export /,
+    /browser: logged in as alice/,
+    /browser: clicked Bind at postgresqlinstances/,
+    /APIServiceBinding postgresqlinstances\.anynines\.com is Ready/,
+    /\+0 ms +app cluster +default\/orders-db +created/,
+    /\+\S+ m?s +control plane cluster +cluster-\w+-default\/orders-db +created/,
+    /control plane cluster +\S+ +status: Ready=True \(Available\)/,
+    /app cluster +default\/orders-db +status: Ready=True \(Available\)/,
+    /✓ spec up in \S+ m?s, status down in \S+ m?s/,
+    /NAME +SERVICE +PLAN +READY +HOST +AGE/,
+    /orders-db +a9s-postgresql17 +postgresql-single-small +True +orders-db\.databases\.example\.com/,
+    /✓ the round trip is complete/,
+  ];
+  let rest = stdout.split("\n");
+  for (const step of story) {
+    const index = rest.findIndex((line) => step.test(line));
+    assert.ok(index >= 0, `not told, or not in order: ${step}\n${stdout}`);
+    // What happens in two clusters at the same time may be told in either order.
+    if (!/created|status/.test(step.source)) rest = rest.slice(index + 1);
+  }
+  assert.ok(!stdout.includes("\x1b"), "a pipe gets no control sequences");
+});
+
+Deno.test("klutch demo --once ends with the reason when the konnector ends on the way", async () => {
+  const { code, stdout, stderr } = await runDemo((line) => {
+    const pid = /the konnector runs as process (\d+)/.exec(line)?.[1];
+    if (pid) kill(Number(pid), "SIGKILL");
+  });
+  assert.equal(code, 1);
+  assert.match(stderr, /^Error: Cannot go on: the konnector ended with exit code 137; its last lines:\n.*konnector/m);
+  assert.ok(!stdout.includes("round trip is complete"), stdout);
+});
+
+Deno.test("klutch demo can be interrupted in the middle", async () => {
+  const { code, stderr } = await runDemo((line, pid) => {
+    if (line.includes("the backend runs")) kill(pid, "SIGINT");
+  });
+  assert.equal(code, 130);
+  assert.ok(!stderr.includes("Error"), stderr);
+});
