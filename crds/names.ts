@@ -59,6 +59,8 @@ export const APP_CLUSTER_BINDING_NAMESPACE_LABEL = "klutch.anynines.com/appclust
 
 /** Of every server-side apply; a new konnector takes fields over from an old one only under the same name. */
 export const FIELD_MANAGER = "klutch.anynines.com";
+/** Of the plain creates with which Klutch up to 1.5 makes objects on the provider: the name of its executable. */
+export const FIELD_MANAGER_OF_CREATES = "konnector";
 
 /** Namespace on the app cluster for bindings, kubeconfig Secrets and the konnector. */
 export const KLUTCH_NAMESPACE = "klutch-bind";

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { FIELD_MANAGER, SYNC_FINALIZER } from "../crds/names.ts";
+import { SYNC_FINALIZER } from "../crds/names.ts";
 import { appliedPart } from "../kube/managed_fields.ts";
 import { type DynamicObject, hasFinalizer, isDeleting } from "../kube/types.ts";
-import { isBound } from "./instance_plan.ts";
+import { isBound, OWNER } from "./instance_plan.ts";
 
 /** What a store keeps of an instance: enough to see that both sides agree, not enough to write either. */
 export interface Digest {
@@ -28,7 +28,7 @@ export function digestConsumer(object: DynamicObject): Digest {
 export function digestProvider(object: DynamicObject, isForeign = false): Digest {
   const { apiVersion: _apiVersion, kind: _kind, metadata: _metadata, status: _status, ...fields } = appliedPart(
     object,
-    FIELD_MANAGER,
+    OWNER,
   ) as DynamicObject;
   return digest(object, fields, { isOurs: isBound(object), isForeign });
 }

@@ -1,7 +1,8 @@
-import { FIELD_MANAGER, SYNC_FINALIZER } from "../crds/names.ts";
+import { SYNC_FINALIZER } from "../crds/names.ts";
 import type { Api } from "../kube/client.ts";
 import type { Outcome } from "../kube/controller.ts";
 import { TerminalError } from "../kube/errors.ts";
+import { applyOver } from "../kube/apply.ts";
 import { addFinalizer, removeFinalizer } from "../kube/finalizer.ts";
 import type { Log } from "../kube/log.ts";
 import type { Store } from "../kube/store.ts";
@@ -11,6 +12,7 @@ import type { InHand } from "./in_hand.ts";
 import {
   isIrreversible,
   isOrphan,
+  OWNER,
   planInstance,
   type Sides,
   type Step,
@@ -147,7 +149,8 @@ async function runStep(deps: InstanceDeps, step: Step, view: View, signal: Abort
     case "applySpec": {
       const { marks } = deps.mapping;
       const desired = toProviderObject(view.consumer!, view.providerKey, { provider: view.provider, marks });
-      return { provider: await provider.api.apply(desired, { fieldManager: FIELD_MANAGER, force: true }, signal) };
+      const how = { fieldManager: OWNER.name, predecessor: OWNER.predecessor, force: true };
+      return { provider: await applyOver(provider.api, { current: view.provider, desired }, how, signal) };
     }
     case "copyStatus":
       return { consumer: await copyStatus(deps, view.consumer!, view.provider!, signal) };

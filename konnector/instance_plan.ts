@@ -1,6 +1,12 @@
-import { BOUND_ANNOTATION, CLUSTER_NAMESPACE_ANNOTATION, FIELD_MANAGER, SYNC_FINALIZER } from "../crds/names.ts";
+import {
+  BOUND_ANNOTATION,
+  CLUSTER_NAMESPACE_ANNOTATION,
+  FIELD_MANAGER,
+  FIELD_MANAGER_OF_CREATES,
+  SYNC_FINALIZER,
+} from "../crds/names.ts";
 import { deepEqual, isJsonObject } from "../kube/json.ts";
-import { appliedPart, ownsMoreThan } from "../kube/managed_fields.ts";
+import { appliedPart, type FieldManager, ownsMoreThan } from "../kube/managed_fields.ts";
 import {
   annotationOf,
   type DynamicObject,
@@ -51,6 +57,9 @@ function planDeletion(consumer: DynamicObject, provider: DynamicObject | undefin
   return steps;
 }
 
+/** Who owns what came from the consumer; what an original konnector created before us counts as ours. */
+export const OWNER: FieldManager = { name: FIELD_MANAGER, predecessor: FIELD_MANAGER_OF_CREATES };
+
 /** Whether the provider's object has lost its consumer object in a way that nobody saw. */
 export const isOrphan = ({ consumer, provider, isDeletionKnown }: Sides): boolean =>
   !consumer && provider !== undefined && !isDeleting(provider) && isBound(provider) && !isDeletionKnown;
@@ -66,7 +75,7 @@ const sameStatus = (consumer: DynamicObject, provider: DynamicObject): boolean =
  */
 export function sameSpec(consumer: DynamicObject, provider: DynamicObject): boolean {
   const desired = toProviderObject(consumer, provider.metadata, { provider });
-  return isBound(provider) && covers(provider, desired) && !ownsMoreThan(provider, desired, FIELD_MANAGER);
+  return isBound(provider) && covers(provider, desired) && !ownsMoreThan(provider, desired, OWNER);
 }
 
 /** Whether every field of `part` is in `whole` with the same value; lists have to agree item by item. */
@@ -108,7 +117,7 @@ export function toProviderObject(
   { provider, marks }: { provider?: DynamicObject; marks?: Marks } = {},
 ): DynamicObject {
   const carried: Partial<ObjectMeta> = provider
-    ? { ...appliedPart(provider, FIELD_MANAGER).metadata, uid: provider.metadata.uid }
+    ? { ...ownMetadata(provider), uid: provider.metadata.uid }
     : { ...travelling(metadata), ...(marks?.ownerReferences && { ownerReferences: marks.ownerReferences }) };
   return {
     apiVersion,
@@ -120,6 +129,16 @@ export function toProviderObject(
       annotations: { ...carried.annotations, ...(!provider && marks?.annotations), [BOUND_ANNOTATION]: "true" },
     },
     ...fields,
+  };
+}
+
+/** The original konnector applied all it found, also the finalizers of others, whom nobody must keep from removing them. */
+function ownMetadata(provider: DynamicObject): Partial<ObjectMeta> {
+  const { labels, annotations, ownerReferences } = appliedPart(provider, OWNER).metadata ?? {};
+  return {
+    ...(labels && { labels }),
+    ...(annotations && { annotations }),
+    ...(ownerReferences && { ownerReferences }),
   };
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { APIServiceNamespace } from "../crds/api_service_namespace.ts";
-import { API_SERVICE_NAMESPACES, BOUND_ANNOTATION, SYNC_FINALIZER } from "../crds/names.ts";
-import type { Api } from "../kube/client.ts";
+import { API_SERVICE_NAMESPACES, BOUND_ANNOTATION, FIELD_MANAGER, SYNC_FINALIZER } from "../crds/names.ts";
+import { type Api, KubeClient } from "../kube/client.ts";
 import { Informer } from "../kube/informer.ts";
 import { parseJson } from "../kube/json.ts";
 import { silentLog } from "../kube/log.ts";
@@ -206,6 +206,60 @@ Deno.test("a restart repairs what was missed and writes nothing where nothing di
   assert.equal(after.metadata.resourceVersion, before.metadata.resourceVersion);
   const afterConsumer = await consumer.get(other, within(5_000));
   assert.equal(afterConsumer.metadata.resourceVersion, beforeConsumer.metadata.resourceVersion);
+});
+
+Deno.test("what an original konnector created is taken over as it is, and loses what its consumer removes", async () => {
+  await using pair = await openPair("Namespaced");
+  using plane = await provider();
+  using original = new KubeClient(plane.config, { userAgent: "konnector/v1.5.0 (linux/amd64) kubernetes/$Format" });
+  const { consumer, group, key, providerKey } = pair;
+  const spec = { users: [{ name: "a" }], storage: { ratio: 1.5, sizeBytes: 5 } };
+  const options = { fieldManager: FIELD_MANAGER, force: true };
+
+  /** As the original does it: a plain create, and after a change an apply of all that it finds. */
+  const sync = async (name: string, isApplied: boolean) => {
+    const object = mangoDb(group, { ...key, name }, spec);
+    object.metadata.finalizers = [SYNC_FINALIZER];
+    await consumer.create(object, within(5_000));
+    const copy = mangoDb(group, { ...providerKey, name }, spec);
+    copy.metadata.annotations = { [BOUND_ANNOTATION]: "true", note: "x" };
+    const api = original.api(mangoDbResource(group));
+    const created = await api.create(copy, within(5_000));
+    const held = { metadata: { finalizers: ["example.com/work"] } };
+    await pair.provider.mergePatch(created.metadata, held, {}, within(5_000));
+    if (!isApplied) return;
+    await consumer.mergePatch({ ...key, name }, { spec: { users: null } }, {}, within(5_000));
+    const { users: _, ...rest } = spec;
+    const { managedFields: _managed, ...metadata } = (await api.get(created.metadata, within(5_000))).metadata;
+    await api.apply({ ...copy, metadata, spec: { ...copy.spec as object, ...rest } }, options, within(5_000));
+  };
+  const first = pair.open();
+  await consumer.create(mangoDb(group, { ...key, name: "first" }), within(5_000));
+  await pair.mapNamespace();
+  await eventually("the first one appears", () => pair.provider.find({ ...providerKey, name: "first" }, within(5_000)));
+  await first[Symbol.asyncDispose]();
+  await sync("db", false);
+  await sync("applied", true);
+  const find = (name: string) => pair.provider.get({ ...providerKey, name }, within(5_000));
+  const before = await find("db");
+  assert.ok("users" in specOf(await find("applied")), "the original leaves what it created");
+
+  await using _sync = pair.open();
+  await eventually(
+    "what was removed in the original's days vanishes",
+    async () => !specOf(await find("applied")).users,
+  );
+  assert.equal((await find("db")).metadata.resourceVersion, before.metadata.resourceVersion);
+
+  await consumer.mergePatch(key, { spec: { users: null, storage: { ratio: null } } }, {}, within(5_000));
+  const after = await pair.onProvider("the fields vanish", (object) => !specOf(object).users);
+  assert.deepEqual(specOf(after).storage, { sizeBytes: 5 });
+  assert.equal(after.metadata.uid, before.metadata.uid);
+  for (const object of [after, await find("applied")]) {
+    assert.deepEqual(object.metadata.annotations, { [BOUND_ANNOTATION]: "true", note: "x" });
+    assert.deepEqual(object.metadata.finalizers, ["example.com/work"]);
+    await pair.provider.mergePatch(object.metadata, { metadata: { finalizers: null } }, {}, within(5_000));
+  }
 });
 
 Deno.test("an instance made on the provider is adopted, and deleted from the consumer", async () => {

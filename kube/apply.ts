@@ -1,6 +1,6 @@
 import type { Api, JsonPatchOperation } from "./client.ts";
 import { isJsonObject } from "./json.ts";
-import { appliedFields, childOf, type FieldSet } from "./managed_fields.ts";
+import { appliedFields, childOf, type FieldManager, type FieldSet, inheritFields } from "./managed_fields.ts";
 import { keyOf, type KubeObject } from "./types.ts";
 
 /**
@@ -9,30 +9,41 @@ import { keyOf, type KubeObject } from "./types.ts";
  * has to go from there is removed first. The manager has to own something else, too, such as an annotation: one that
  * owns nothing is forgotten by the API server, which then takes somebody else for the owner of the rest.
  *
+ * Fields of the manager's predecessor become its own first: whoever else owns a field keeps it from being removed.
+ *
  * @param current as last read; undefined when there is none yet
- * @throws {KubeError} 409 when something has to be removed and `current` is not the present state
+ * @throws {KubeError} 409 when something has to be removed or taken over and `current` is not the present state
  * @see https://github.com/kubernetes-sigs/structured-merge-diff, typed/remove.go
  */
 export async function applyOver<T extends KubeObject>(
   api: Api<T>,
   { current, desired }: { current?: T; desired: T },
-  options: { fieldManager: string; force?: boolean },
+  { predecessor, ...options }: { fieldManager: string; force?: boolean; predecessor?: string },
   signal: AbortSignal,
 ): Promise<T> {
-  const removals = current ? removalsOf(current, desired, options.fieldManager) : [];
-  if (current && removals.length > 0) {
+  if (current) {
+    const changes = preparation(current, desired, { name: options.fieldManager, predecessor });
     const { uid, resourceVersion } = current.metadata;
     const guard: JsonPatchOperation[] = [
       { op: "replace", path: "/metadata/uid", value: uid },
       { op: "replace", path: "/metadata/resourceVersion", value: resourceVersion },
     ];
-    await api.jsonPatch(keyOf(current), [...guard, ...removals], {}, signal);
+    if (changes.length > 0) await api.jsonPatch(keyOf(current), [...guard, ...changes], {}, signal);
   }
   return await api.apply(desired, options, signal);
 }
 
+/** What has to be patched before the apply, so that it does what it should. */
+function preparation(current: KubeObject, desired: KubeObject, manager: FieldManager): JsonPatchOperation[] {
+  const managedFields = inheritFields(current, manager);
+  return [
+    ...(managedFields ? [{ op: "replace" as const, path: "/metadata/managedFields", value: managedFields }] : []),
+    ...removalsOf(current, desired, manager),
+  ];
+}
+
 /** Fields that the manager applied into what `desired` wants to be empty objects. */
-function removalsOf(current: KubeObject, desired: KubeObject, manager: string): JsonPatchOperation[] {
+function removalsOf(current: KubeObject, desired: KubeObject, manager: FieldManager): JsonPatchOperation[] {
   const paths: string[] = [];
   const visit = (path: string, present: unknown, wanted: unknown, fields: FieldSet) => {
     for (const [key, below] of Object.entries(fields)) {

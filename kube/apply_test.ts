@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { provider, within } from "../tests/clusters.ts";
 import { serveWidgets, type Widget } from "../tests/widgets.ts";
 import { applyOver } from "./apply.ts";
+import { KubeClient } from "./client.ts";
 import { isConflict } from "./errors.ts";
 
 const ANYTHING = { type: "object", "x-kubernetes-preserve-unknown-fields": true };
@@ -58,4 +59,43 @@ Deno.test("where nothing has to be emptied, apply is the only write", async () =
   const current = await applyOver(api, { desired }, options, within(10_000));
   const again = await applyOver(api, { current, desired }, options, within(10_000));
   assert.equal(again.metadata.resourceVersion, current.metadata.resourceVersion);
+});
+
+Deno.test("what a predecessor created vanishes with the first apply that does not have it", async () => {
+  using cluster = await provider();
+  using predecessor = new KubeClient(cluster.config, { userAgent: "founder/v1" });
+  await using namespace = await cluster.namespace("apply");
+  await using widgets = await serveWidgets(cluster.client, { type: "object", properties: { settings: ANYTHING } });
+  const api = cluster.client.api<Widget>(widgets.resource);
+  const widget = (name: string, settings: unknown): Widget => ({
+    apiVersion: `${widgets.resource.group}/v1`,
+    kind: "Widget",
+    metadata: { namespace: namespace.name, name, labels: { mark: "1" } },
+    spec: { settings },
+  });
+  const options = { fieldManager: "heir", predecessor: "founder", force: true };
+  const signal = within(10_000);
+  const create = (name: string) =>
+    predecessor.api<Widget>(widgets.resource).create(widget(name, { a: 1, b: 2 }), signal);
+  const managersOf = ({ metadata }: Widget) =>
+    metadata.managedFields!.map(({ manager, operation }) => `${manager} ${operation}`);
+
+  const created = await create("created");
+  assert.deepEqual(managersOf(created), ["founder Update"]);
+  await api.mergePatch(created.metadata, { spec: { settings: { other: 1 } } }, {}, signal);
+  await assert.rejects(
+    applyOver(api, { current: created, desired: widget("created", { a: 1 }) }, options, signal),
+    isConflict,
+  );
+  const current = await api.get(created.metadata, signal);
+  const after = await applyOver(api, { current, desired: widget("created", { a: 1 }) }, options, signal);
+  assert.deepEqual(after.spec, { settings: { a: 1, other: 1 } });
+  assert.equal(managersOf(after).includes("founder Update"), false);
+
+  const both = await create("both");
+  const applied = await api.apply(widget("both", { a: 1 }), { fieldManager: "heir", force: true }, signal);
+  assert.deepEqual(applied.spec, both.spec, "plain apply leaves what the predecessor owns");
+  const mended = await applyOver(api, { current: applied, desired: widget("both", { a: 1 }) }, options, signal);
+  assert.deepEqual(mended.spec, { settings: { a: 1 } });
+  assert.deepEqual(managersOf(mended), ["heir Apply"]);
 });

@@ -1,8 +1,15 @@
 import { deepEqual, isJsonObject, parseJson } from "./json.ts";
-import type { DynamicObject, KubeObject } from "./types.ts";
+import type { DynamicObject, KubeObject, ManagedFields } from "./types.ts";
 
 /** A set of fields as `metadata.managedFields[].fieldsV1` writes it. */
 export type FieldSet = Record<string, unknown>;
+
+/** Who applies. */
+export interface FieldManager {
+  name: string;
+  /** A program before this one, which created objects without server-side apply; what it set counts as applied. */
+  predecessor?: string;
+}
 
 /**
  * Whether a manager's last server-side apply set fields that `desired` no longer has: only another apply removes them.
@@ -10,15 +17,59 @@ export type FieldSet = Record<string, unknown>;
  *
  * @see sigs.k8s.io/structured-merge-diff, fieldpath/serialize-pe.go, for the keys of a field set
  */
-export function ownsMoreThan(object: KubeObject, desired: KubeObject, manager: string): boolean {
+export function ownsMoreThan(object: KubeObject, desired: KubeObject, manager: FieldManager): boolean {
   const applied = appliedFields(object, manager);
   return !applied || !hasAllFields(desired, applied);
 }
 
 /** What a manager's last server-side apply set; undefined when there was none, or one without any field. */
-export const appliedFields = (object: KubeObject, manager: string): FieldSet | undefined =>
-  object.metadata.managedFields?.find((one) => one.manager === manager && one.operation === "Apply" && !one.subresource)
-    ?.fieldsV1;
+export function appliedFields(object: KubeObject, manager: FieldManager): FieldSet | undefined {
+  const { applied, inherited } = entriesOf(object, manager);
+  return [applied, inherited].map((entry) => entry?.fieldsV1).reduce((all, one) =>
+    all && one ? union(all, one) : all ?? one
+  );
+}
+
+/**
+ * The `managedFields` of an object after its predecessor's fields have become the manager's own, so that the next apply
+ * without them removes them. Finalizers become nobody's: the manager must neither remove those of others nor keep them.
+ *
+ * @returns undefined when the predecessor owns nothing
+ * @see k8s.io/client-go/util/csaupgrade
+ */
+export function inheritFields(object: KubeObject, manager: FieldManager): ManagedFields[] | undefined {
+  const { applied, inherited } = entriesOf(object, manager);
+  if (!inherited) return undefined;
+  const heir = { ...inherited, ...applied, manager: manager.name, operation: "Apply" as const };
+  const others = object.metadata.managedFields!.filter((entry) => entry !== applied && entry !== inherited);
+  return [...others, { ...heir, fieldsV1: withoutFinalizers(appliedFields(object, manager)!) }];
+}
+
+function withoutFinalizers({ "f:metadata": ofMetadata, ...fields }: FieldSet): FieldSet {
+  const { "f:finalizers": _, ...metadata } = (ofMetadata ?? {}) as FieldSet;
+  return Object.keys(metadata).length === 0 ? fields : { "f:metadata": metadata, ...fields };
+}
+
+function entriesOf({ metadata: { managedFields = [] } }: KubeObject, { name, predecessor }: FieldManager) {
+  const own = managedFields.filter(({ subresource }) => !subresource);
+  const applied = own.find(({ manager, operation }) => manager === name && operation === "Apply");
+  const inherited = own.find(({ manager = "", operation, apiVersion }) =>
+    // Sets of different versions of a schema cannot be united.
+    manager === predecessor && operation === "Update" && (!applied || applied.apiVersion === apiVersion)
+  );
+  return { applied, inherited };
+}
+
+/** Members of a set are its empty ends, and what has a `.` besides the fields below it. */
+function union(one: FieldSet, other: FieldSet): FieldSet {
+  if (Object.keys(one).length === 0) return Object.keys(other).length === 0 ? {} : { ".": {}, ...other };
+  if (Object.keys(other).length === 0) return { ".": {}, ...one };
+  const both = { ...one, ...other };
+  for (const [key, below] of Object.entries(one)) {
+    if (key in other) both[key] = union(below as FieldSet, other[key] as FieldSet);
+  }
+  return both;
+}
 
 function hasAllFields(value: unknown, fields: FieldSet): boolean {
   return Object.entries(fields).every(([key, below]) => {
@@ -62,7 +113,7 @@ function itemWhere(value: unknown, holds: (item: unknown, at: number) => boolean
 }
 
 /** The part of an object that a manager's last server-side apply set, with present values; `{}` when it never did. */
-export function appliedPart(object: KubeObject, manager: string): Partial<DynamicObject> {
+export function appliedPart(object: KubeObject, manager: FieldManager): Partial<DynamicObject> {
   return project(object, appliedFields(object, manager) ?? {}) as Partial<DynamicObject>;
 }
 

@@ -3,10 +3,11 @@ import { provider, within } from "../tests/clusters.ts";
 import { serveWidgets, type Widget } from "../tests/widgets.ts";
 import { applyOver } from "./apply.ts";
 import type { Api } from "./client.ts";
-import { appliedPart, ownsMoreThan } from "./managed_fields.ts";
+import { appliedFields, appliedPart, inheritFields, ownsMoreThan } from "./managed_fields.ts";
+import type { ManagedFields } from "./types.ts";
 import type { OpenApiSchema } from "./resources.ts";
 
-const MANAGER = "klutch-test";
+const MANAGER = { name: "klutch-test" };
 const text = { type: "string" };
 const INNER: OpenApiSchema = { type: "object", properties: { c: text } };
 const SCHEMA: OpenApiSchema = {
@@ -115,7 +116,7 @@ Deno.test("fields that a manager owns and no longer wants are noticed, on object
     ...(spec && { spec }),
   });
   const apply = (desired: Widget, current?: Widget) =>
-    applyOver(api, { current, desired }, { fieldManager: MANAGER, force: true }, within(10_000));
+    applyOver(api, { current, desired }, { fieldManager: MANAGER.name, force: true }, within(10_000));
   const key = (name: string) => ({ namespace: namespace.name, name });
 
   for (const [index, [name, applied, desired, ownsMore]] of cases.entries()) {
@@ -156,8 +157,73 @@ Deno.test("fields that a manager owns and no longer wants are noticed, on object
       const now = await api.get(key("metadata"), within(10_000));
       assert.deepEqual(appliedPart(now, MANAGER).metadata?.labels, { "example.com/a": "1" });
       assert.deepEqual(appliedPart(now, MANAGER).metadata?.annotations, { note: "x" });
-      assert.deepEqual(appliedPart(now, "nobody"), {});
+      assert.deepEqual(appliedPart(now, { name: "nobody" }), {});
       assert.equal(ownsMoreThan(now, own, MANAGER), true);
     },
   );
+});
+
+const HEIR = { name: "heir", predecessor: "founder" };
+
+const owned = (...managedFields: ManagedFields[]): Widget => ({
+  apiVersion: "example.com/v1",
+  kind: "Widget",
+  metadata: { name: "a", managedFields: managedFields.map((entry) => ({ apiVersion: "example.com/v1", ...entry })) },
+});
+const created = (fieldsV1: ManagedFields["fieldsV1"]): ManagedFields => ({
+  manager: "founder",
+  operation: "Update",
+  fieldsV1,
+});
+const applied = (fieldsV1: ManagedFields["fieldsV1"]): ManagedFields => ({
+  manager: "heir",
+  operation: "Apply",
+  fieldsV1,
+});
+
+/** The sets of both, and what the heir owns afterwards. */
+const inheritances: [name: string, founder: object, heir: object, want: object][] = [
+  ["fields side by side", { "f:a": {} }, { "f:b": {} }, { "f:a": {}, "f:b": {} }],
+  ["fields of the same object", { "f:o": { "f:a": {} } }, { "f:o": { "f:b": {} } }, {
+    "f:o": { "f:a": {}, "f:b": {} },
+  }],
+  ["an object, and a field in it", { "f:o": {} }, { "f:o": { "f:b": {} } }, { "f:o": { ".": {}, "f:b": {} } }],
+  ["a field, and the object it is in", { "f:o": { "f:a": {} } }, { "f:o": {} }, { "f:o": { ".": {}, "f:a": {} } }],
+  ["items of a list", { "f:l": { 'k:{"n":1}': { ".": {}, "f:n": {} } } }, { "f:l": { 'k:{"n":2}': { ".": {} } } }, {
+    "f:l": { 'k:{"n":1}': { ".": {}, "f:n": {} }, 'k:{"n":2}': { ".": {} } },
+  }],
+];
+for (const [name, founder, heir, want] of inheritances) {
+  Deno.test(`inheritFields() unites ${name}`, () => {
+    const object = owned(applied({ ...heir }), created({ ...founder }));
+    assert.deepEqual(inheritFields(object, HEIR), owned(applied({ ...want })).metadata.managedFields);
+    assert.deepEqual(appliedFields(object, HEIR), want);
+  });
+}
+
+Deno.test("inheritFields() makes the predecessor's entry the heir's own when it has none", () => {
+  const others: ManagedFields[] = [
+    { manager: "operator", operation: "Update", fieldsV1: { "f:b": {} } },
+    { manager: "founder", operation: "Update", subresource: "status", fieldsV1: { "f:status": {} } },
+    { manager: "founder", operation: "Apply", fieldsV1: { "f:c": {} } },
+  ];
+  const object = owned(created({ "f:a": {} }), ...others);
+  const want = owned(...others, applied({ "f:a": {} })).metadata.managedFields;
+  assert.deepEqual(inheritFields(object, HEIR), want);
+});
+
+Deno.test("inheritFields() leaves finalizers to those who set them", () => {
+  const finalizers = { "f:finalizers": { ".": {}, 'v:"example.com/work"': {} } };
+  const labels = { "f:labels": { "f:a": {} } };
+  const object = owned(applied({ "f:metadata": finalizers }), created({ "f:metadata": labels }));
+  assert.deepEqual(inheritFields(object, HEIR), owned(applied({ "f:metadata": labels })).metadata.managedFields);
+  const alone = owned(applied({ "f:metadata": finalizers }), created({ "f:a": {} }));
+  assert.deepEqual(inheritFields(alone, HEIR), owned(applied({ "f:a": {} })).metadata.managedFields);
+});
+
+Deno.test("inheritFields() leaves entries alone that it cannot unite, and has nothing to do without a predecessor", () => {
+  const otherVersion = { ...created({ "f:a": {} }), apiVersion: "example.com/v1beta1" };
+  assert.equal(inheritFields(owned(otherVersion, applied({ "f:b": {} })), HEIR), undefined);
+  assert.equal(inheritFields(owned(applied({ "f:b": {} })), HEIR), undefined);
+  assert.equal(inheritFields(owned(created({ "f:a": {} })), { name: "heir" }), undefined);
 });
