@@ -42,8 +42,8 @@ export async function runController(options: ControllerOptions, signal: AbortSig
 
   async function runOne(key: string): Promise<void> {
     const start = performance.now();
-    const finished = (outcome: Parameters<Metrics["reconciled"]>[1]) =>
-      metrics?.reconciled(name, outcome, performance.now() - start);
+    const finished = (outcome: Parameters<Metrics["reconciled"]>[1], reason?: string) =>
+      metrics?.reconciled(name, outcome, performance.now() - start, reason);
     try {
       const outcome = await reconcile(parseKey(key), work.signal);
       failures.delete(key);
@@ -54,7 +54,7 @@ export async function runController(options: ControllerOptions, signal: AbortSig
       if (error instanceof TerminalError) {
         failures.delete(key);
         log.error("reconcile gave up until the next event", { key, error });
-        return finished("terminal");
+        return finished("terminal", reasonOf(error));
       }
       const count = (failures.get(key) ?? 0) + 1;
       failures.set(key, count);
@@ -63,7 +63,7 @@ export async function runController(options: ControllerOptions, signal: AbortSig
       const afterMs = Math.max(backoffMs(count, random, limits), retryAfterMs);
       log.warn("reconcile failed, trying again", { key, failures: count, afterMs: Math.round(afterMs), error });
       queue.add(key, { priority: "backlog", afterMs });
-      finished("failed");
+      finished("failed", reasonOf(error));
     } finally {
       queue.done(key);
     }
@@ -88,3 +88,7 @@ export async function runController(options: ControllerOptions, signal: AbortSig
     queue.clear();
   }
 }
+
+/** A word for metrics; their label must not take every message there is. */
+const reasonOf = (error: unknown): string =>
+  error instanceof KubeError ? error.reason || "Unreachable" : error instanceof Error ? error.name : "Error";
