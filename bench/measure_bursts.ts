@@ -2,7 +2,7 @@ import { numbered } from "./bench_api.ts";
 import type { Figure, Figures } from "./figures.ts";
 import type { KonnectorProcess } from "./konnector_process.ts";
 import { type Load, noteOn, runLoad } from "./load.ts";
-import { copyStatus, create, hasPhase, pair, writeStatus } from "./objects.ts";
+import { copyStatus, create, hasPhase, pair, settledPair, writeStatus } from "./objects.ts";
 import { countersSince } from "./request_counts.ts";
 import type { Stage } from "./stage.ts";
 import { rateBetween } from "./statistics.ts";
@@ -47,7 +47,7 @@ export async function measureStatusBurst(stage: Stage): Promise<Figures> {
   const names = numbered("status", options.objects);
   await stage.each([...warmUp(stage), ...names], async (name, signal) => {
     await create(consumer, name, signal);
-    await pair(stage, name, signal);
+    await settledPair(stage, name, signal);
   });
   const { rate: ceiling } = await runLoad(stage, {
     names,

@@ -4,7 +4,7 @@ import { DATABASES, numbered } from "./bench_api.ts";
 import type { Figure, Figures } from "./figures.ts";
 import type { KonnectorProcess } from "./konnector_process.ts";
 import { noteOn } from "./load.ts";
-import { create, pair } from "./objects.ts";
+import { create, settledPair } from "./objects.ts";
 import { countersSince, describeRequests, isWrite, type RequestCount, total } from "./request_counts.ts";
 import type { Stage } from "./stage.ts";
 import type { Arrivals, Stopwatch } from "./stopwatch.ts";
@@ -39,7 +39,7 @@ async function measureHoldings(stage: Stage, names: readonly string[]): Promise<
       note = { note: `the konnector made ${noteOn(arrivals, names, stage).note}, the bench the others` };
       await konnector.stop();
       await stage.each(names.filter((name) => !arrivals.seenAtMs.has(name)), async (name, signal) => {
-        await pair(stage, name, signal);
+        await settledPair(stage, name, signal);
       });
       konnector = running.use(await stage.launch());
     }

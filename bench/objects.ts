@@ -1,4 +1,4 @@
-import { BOUND_ANNOTATION, SYNC_FINALIZER } from "../crds/names.ts";
+import { BOUND_ANNOTATION, FIELD_MANAGER, SYNC_FINALIZER } from "../crds/names.ts";
 import { type DynamicObject, keyOf } from "../kube/types.ts";
 import { database, databaseStatus } from "./bench_api.ts";
 import { parallel } from "./parallel.ts";
@@ -9,14 +9,26 @@ export function create({ people, namespace }: Side, name: string, signal: AbortS
   return people.create(database({ namespace, name }), signal);
 }
 
+const BOUND = { [BOUND_ANNOTATION]: "true" };
+
+const hold = ({ consumer: { agent, namespace } }: Sides, name: string, signal: AbortSignal) =>
+  agent.mergePatch({ namespace, name }, { metadata: { finalizers: [SYNC_FINALIZER], annotations: BOUND } }, {}, signal);
+
+function copyOf({ provider: { namespace } }: Sides, name: string): DynamicObject {
+  const copy = database({ namespace, name });
+  return { ...copy, metadata: { ...copy.metadata, annotations: BOUND } };
+}
+
 /** The least that any konnector has to write for a new object: one patch on the consumer, one create on the provider. */
-export async function pair({ consumer, provider }: Sides, name: string, signal: AbortSignal): Promise<void> {
-  const bound = { [BOUND_ANNOTATION]: "true" };
-  const key = { namespace: consumer.namespace, name };
-  const hold = { metadata: { finalizers: [SYNC_FINALIZER], annotations: bound } };
-  await consumer.agent.mergePatch(key, hold, {}, signal);
-  const copy = database({ namespace: provider.namespace, name });
-  await provider.agent.create({ ...copy, metadata: { ...copy.metadata, annotations: bound } }, signal);
+export async function pair(sides: Sides, name: string, signal: AbortSignal): Promise<void> {
+  await hold(sides, name, signal);
+  await sides.provider.agent.create(copyOf(sides, name), signal);
+}
+
+/** The same, so that a konnector finds it as if it had made it itself: it owns the fields on the provider. */
+export async function settledPair(sides: Sides, name: string, signal: AbortSignal): Promise<void> {
+  await hold(sides, name, signal);
+  await sides.provider.agent.apply(copyOf(sides, name), { fieldManager: FIELD_MANAGER, force: true }, signal);
 }
 
 /** What an operator does: one patch of the status. */
