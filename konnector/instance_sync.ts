@@ -129,10 +129,10 @@ async function runSync(
   const mapping = definition.isolation
     ? mapClusterScoped(definition.isolation, await readOwner(connection, log, signal))
     : mapNamespaces(serviceNamespaces.store, clusterNamespace);
-  const consumer = new Informer(deps.consumer.api(resource), { log, metrics, project: digestConsumer });
+  const options = { log, metrics, schemaMayChange: true };
+  const consumer = new Informer(deps.consumer.api(resource), { ...options, project: digestConsumer });
   const provider = new Informer(connection.client.api(providerResource(definition)), {
-    log,
-    metrics,
+    ...options,
     project: (object) => digestProvider(object, mapping.isForeign(object)),
   });
   const agenda = new Agenda({ consumer, provider, mapping, onOrphans: deps.onOrphans }, signal);

@@ -35,6 +35,8 @@ export interface InformerOptions<T extends KubeObject, V> {
   clock?: Clock;
   /** See `watchObjects`. */
   silenceMs?: number;
+  /** See `watchObjects`. */
+  schemaMayChange?: boolean;
 }
 
 /** What is known about one scope. */
@@ -121,7 +123,7 @@ export class Informer<T extends KubeObject, V = T> {
 
   /** Watches one scope until the signal fires; then what it brought leaves the store, which is no deletion. */
   async watch(scope: Scope, signal: AbortSignal): Promise<void> {
-    const { log, metrics, clock, silenceMs } = this.#options;
+    const { log, metrics, clock, silenceMs, schemaMayChange } = this.#options;
     const resource = resourceName(this.api.resource);
     const state: ScopeState = { scope, synced: false, known: new Set() };
     this.#scopes.add(state);
@@ -135,7 +137,11 @@ export class Informer<T extends KubeObject, V = T> {
     };
     try {
       for await (
-        const notice of watchObjects(this.api, { ...scope, clock, silenceMs, onOpen, onInterruption }, signal)
+        const notice of watchObjects(
+          this.api,
+          { ...scope, clock, silenceMs, schemaMayChange, onOpen, onInterruption },
+          signal,
+        )
       ) {
         switch (notice.type) {
           case "restart":

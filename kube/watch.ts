@@ -24,6 +24,11 @@ export interface WatchObjectsOptions extends ListOptions {
   onInterruption?: (error: unknown) => void;
   /** A stream silent for so long is taken for dead and resumed; bookmarks come every 60 s. */
   silenceMs?: number;
+  /**
+   * Start over when the server ends a watch before its time. To be set for custom resources whose schema may change: the
+   * server then ends their watches, but up to a second late, and events of that second lack the fields that are new.
+   */
+  schemaMayChange?: boolean;
 }
 
 /** Longest pause between tries: an API server that is back is noticed within half a minute. */
@@ -41,8 +46,8 @@ export async function* watchObjects<T extends KubeObject>(
   options: WatchObjectsOptions,
   signal: AbortSignal,
 ): AsyncGenerator<WatchNotice<T>> {
-  const { clock = systemClock, random = Math.random, onOpen, onInterruption, silenceMs = 90_000, ...selection } =
-    options;
+  const { clock = systemClock, random = Math.random, onOpen, onInterruption, silenceMs = 90_000, ...rest } = options;
+  const { schemaMayChange = false, ...selection } = rest;
   let mode: "watchList" | "list" = "watchList";
   let position: string | undefined; // resourceVersion up to which everything was told
   let failures = 0;
@@ -62,12 +67,13 @@ export async function* watchObjects<T extends KubeObject>(
         }
       }
       let initial = position === undefined;
+      // Spread over 5 to 10 minutes, so that not all watches come back at the same moment.
+      const timeoutSeconds = Math.round(300 * (1 + random()));
       const stream = api.watch({
         ...selection,
         resourceVersion: position,
         sendInitialEvents: initial || undefined,
-        // Spread over 5 to 10 minutes, so that not all watches come back at the same moment.
-        timeoutSeconds: Math.round(300 * (1 + random())),
+        timeoutSeconds,
         silenceMs,
         onOpen,
       }, signal);
@@ -85,7 +91,9 @@ export async function* watchObjects<T extends KubeObject>(
         position = metadata.resourceVersion;
         failures = 0;
       }
-      if (clock.monotonicMs() - openedAt < 1000) {
+      const lastedMs = clock.monotonicMs() - openedAt;
+      if (schemaMayChange && lastedMs < timeoutSeconds * 1000 - 5_000) position = undefined;
+      if (lastedMs < 1000) {
         throw new KubeError("the server ends watches at once", { status: 0 });
       }
     } catch (error) {

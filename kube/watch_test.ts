@@ -169,6 +169,24 @@ Deno.test("a watch that breaks resumes where it was, without asking again for wh
   assert.match(result.errors[0]!.message, /^Cannot watch configmaps in namespace "ns" at http.*: the answer broke off/);
 });
 
+for (const cutsLookRegular of [false, true]) {
+  const how = cutsLookRegular ? "that the server ends early is begun anew" : "that breaks resumes as ever";
+  Deno.test(`where the schema may change, a watch ${how}`, async () => {
+    await using server = new RecordedApi([...HISTORY], { happened: 4, cutsLookRegular });
+    let isCut = false;
+    const result = await observe(server.url, (held, notice) => {
+      if (notice.type === "synced" && !isCut) {
+        isCut = true;
+        server.cut();
+        server.happen();
+      }
+      return last(held);
+    }, { schemaMayChange: true });
+    assert.equal(result.restarts, cutsLookRegular ? 2 : 1);
+    assert.deepEqual(result.held, server.state);
+  });
+}
+
 Deno.test("bookmarks move on the position to resume from", async () => {
   await using server = new RecordedApi([...HISTORY.slice(0, 4)]);
   await observe(server.url, (held, notice) => {
