@@ -34,6 +34,8 @@ export const APP_CLUSTER_BINDING_FINALIZER = "klutch.anynines.com/appclusterbind
 export const BOUND_ANNOTATION = "klutch.anynines.com/bound";
 /** On both objects of a claimed pair: `Provider` or `Consumer`. */
 export const RESOURCE_OWNER_ANNOTATION = "klutch.anynines.com/resource-owner";
+/** On the copy of a claimed object, whose value is the cluster namespace; copies are found and watched by it. */
+export const CLAIMED_FOR_LABEL = "klutch.anynines.com/claimed-for";
 /** On the provider's object of a cluster-scoped pair: the name of its cluster namespace. */
 export const CLUSTER_NAMESPACE_ANNOTATION = "klutch.anynines.com/cluster-namespace";
 /** On an APIServiceExport: hash of the CRD it was made from. */

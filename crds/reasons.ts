@@ -57,6 +57,21 @@ const REASONS = {
           "this binding with klutch.anynines.com/orphans=delete",
       ),
     },
+    ClaimsSupported: {
+      ClaimRefused: warning(
+        "Reject the claim in this binding: whoever could write such objects could take this cluster over",
+      ),
+      RequiredClaimRejected: warning("Accept the claim in this binding: the API does not work without it"),
+      UnsupportedClaimFeature: warning(`${TALK_TO_PROVIDER} to do without it, or reject the claim in this binding`),
+    },
+    ClaimsInSync: {
+      ClaimConflict: warning(
+        "Rename or delete the object that stands in the way if nobody needs it; until then it is left alone, and it is " +
+          "looked at again every minute",
+      ),
+      ClaimedKindNotServed: warning("Install the missing API, or reject the claim in this binding; it is tried again"),
+      ClaimSyncFailed: warning("Mend what the message names; it is tried again"),
+    },
     Ready: {
       Pending: info("Wait: the konnector has not looked at this binding yet"),
     },

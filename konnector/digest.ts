@@ -46,7 +46,7 @@ function digest(object: DynamicObject, fields: unknown, owner: Pick<Digest, "isO
 }
 
 /** API servers write fields in one order, so equal values have equal texts. */
-const hash = (value: unknown): string => createHash("sha1").update(JSON.stringify(value)).digest("base64");
+export const hash = (value: unknown): string => createHash("sha1").update(JSON.stringify(value)).digest("base64");
 
 /**
  * Whether there is certainly nothing to do. When in doubt, say where a list was reordered, the answer is no, and

@@ -79,7 +79,7 @@ export function sameSpec(consumer: DynamicObject, provider: DynamicObject): bool
 }
 
 /** Whether every field of `part` is in `whole` with the same value; lists have to agree item by item. */
-function covers(whole: unknown, part: unknown): boolean {
+export function covers(whole: unknown, part: unknown): boolean {
   if (isJsonObject(part)) {
     return isJsonObject(whole) && Object.entries(part).every(([field, value]) => covers(whole[field], value));
   }

@@ -270,10 +270,15 @@ export class Api<T extends KubeObject = DynamicObject> {
   }
 
   create(object: NewObject<T> | T, signal: AbortSignal): Promise<T> {
+    return this.createAs(object, {}, signal);
+  }
+
+  /** Creates the object under the name of a field manager, which otherwise is the program's. */
+  createAs(object: NewObject<T> | T, query: { fieldManager?: string }, signal: AbortSignal): Promise<T> {
     const { namespace, name, generateName } = object.metadata as T["metadata"];
     const key = { namespace, name: name ?? `${generateName}…` };
     this.#path(key); // a missing namespace would create nothing, and the answer would not tell why
-    return this.#request("create", key, "POST", this.#path({ namespace }), { body: object }, signal);
+    return this.#request("create", key, "POST", this.#path({ namespace }), { query, body: object }, signal);
   }
 
   /** Replaces the object; its `resourceVersion` says which state of it the change was made from. */

@@ -1,0 +1,162 @@
+import { FIELD_MANAGER, RESOURCE_OWNER_ANNOTATION } from "../crds/names.ts";
+import { applyOver } from "../kube/apply.ts";
+import type { Api, JsonPatchOperation } from "../kube/client.ts";
+import type { Outcome } from "../kube/controller.ts";
+import { appliedFields } from "../kube/managed_fields.ts";
+import type { Log } from "../kube/log.ts";
+import type { DynamicObject, ObjectKey } from "../kube/types.ts";
+import { type ClaimDigest, isClaimSettled } from "./claim_digest.ts";
+import {
+  asApplied,
+  type ClaimStep,
+  type ClaimTerms,
+  type ClaimView,
+  DATA_FIELDS,
+  needsLiveView,
+  planClaim,
+  sameData,
+  toCopy,
+} from "./claim_plan.ts";
+
+/** The owner's cluster or the other one, as far as one claimed kind goes. */
+export interface ClaimSide {
+  api: Api;
+  /** Undefined while the object's namespace is not mapped. */
+  keyOf(key: ObjectKey): ObjectKey | undefined;
+  digest(key: ObjectKey): ClaimDigest | undefined;
+  /** The object as an event has brought it, if that is what the store knows. */
+  inHand(key: ObjectKey, digest: ClaimDigest): DynamicObject | undefined;
+}
+
+export interface ClaimDeps {
+  terms: ClaimTerms;
+  source: ClaimSide;
+  copy: ClaimSide & {
+    /** Takes the answer to a write for the event that is to follow. */
+    accept(object: DynamicObject): void;
+  };
+  /** @param key on the consumer; true when the copy was deleted just now, and not by us */
+  isCopyDeleted(key: ObjectKey): boolean;
+  /** We are about to delete the copy. */
+  deletingCopy(key: ObjectKey): void;
+  /** Called with the object in the way, or without one when the way is free. */
+  conflictChanged(key: ObjectKey, consumerObject?: DynamicObject): void;
+  log: Log;
+}
+
+/** Nobody tells when an object that is not ours goes out of the way, because nobody watches such objects. */
+const CONFLICT_CHECK_MS = 60_000;
+
+/**
+ * Makes the copy of one claimed object equal to its source, or takes it away when there is no source or no claim on it
+ * any more. Plans from what events brought; whatever creates or deletes is planned again from live reads.
+ *
+ * @param key on the consumer, whoever is the owner
+ * @throws {KubeError} when a cluster refuses a write; the queue tries the key again, with backoff
+ */
+export async function reconcileClaim(deps: ClaimDeps, key: ObjectKey, signal: AbortSignal): Promise<Outcome> {
+  const { source, copy, terms } = deps;
+  const [sourceKey, copyKey] = [source.keyOf(key), copy.keyOf(key)];
+  if (!sourceKey || !copyKey) return;
+  if (isClaimSettled(source.digest(key), copy.digest(key))) return deps.conflictChanged(key);
+
+  const place: Place = { key, sourceKey, copyKey };
+  const known = await Promise.all([readKnown(source, key, sourceKey, signal), readKnown(copy, key, copyKey, signal)]);
+  let view: ClaimView = { key, source: known[0], copy: known[1], isCopyDeleted: deps.isCopyDeleted(key) };
+  let plan = planClaim(view, terms);
+  if (plan.isConflict || plan.steps.some(needsLiveView)) {
+    const live = await Promise.all([source.api.find(sourceKey, signal), copy.api.find(copyKey, signal)]);
+    view = { ...view, source: live[0], copy: live[1] };
+    plan = planClaim(view, terms);
+  }
+  const consumerObject = terms.owner === "Provider" ? view.copy : view.source;
+  deps.conflictChanged(key, plan.isConflict ? consumerObject : undefined);
+  for (const step of plan.steps) {
+    await runStep(deps, step, place, view, signal);
+    deps.log.info("claim step done", { step, key, owner: terms.owner });
+  }
+  if (plan.isConflict) return { requeueAfterMs: CONFLICT_CHECK_MS };
+}
+
+interface Place {
+  key: ObjectKey;
+  sourceKey: ObjectKey;
+  copyKey: ObjectKey;
+}
+
+async function readKnown({ api, digest, inHand }: ClaimSide, key: ObjectKey, own: ObjectKey, signal: AbortSignal) {
+  const known = digest(key);
+  return known && (inHand(key, known) ?? await api.find(own, signal));
+}
+
+async function runStep(deps: ClaimDeps, step: ClaimStep, place: Place, view: ClaimView, signal: AbortSignal) {
+  const { source, copy, terms } = deps;
+  switch (step) {
+    case "createCopy": {
+      const created = toCopy(view.source!, place.copyKey, terms);
+      return copy.accept(await copy.api.createAs(created, { fieldManager: FIELD_MANAGER }, signal));
+    }
+    case "updateCopy":
+      return copy.accept(
+        await updateCopy(copy.api, view.copy!, toCopy(view.source!, place.copyKey, terms, view.copy), signal),
+      );
+    case "markSource": {
+      const { uid } = view.source!.metadata;
+      const annotations = { [RESOURCE_OWNER_ANNOTATION]: terms.owner };
+      return void await source.api.mergePatch(place.sourceKey, { metadata: { uid, annotations } }, {}, signal);
+    }
+    case "deleteCopy":
+    case "deleteForeign":
+      deps.deletingCopy(place.key);
+      return await copy.api.delete(place.copyKey, { uid: view.copy!.metadata.uid }, signal);
+    case "deleteSource":
+      return await source.api.delete(place.sourceKey, { uid: view.source!.metadata.uid }, signal);
+  }
+}
+
+/** @throws {Error} when something on the copy's cluster keeps changing it */
+async function updateCopy(api: Api, copy: DynamicObject, desired: DynamicObject, signal: AbortSignal) {
+  const current = appliedFields(copy, FIELD_MANAGER) ? copy : await takeFieldsOver(api, copy, signal);
+  const applied = await applyOver(api, { current, desired }, { fieldManager: FIELD_MANAGER, force: true }, signal);
+  if (sameData(applied, desired)) return applied;
+  // Applying leaves alone what others added.
+  const { uid, resourceVersion } = applied.metadata;
+  const patched = await api.jsonPatch(
+    desired.metadata,
+    [
+      { op: "test", path: "/metadata/uid", value: uid },
+      { op: "test", path: "/metadata/resourceVersion", value: resourceVersion },
+      ...DATA_FIELDS.flatMap((field): JsonPatchOperation[] => {
+        if (desired[field] !== undefined) return [{ op: "add", path: `/${field}`, value: desired[field] }];
+        return applied[field] === undefined ? [] : [{ op: "remove", path: `/${field}` }];
+      }),
+    ],
+    {},
+    signal,
+  );
+  if (sameData(patched, desired)) return patched;
+  throw new Error(
+    "Cannot keep the copy equal to its source: something on its cluster changes its data with every write",
+  );
+}
+
+/**
+ * Makes the fields of an object that we created fields that we applied: otherwise what is not applied any more would
+ * stay.
+ *
+ * @see k8s.io/client-go/util/csaupgrade, which does the same
+ */
+async function takeFieldsOver(api: Api, copy: DynamicObject, signal: AbortSignal): Promise<DynamicObject> {
+  const { managedFields } = asApplied(copy).metadata;
+  const { uid, resourceVersion } = copy.metadata;
+  return await api.jsonPatch(
+    copy.metadata,
+    [
+      { op: "test", path: "/metadata/uid", value: uid },
+      { op: "test", path: "/metadata/resourceVersion", value: resourceVersion },
+      { op: "replace", path: "/metadata/managedFields", value: managedFields },
+    ],
+    {},
+    signal,
+  );
+}

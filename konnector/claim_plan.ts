@@ -1,0 +1,167 @@
+import { CLAIMED_FOR_LABEL, FIELD_MANAGER, GROUP, RESOURCE_OWNER_ANNOTATION } from "../crds/names.ts";
+import type { PermissionClaim } from "../crds/shared.ts";
+import { deepEqual } from "../kube/json.ts";
+import { appliedFields, ownsMoreThan } from "../kube/managed_fields.ts";
+import { annotationOf, type DynamicObject, isDeleting, type ObjectKey } from "../kube/types.ts";
+import { isSelected, type Owner } from "./claim_rules.ts";
+import { covers } from "./instance_plan.ts";
+
+/** Claims of one kind and one owner, taken together: several bindings may claim the same objects. */
+export interface ClaimTerms {
+  owner: Owner;
+  claims: readonly PermissionClaim[];
+  /** The provider's namespace that belongs to this app cluster; every copy names it. */
+  clusterNamespace: string;
+  /** Objects of the consumer that no claim reaches, e.g. Secrets that bindings use. */
+  isReserved?: (key: ObjectKey) => boolean;
+}
+
+/** One claimed object: the owner's, and what is at the place of its copy on the other cluster. */
+export interface ClaimView {
+  /** On the consumer. */
+  key: ObjectKey;
+  source?: DynamicObject;
+  copy?: DynamicObject;
+  /** Somebody has just deleted our copy. */
+  isCopyDeleted?: boolean;
+}
+
+/** One write towards agreement. */
+export type ClaimStep = "createCopy" | "updateCopy" | "markSource" | "deleteCopy" | "deleteForeign" | "deleteSource";
+
+/** Steps that must not rest on a cache: what they delete is lost, and where they create nothing may be. */
+export const needsLiveView = (step: ClaimStep): boolean => step !== "updateCopy" && step !== "markSource";
+
+export interface ClaimPlan {
+  steps: ClaimStep[];
+  /** Somebody else's object is where the copy should be. */
+  isConflict?: boolean;
+}
+
+/** What to write for one claimed object; no steps while only an event can move it on. */
+export function planClaim(view: ClaimView, terms: ClaimTerms): ClaimPlan {
+  const { source, copy } = view;
+  const claims = source ? claimsOn(view.key, source, terms) : [];
+  if (!source || claims.length === 0) {
+    return { steps: copy && isOurCopy(copy, terms) && !isDeleting(copy) ? ["deleteCopy"] : [] };
+  }
+  if (isDeleting(source)) return { steps: [] }; // until it is really gone
+  const mark: ClaimStep[] = annotationOf(source, RESOURCE_OWNER_ANNOTATION) === terms.owner ? [] : ["markSource"];
+  if (!copy) {
+    return { steps: view.isCopyDeleted && !isRecreated(claims, terms) ? ["deleteSource"] : ["createCopy", ...mark] };
+  }
+  if (isDeleting(copy)) return { steps: [] };
+  if (!mayOverwrite(copy, terms)) {
+    const givesWay = terms.owner === "Provider" && claims.some(({ create }) => create?.replaceExisting);
+    return givesWay && !isMarked(copy) ? { steps: ["deleteForeign"] } : { steps: [], isConflict: true };
+  }
+  if (sameCopy(source, copy, terms)) return { steps: mark };
+  return { steps: isImmutable(source, copy, claims) ? ["deleteCopy"] : ["updateCopy", ...mark] };
+}
+
+/**
+ * Those of the claims that are about an object of the owner's; none for one that belongs to the other side.
+ *
+ * @param key on the consumer
+ */
+export function claimsOn(key: ObjectKey, object: DynamicObject, terms: ClaimTerms): readonly PermissionClaim[] {
+  const owner = annotationOf(object, RESOURCE_OWNER_ANNOTATION);
+  if ((owner && owner !== terms.owner) || labelOf(object) || terms.isReserved?.(key)) return [];
+  return terms.claims.filter((claim) => isSelected(claim, key, object));
+}
+
+const isRecreated = (claims: readonly PermissionClaim[], { owner }: ClaimTerms): boolean =>
+  owner === "Consumer" || claims.some(({ onConflict }) => onConflict?.recreateWhenConsumerSideDeleted !== false);
+
+const labelOf = ({ metadata }: DynamicObject): string | undefined => metadata.labels?.[CLAIMED_FOR_LABEL];
+
+/** Whether anybody like us says whose it is. */
+const isMarked = (object: DynamicObject): boolean =>
+  !!labelOf(object) || annotationOf(object, RESOURCE_OWNER_ANNOTATION) !== undefined;
+
+/**
+ * Whether we made an object and may delete it. Labels and annotations alone do not prove it: people duplicate objects
+ * with all they carry.
+ */
+export const isOurCopy = (object: DynamicObject, { owner, clusterNamespace }: ClaimTerms): boolean =>
+  labelOf(object) === clusterNamespace &&
+  (annotationOf(object, RESOURCE_OWNER_ANNOTATION) ?? owner) === owner &&
+  appliedFields(asApplied(object), FIELD_MANAGER) !== undefined;
+
+/** Also a copy of the konnector before this one, which knew no label, and one that came out of a backup. */
+const mayOverwrite = (object: DynamicObject, terms: ClaimTerms): boolean =>
+  isOurCopy(object, terms) ||
+  (annotationOf(object, RESOURCE_OWNER_ANNOTATION) === terms.owner &&
+    (labelOf(object) ?? terms.clusterNamespace) === terms.clusterNamespace);
+
+/**
+ * What the copy has to be. Of metadata only labels and annotations travel, without kubectl's copy of the whole object
+ * and without ours.
+ *
+ * @param copy the object as it is there, when it is; its uid guards against writing to a later namesake
+ */
+export function toCopy(
+  { apiVersion, kind, metadata, status: _status, ...fields }: DynamicObject,
+  { namespace, name }: ObjectKey,
+  { owner, clusterNamespace }: Pick<ClaimTerms, "owner" | "clusterNamespace">,
+  copy?: DynamicObject,
+): DynamicObject {
+  return {
+    apiVersion,
+    kind,
+    metadata: {
+      name,
+      ...(namespace && { namespace }),
+      ...(copy?.metadata.uid && { uid: copy.metadata.uid }),
+      labels: { ...travelling(metadata.labels), [CLAIMED_FOR_LABEL]: clusterNamespace },
+      annotations: { ...travelling(metadata.annotations), [RESOURCE_OWNER_ANNOTATION]: owner },
+    },
+    ...fields,
+  };
+}
+
+/** Labels or annotations but those that mean something on one cluster only. */
+export const travelling = (entries: Record<string, string> = {}): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(entries).filter(([name]) =>
+      name !== "kubectl.kubernetes.io/last-applied-configuration" && name.split("/", 1)[0] !== GROUP
+    ),
+  );
+
+/** Whether the copy says what the source says. What others added makes no difference, except among the data. */
+function sameCopy(source: DynamicObject, copy: DynamicObject, terms: ClaimTerms): boolean {
+  const desired = toCopy(source, copy.metadata, terms, copy);
+  return covers(copy, desired) && !ownsMoreThan(asApplied(copy), desired, FIELD_MANAGER) && sameData(copy, desired);
+}
+
+/** Fields that are equal or else not a copy: an application reads all of them. */
+export const DATA_FIELDS = ["data", "binaryData"] as const;
+
+export const sameData = (copy: DynamicObject, desired: DynamicObject): boolean =>
+  DATA_FIELDS.every((field) => deepEqual(copy[field] ?? {}, desired[field] ?? {}));
+
+/** Whether only another object can become equal to the source. */
+const isImmutable = (source: DynamicObject, copy: DynamicObject, claims: readonly PermissionClaim[]): boolean =>
+  (copy.immutable === true && (source.immutable !== true || !sameData(source, copy))) ||
+  (copy.kind === "Secret" && copy.type !== source.type) ||
+  claims.some(({ update }) => update?.alwaysRecreate);
+
+/**
+ * A copy as if it had been applied. It is created instead, because applying would merge into an object that somebody
+ * else made in the meantime; the server then lists its fields under our name, but as an update.
+ */
+export function asApplied(copy: DynamicObject): DynamicObject {
+  const { managedFields = [] } = copy.metadata;
+  if (appliedFields(copy, FIELD_MANAGER)) return copy;
+  return {
+    ...copy,
+    metadata: {
+      ...copy.metadata,
+      managedFields: managedFields.map((entry) =>
+        entry.manager === FIELD_MANAGER && entry.operation === "Update" && !entry.subresource
+          ? { ...entry, operation: "Apply" as const }
+          : entry
+      ),
+    },
+  };
+}

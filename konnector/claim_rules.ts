@@ -1,0 +1,144 @@
+import { BACKEND_GROUP, GROUP, KLUTCH_NAMESPACE } from "../crds/names.ts";
+import { groupResourceName, type PermissionClaim } from "../crds/shared.ts";
+import { isJsonObject } from "../kube/json.ts";
+import type { DynamicObject, ObjectKey } from "../kube/types.ts";
+
+/** Whose object a claimed one is: the side it was made on, and is copied from. */
+export type Owner = "Provider" | "Consumer";
+
+export const OWNERS: readonly Owner[] = ["Provider", "Consumer"];
+
+/** Whose objects a claim is about. */
+export const ownersOf = ({ selector }: PermissionClaim): readonly Owner[] =>
+  selector?.owner ? [selector.owner] : OWNERS;
+
+/** API groups that hand out rights, or decide what an API server does. */
+const FORBIDDEN_GROUPS = new Set([
+  "rbac.authorization.k8s.io",
+  "admissionregistration.k8s.io",
+  "apiextensions.k8s.io",
+  "apiregistration.k8s.io",
+  "authentication.k8s.io",
+  "authorization.k8s.io",
+  "certificates.k8s.io",
+  GROUP, // a claim on bindings could accept further claims
+  BACKEND_GROUP,
+]);
+const FORBIDDEN_CORE_RESOURCES = new Set(["namespaces", "nodes"]);
+
+/** Namespaces on either cluster that no claim reaches, whatever it says. */
+const FORBIDDEN_NAMESPACES = new Set(["kube-system", "kube-public", "kube-node-lease", KLUTCH_NAMESPACE]);
+
+export const isForbiddenNamespace = (name: string): boolean => FORBIDDEN_NAMESPACES.has(name);
+
+/**
+ * Why a kind may not be claimed, whoever agreed to it.
+ *
+ * @param bound names of the bound APIs, whose objects are synced as such
+ */
+export function refusalOf({ group, resource }: PermissionClaim, bound: ReadonlySet<string>): string | undefined {
+  const name = groupResourceName({ group, resource });
+  if (resource.includes("/")) return `${name} are parts of objects, and no objects that could be copied`;
+  if (FORBIDDEN_GROUPS.has(group) || (group === "" && FORBIDDEN_CORE_RESOURCES.has(resource))) {
+    return `${name} may never be claimed`;
+  }
+  if (bound.has(name)) return `${name} is a bound API itself`;
+}
+
+/** Parts of a claim that are not acted upon, as paths below the claim, e.g. `update.fields`. */
+export interface Unsupported {
+  /** The claim works, without what these say. */
+  ignored: string[];
+  /** Without them more would be copied than was agreed, so nothing is. */
+  restricting: string[];
+}
+
+export function unsupportedParts(
+  { selector, read = {}, update = {}, autoAdopt, autoDonate }: PermissionClaim,
+): Unsupported {
+  const asked = (path: string, values: unknown[] | undefined) => values?.length ? [path] : [];
+  const { labels, annotations, labelsOnProviderOwnedObjects, overrideAnnotations } = read;
+  const { alwaysRecreate: _supported, ...changes } = update;
+  return {
+    ignored: [
+      ...(autoAdopt ? ["autoAdopt"] : []),
+      ...(autoDonate ? ["autoDonate"] : []),
+      ...asked("read.labelsOnProviderOwnedObjects", labelsOnProviderOwnedObjects),
+      ...asked("read.overrideAnnotations", overrideAnnotations),
+      ...Object.entries(changes).flatMap(([field, values]) => asked(`update.${field}`, values)),
+    ],
+    restricting: [
+      ...asked("selector.fieldSelectors", selector?.fieldSelectors),
+      ...asked("read.labels", labels),
+      ...asked("read.annotations", annotations),
+    ],
+  };
+}
+
+/** Undefined stands for all of them. */
+const listed = (values: string[] | undefined): string[] | undefined =>
+  values && values.length > 0 && !values.includes("*") ? values : undefined;
+
+/** Whether a claim is about a namespace of the consumer. */
+export const reachesNamespace = ({ selector }: PermissionClaim, namespace: string): boolean =>
+  !isForbiddenNamespace(namespace) && (listed(selector?.namespaces)?.includes(namespace) ?? true);
+
+/**
+ * Whether a claim is about an object: its name, its namespace on the consumer and its labels.
+ *
+ * @param key on the consumer
+ */
+export function isSelected(claim: PermissionClaim, key: ObjectKey, object: DynamicObject): boolean {
+  const { names, labelSelectors = [] } = claim.selector ?? {};
+  const labels = object.metadata.labels ?? {};
+  return reachesNamespace(claim, key.namespace ?? "") &&
+    (listed(names)?.includes(key.name) ?? true) &&
+    (labelSelectors.length === 0 ||
+      labelSelectors.some((wanted) =>
+        Object.entries(wanted).every(([name, value]) => Object.hasOwn(labels, name) && labels[name] === value)
+      )) &&
+    !isPrivate(object);
+}
+
+const SERVICE_ACCOUNT_TOKEN = "kubernetes.io/service-account-token";
+
+/** Objects that every cluster makes for itself, or that are keys to one. */
+function isPrivate({ apiVersion, kind, type, metadata }: DynamicObject): boolean {
+  if (apiVersion !== "v1") return false;
+  switch (kind) {
+    case "Secret":
+      return type === SERVICE_ACCOUNT_TOKEN || type === "bootstrap.kubernetes.io/token";
+    case "ConfigMap":
+      return metadata.name === "kube-root-ca.crt";
+    case "ServiceAccount":
+      return metadata.name === "default";
+    default:
+      return false;
+  }
+}
+
+/** What to ask an API server for in one namespace; together all that a claim is about, and as little else as can be. */
+export interface ClaimRequests {
+  /** Each needs a store of its own, because an object may fit several of them. */
+  labelSelectors: (string | undefined)[];
+  fieldSelectors: (string | undefined)[];
+}
+
+/** More requests than this per namespace cost more than they spare. */
+const MAX_REQUESTS = 4;
+
+export function requestsOf({ group, resource, selector }: PermissionClaim): ClaimRequests {
+  const alternatives = selector?.labelSelectors ?? [];
+  const names = listed(selector?.names) ?? [];
+  const type = group === "" && resource === "secrets" ? [`type!=${SERVICE_ACCOUNT_TOKEN}`] : [];
+  const byName = names.length <= MAX_REQUESTS ? [...new Set(names)].map((name) => [`metadata.name=${name}`]) : [];
+  const isNarrow = alternatives.length > 0 && alternatives.length <= MAX_REQUESTS &&
+    alternatives.every((labels) => isJsonObject(labels) && Object.keys(labels).length > 0);
+  return {
+    labelSelectors: isNarrow ? alternatives.map(labelSelectorText) : [undefined],
+    fieldSelectors: (byName.length > 0 ? byName : [[]]).map((terms) => [...terms, ...type].join(",") || undefined),
+  };
+}
+
+const labelSelectorText = (labels: Record<string, string>): string =>
+  Object.entries(labels).map(([name, value]) => `${name}=${value}`).join(",");
