@@ -21,8 +21,10 @@ import {
 /** The owner's cluster or the other one, as far as one claimed kind goes. */
 export interface ClaimSide {
   api: Api;
-  /** Undefined while the object's namespace is not mapped. */
+  /** From the consumer's key to the one on this side, and back; undefined while the namespace is not mapped. */
   keyOf(key: ObjectKey): ObjectKey | undefined;
+  consumerKeyOf(own: ObjectKey): ObjectKey | undefined;
+  /** As all other keys here, the consumer's. */
   digest(key: ObjectKey): ClaimDigest | undefined;
   /** The object as an event has brought it, if that is what the store knows. */
   inHand(key: ObjectKey, digest: ClaimDigest): DynamicObject | undefined;

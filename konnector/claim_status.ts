@@ -1,0 +1,117 @@
+import type { APIServiceBinding, ClaimStatus } from "../crds/api_service_binding.ts";
+import { fails, holds, type Reason } from "../crds/reasons.ts";
+import { type Condition, groupResourceName, type PermissionClaim } from "../crds/shared.ts";
+import { setCondition, summarize } from "../kube/conditions.ts";
+import { type Owner, OWNERS, ownersOf, refusalOf, unsupportedParts } from "./claim_rules.ts";
+import type { ClaimReport } from "./claim_sync.ts";
+
+const KIND = "APIServiceBinding";
+const CONDITIONS = ["ClaimsSupported", "ClaimsInSync"] as const;
+
+type Unsupported = Reason<typeof KIND, "ClaimsSupported">;
+
+/** What can be done about the claims of one binding. */
+export interface Judgement {
+  /** Accepted, allowed and understood. */
+  effective: PermissionClaim[];
+  /** Why others are not, or not as a whole; the worst first. */
+  problems: { reason: Unsupported; what: string }[];
+}
+
+const GRAVITY: Unsupported[] = ["ClaimRefused", "RequiredClaimRejected", "UnsupportedClaimFeature"];
+
+/** @param bound names of all bound APIs */
+export function judgeClaims({ spec }: APIServiceBinding, bound: ReadonlySet<string>): Judgement {
+  const judgement: Judgement = { effective: [], problems: [] };
+  for (const { state, ...claim } of spec.permissionClaims ?? []) {
+    const name = groupResourceName(claim);
+    const problem = (reason: Unsupported, what: string) => judgement.problems.push({ reason, what });
+    if (state !== "Accepted") {
+      if (claim.required) problem("RequiredClaimRejected", `The claim on ${name} is rejected`);
+      continue;
+    }
+    const refusal = refusalOf(claim, bound);
+    if (refusal) {
+      problem("ClaimRefused", refusal);
+      continue;
+    }
+    const { ignored, restricting } = unsupportedParts(claim);
+    if (restricting.length > 0) {
+      const what = `The claim on ${name} has no effect: ${restricting.join(", ")} cannot be honoured`;
+      problem("UnsupportedClaimFeature", what);
+      continue;
+    }
+    if (ignored.length > 0) {
+      problem("UnsupportedClaimFeature", `${ignored.join(", ")} of the claim on ${name} has no effect`);
+    }
+    judgement.effective.push(claim);
+  }
+  judgement.problems.sort((a, b) => GRAVITY.indexOf(a.reason) - GRAVITY.indexOf(b.reason));
+  return judgement;
+}
+
+/** What has come of one claim, for each owner it is about; or of one that is not in effect any more. */
+export interface ClaimOutcome {
+  claim: PermissionClaim;
+  /** Its copies are being taken away. */
+  isLeaving?: boolean;
+  reports: ClaimReport[];
+}
+
+/** The part of a binding's status that is about claims. */
+export function claimStatus(
+  { spec }: APIServiceBinding,
+  conditions: Condition[],
+  { problems }: Judgement,
+  outcomes: ClaimOutcome[],
+  now: Date,
+): { conditions: Condition[]; claims?: ClaimStatus[] } {
+  const claims = outcomes.map(statusOf);
+  const others = conditions.filter(({ type }) => !CONDITIONS.some((ours) => ours === type));
+  if (!spec.permissionClaims?.length && outcomes.length === 0) return { conditions: summarize(others, now) };
+
+  const troubles = outcomes.flatMap(({ reports }) => reports.flatMap(({ trouble }) => trouble ?? []));
+  const unsupported = troubles.flatMap(({ reason, message }) =>
+    reason === "UnsupportedClaimFeature" ? [{ reason, what: message }] : []
+  );
+  const [problem] = [...problems, ...unsupported];
+  const trouble = troubles.find(({ reason }) => reason !== "UnsupportedClaimFeature");
+  const supported = problem
+    ? fails(KIND, "ClaimsSupported", problem.reason, problem.what)
+    : holds(KIND, "ClaimsSupported");
+  const inSync = trouble && trouble.reason !== "UnsupportedClaimFeature"
+    ? fails(KIND, "ClaimsInSync", trouble.reason, trouble.message)
+    : holds(KIND, "ClaimsInSync");
+  const all = [supported, inSync].reduce((list, condition) => setCondition(list, condition, now), conditions);
+  return { conditions: summarize(all, now), ...(claims.length > 0 && { claims }) };
+}
+
+function statusOf({ claim, isLeaving, reports }: ClaimOutcome): ClaimStatus {
+  const { group, resource, selector } = claim;
+  const message = reports.find(({ trouble }) => trouble)?.trouble?.message ??
+    (isLeaving ? "not claimed any more, the copies are being removed" : undefined);
+  return {
+    ...(group && { group }),
+    resource,
+    ...(selector?.owner && { owner: selector.owner }),
+    objects: reports.reduce((sum, { objects }) => sum + objects, 0),
+    ...(message !== undefined && { message }),
+  };
+}
+
+/** What one sync of claimed objects is about: `secrets Provider`. */
+export const claimId = ({ group, resource }: { group: string; resource: string }, owner: Owner): string =>
+  `${groupResourceName({ group, resource })} ${owner}`;
+
+/** Claims that had an effect, by a binding's status, and have none any more; each for one owner. */
+export function leavingClaims({ status }: APIServiceBinding, effective: PermissionClaim[]): PermissionClaim[] {
+  const present = new Set(effective.flatMap((claim) => ownersOf(claim).map((owner) => claimId(claim, owner))));
+  const leaving = new Map<string, PermissionClaim>();
+  for (const { group = "", resource, owner } of status?.claims ?? []) {
+    for (const one of owner ? [owner] : OWNERS) {
+      const id = claimId({ group, resource }, one);
+      if (!present.has(id)) leaving.set(id, { group, resource, version: "", selector: { owner: one } });
+    }
+  }
+  return [...leaving.values()];
+}

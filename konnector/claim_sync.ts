@@ -1,0 +1,272 @@
+import { groupResourceName, type PermissionClaim } from "../crds/shared.ts";
+import type { KubeClient } from "../kube/client.ts";
+import { systemClock } from "../kube/clock.ts";
+import { runController } from "../kube/controller.ts";
+import { discover, type ServedResource } from "../kube/discovery.ts";
+import { isAlreadyExists, isConflict, messageOf } from "../kube/errors.ts";
+import { deepEqual } from "../kube/json.ts";
+import type { Log } from "../kube/log.ts";
+import type { Metrics } from "../kube/metrics.ts";
+import { WorkQueue } from "../kube/queue.ts";
+import type { Recorder } from "../kube/recorder.ts";
+import { redactText } from "../kube/redact.ts";
+import { TaskGroup } from "../kube/tasks.ts";
+import { type DynamicObject, formatKey, type ObjectKey } from "../kube/types.ts";
+import { type ClaimDeps, reconcileClaim } from "./claim.ts";
+import { isClaimSettled } from "./claim_digest.ts";
+import type { Owner } from "./claim_rules.ts";
+import { ClaimStores } from "./claim_stores.ts";
+import type { Connection } from "./connection.ts";
+import { mapNamespaces } from "./mapping.ts";
+
+export interface ClaimSyncDeps {
+  consumer: KubeClient;
+  connection: Connection;
+  workers: number;
+  /** For Events on the app cluster. */
+  recorder: Recorder;
+  /** Objects of the consumer that no claim reaches, by name of the kind and key. */
+  isReserved: (kind: string, key: ObjectKey) => boolean;
+  log: Log;
+  metrics?: Metrics;
+  /** What `report` says may have changed. */
+  onChange: () => void;
+}
+
+/** All that is claimed of one kind for one owner, over one connection. */
+export interface ClaimDefinition {
+  group: string;
+  resource: string;
+  owner: Owner;
+  /** None are left when their copies are to be taken away. */
+  claims: PermissionClaim[];
+}
+
+/** Why a claim has no effect, or not on all objects. */
+export interface ClaimTrouble {
+  reason: "ClaimConflict" | "ClaimedKindNotServed" | "ClaimSyncFailed" | "UnsupportedClaimFeature";
+  message: string;
+}
+
+export interface ClaimReport {
+  /** How many are on both clusters. */
+  objects: number;
+  trouble?: ClaimTrouble;
+}
+
+/** How soon a kind that is not served is looked for again. */
+const DISCOVERY_RETRY_MS = 30_000;
+/** What copying takes. */
+const NEEDED_VERBS = ["get", "list", "watch", "create", "patch", "delete"];
+
+/** Keeps the copies of one claimed kind equal to their sources, from its opening to its disposal. */
+export class ClaimSync implements AsyncDisposable {
+  readonly definition: ClaimDefinition;
+  readonly connection: Connection;
+  readonly #deps: ClaimSyncDeps;
+  readonly #kind: string;
+  readonly #tasks: TaskGroup;
+  readonly #queue = new WorkQueue();
+  readonly #conflicts = new Set<string>();
+  readonly #errors = new Map<string, string>();
+  /** Copies whose deletion was seen, but for those that we deleted. */
+  readonly #deletedCopies = new Set<string>();
+  readonly #ownDeletions = new Set<string>();
+  #stores: ClaimStores | undefined;
+  #trouble: ClaimTrouble | undefined;
+  /** Before the first lists are there, absence means nothing: objects are only kept at hand. */
+  #isOpen = false;
+
+  /** @param before settles when another sync of the same objects has ended */
+  constructor(deps: ClaimSyncDeps, definition: ClaimDefinition, before: Promise<unknown>, signal: AbortSignal) {
+    this.definition = definition;
+    this.connection = deps.connection;
+    this.#kind = groupResourceName(definition);
+    this.#deps = { ...deps, log: deps.log.with({ claimed: this.#kind, owner: definition.owner }) };
+    this.#tasks = new TaskGroup((error) => {
+      this.#deps.log.error("sync of claimed objects failed", { error });
+      this.#setTrouble({ reason: "ClaimSyncFailed", message: messageOf(error) });
+    }, signal);
+    this.#tasks.run(async (signal) => {
+      await before;
+      signal.throwIfAborted();
+      await this.#run(signal);
+    });
+  }
+
+  /** Whether it does what this definition asks for. */
+  matches(definition: ClaimDefinition): boolean {
+    return deepEqual(this.definition, definition) && !this.#tasks.signal.aborted;
+  }
+
+  /** Whether there is no copy of ours. */
+  get isEmpty(): boolean {
+    return this.#isOpen && this.#stores!.isEmpty;
+  }
+
+  /** What has come of one of the claims, or of all copies. */
+  report(claim?: PermissionClaim): ClaimReport {
+    const copied = this.#stores?.copied() ?? new Set();
+    const claimed = claim && (this.#stores?.claimed(claim) ?? new Set());
+    return {
+      objects: claimed ? copied.intersection(claimed).size : copied.size,
+      trouble: this.#trouble ?? this.#troubleAmong(claim, claimed),
+    };
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#tasks[Symbol.asyncDispose]();
+  }
+
+  #troubleAmong(claim: PermissionClaim | undefined, claimed: Set<string> | undefined): ClaimTrouble | undefined {
+    const conflicts = [...this.#conflicts].filter((key) => claimed?.has(key));
+    if (conflicts.length > 0) {
+      const side = this.definition.owner === "Provider" ? "this cluster" : "the provider";
+      const more = conflicts.length > 1 ? `, and ${conflicts.length - 1} more,` : "";
+      const what = `${this.#kind} "${conflicts[0]}"${more} exists on ${side} without being a copy`;
+      return { reason: "ClaimConflict", message: what };
+    }
+    const failed = [...this.#errors].find(([key]) => !claimed || claimed.has(key));
+    const message = this.#stores?.troubleOf(claim) ?? failed?.[1];
+    return message === undefined ? undefined : { reason: "ClaimSyncFailed", message: redactText(message) };
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    const { connection, consumer, isReserved, workers, log, metrics } = this.#deps;
+    const { owner, claims } = this.definition;
+    const { serviceNamespaces, namespace: clusterNamespace } = connection;
+    const resource = await this.#findKind(signal);
+    if (!resource) return;
+    const terms = { owner, claims, clusterNamespace, isReserved: (key: ObjectKey) => isReserved(this.#kind, key) };
+    const mapping = mapNamespaces(serviceNamespaces.store, clusterNamespace);
+    await using stores = new ClaimStores({
+      consumer,
+      provider: connection.client,
+      resource,
+      terms,
+      mapping,
+      log,
+      metrics,
+    });
+    this.#stores = stores;
+    stores.subscribe((end, key, { before, after, fresh }) => {
+      if (end === "copy") this.#noteCopy(key, before?.counts, after?.counts, fresh);
+      if (this.#isOpen) this.#consider(key, fresh);
+    }, signal);
+    await serviceNamespaces.synced(signal);
+    stores.follow(serviceNamespaces, signal);
+    await stores.firstLists(signal);
+    this.#isOpen = true;
+    for (const key of stores.keys()) this.#consider(key, false);
+    log.info("sync of claimed objects started", { claims: claims.length, toDo: this.#queue.depth });
+    this.#deps.onChange();
+    const deps: ClaimDeps = {
+      terms,
+      source: stores.source,
+      copy: stores.copy,
+      isCopyDeleted: (key) => this.#deletedCopies.has(formatKey(key)),
+      deletingCopy: (key) => this.#ownDeletions.add(formatKey(key)),
+      conflictChanged: (key, consumerObject) => this.#noteConflict(key, consumerObject),
+      log,
+    };
+    await runController({
+      name: `claimed ${this.#kind}`,
+      queue: this.#queue,
+      reconcile: async (key, signal) => {
+        try {
+          const outcome = await reconcileClaim(deps, key, signal);
+          stores.drop(key);
+          this.#noteError(key);
+          return outcome;
+        } catch (error) {
+          // Somebody else was faster; the next try sees what there is.
+          if (!signal.aborted && !isConflict(error) && !isAlreadyExists(error)) this.#noteError(key, messageOf(error));
+          throw error;
+        }
+      },
+      workers,
+      log,
+      metrics,
+    }, signal);
+  }
+
+  /** The kind, once both clusters serve it; undefined when it can never be copied. */
+  async #findKind(signal: AbortSignal): Promise<ServedResource | undefined> {
+    const { consumer, connection, log } = this.#deps;
+    const { group, resource: plural, claims } = this.definition;
+    const version = claims[0]?.version;
+    while (true) {
+      try {
+        const [ours, theirs] = await Promise.all([discover(consumer, signal), discover(connection.client, signal)]);
+        const [here, there] = [ours, theirs].map((one) => one.find({ group, plural, version }));
+        if (here && there) return this.#judgeKind(here, there);
+        const side = here ? "The provider" : "This cluster";
+        const name = version ? `${this.#kind} in version ${version}` : this.#kind;
+        this.#setTrouble({ reason: "ClaimedKindNotServed", message: `${side} does not serve ${name}` });
+      } catch (error) {
+        if (signal.aborted) throw error;
+        log.warn("claimed kind not looked up, trying again", { error });
+        this.#setTrouble({ reason: "ClaimSyncFailed", message: redactText(messageOf(error)) });
+      }
+      await systemClock.sleep(DISCOVERY_RETRY_MS, signal);
+    }
+  }
+
+  #judgeKind(here: ServedResource, there: ServedResource): ServedResource | undefined {
+    const missing = NEEDED_VERBS.filter((verb) => ![here, there].every(({ verbs }) => verbs.includes(verb)));
+    const isNamespaced = here.namespaced && there.namespaced;
+    if (isNamespaced && missing.length === 0) {
+      this.#setTrouble(undefined);
+      return here;
+    }
+    const why = isNamespaced ? `does not support ${missing.join(", ")}` : "is cluster-scoped";
+    this.#setTrouble({ reason: "UnsupportedClaimFeature", message: `${this.#kind} cannot be copied: it ${why}` });
+  }
+
+  #consider(key: ObjectKey, fresh: boolean): void {
+    const stores = this.#stores!;
+    if (isClaimSettled(stores.source.digest(key), stores.copy.digest(key))) {
+      stores.drop(key);
+      this.#deletedCopies.delete(formatKey(key));
+      this.#noteConflict(key);
+      this.#noteError(key);
+    } else this.#queue.add(formatKey(key), { priority: fresh ? "fresh" : "backlog" });
+  }
+
+  #noteCopy(key: ObjectKey, before: boolean | undefined, after: boolean | undefined, fresh: boolean): void {
+    const text = formatKey(key);
+    if (after !== undefined) this.#deletedCopies.delete(text);
+    else if (!this.#ownDeletions.delete(text) && before && fresh) this.#deletedCopies.add(text);
+    if (before !== after) this.#deps.onChange();
+  }
+
+  #noteConflict(key: ObjectKey, consumerObject?: DynamicObject): void {
+    const text = formatKey(key);
+    if (this.#conflicts.has(text) === !!consumerObject) return;
+    if (!consumerObject) this.#conflicts.delete(text);
+    else {
+      this.#conflicts.add(text);
+      const message = this.definition.owner === "Provider"
+        ? "The provider has an object of this name for this cluster. This one is no copy of it, so it is left alone; " +
+          "rename or delete it if nobody needs it"
+        : "Not copied to the provider as claimed: an object of this name is there already, and is no copy of this one; " +
+          "rename this one, or ask whoever runs the provider to delete theirs";
+      this.#deps.recorder.event(consumerObject, { type: "Warning", reason: "ClaimConflict", message });
+    }
+    this.#deps.onChange();
+  }
+
+  #noteError(key: ObjectKey, message?: string): void {
+    const text = formatKey(key);
+    if (this.#errors.get(text) === message) return;
+    if (message === undefined) this.#errors.delete(text);
+    else this.#errors.set(text, message);
+    this.#deps.onChange();
+  }
+
+  #setTrouble(trouble: ClaimTrouble | undefined): void {
+    if (deepEqual(trouble, this.#trouble)) return;
+    this.#trouble = trouble;
+    this.#deps.onChange();
+  }
+}

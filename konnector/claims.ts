@@ -1,0 +1,135 @@
+import type { PermissionClaim } from "../crds/shared.ts";
+import { deepEqual } from "../kube/json.ts";
+import { ownersOf } from "./claim_rules.ts";
+import { claimId, type ClaimOutcome } from "./claim_status.ts";
+import type { ClaimDefinition, ClaimSync } from "./claim_sync.ts";
+import type { Connection } from "./connection.ts";
+
+/** What one binding wants. */
+interface Wanted {
+  connection: Connection;
+  effective: PermissionClaim[];
+  leaving: PermissionClaim[];
+}
+
+export type OpenClaimSync = (
+  connection: Connection,
+  definition: ClaimDefinition,
+  options: { before: Promise<unknown>; onChange: () => void },
+) => ClaimSync;
+
+/**
+ * Syncs of claimed objects, as bindings come, go and change. Bindings of one provider often claim the same objects, so
+ * there is one sync per kind and owner for all of them together: what one does not claim another still may.
+ */
+export class Claims implements AsyncDisposable {
+  readonly #open: OpenClaimSync;
+  readonly #wake: (binding: string) => void;
+  readonly #wanted = new Map<string, Wanted>();
+  readonly #syncs = new Map<Connection, Map<string, ClaimSync>>();
+  readonly #closing = new Set<Promise<void>>();
+
+  /** @param wake called with a binding whose claims have news */
+  constructor(open: OpenClaimSync, wake: (binding: string) => void) {
+    this.#open = open;
+    this.#wake = wake;
+  }
+
+  /** @param leaving claims that are in effect no longer, each for one owner; their copies are taken away */
+  follow(binding: string, wanted: Wanted): void {
+    if (deepEqual(wantedText(this.#wanted.get(binding)), wantedText(wanted)) && this.#isFollowed(binding, wanted)) {
+      return;
+    }
+    this.#wanted.set(binding, wanted);
+    this.#adjust();
+  }
+
+  /** Nothing is to be done for this binding any more; what was copied stays. */
+  release(binding: string): void {
+    if (this.#wanted.delete(binding)) this.#adjust();
+  }
+
+  /** What has come of a binding's claims. */
+  outcomes(binding: string): ClaimOutcome[] {
+    const wanted = this.#wanted.get(binding);
+    if (!wanted) return [];
+    const syncs = this.#syncs.get(wanted.connection);
+    const syncsOf = (claim: PermissionClaim) =>
+      ownersOf(claim).flatMap((owner) => syncs?.get(claimId(claim, owner)) ?? []);
+    return [
+      ...wanted.effective.map((claim) => ({ claim, reports: syncsOf(claim).map((sync) => sync.report(claim)) })),
+      ...wanted.leaving.flatMap((claim) => {
+        const going = syncsOf(claim).filter(({ definition, isEmpty }) => definition.claims.length === 0 && !isEmpty);
+        return going.length > 0 ? [{ claim, isLeaving: true, reports: going.map((sync) => sync.report()) }] : [];
+      }),
+    ];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#wanted.clear();
+    this.#adjust();
+    await Promise.all(this.#closing);
+  }
+
+  #isFollowed(binding: string, { connection }: Wanted): boolean {
+    return this.#wanted.get(binding)?.connection === connection;
+  }
+
+  /** Opens, changes and closes syncs so that they are what all bindings together want. */
+  #adjust(): void {
+    const definitions = this.#definitions();
+    const endings = new Map<string, Promise<void>>();
+    for (const [connection, syncs] of this.#syncs) {
+      for (const [id, sync] of syncs) {
+        const definition = definitions.get(connection)?.get(id);
+        if (definition && sync.matches(definition)) continue;
+        syncs.delete(id);
+        endings.set(id, this.#close(sync));
+      }
+      if (syncs.size === 0) this.#syncs.delete(connection);
+    }
+    for (const [connection, wanted] of definitions) {
+      const syncs = this.#syncs.get(connection) ?? new Map<string, ClaimSync>();
+      this.#syncs.set(connection, syncs);
+      for (const [id, definition] of wanted) {
+        if (syncs.has(id)) continue;
+        const before = endings.get(id) ?? Promise.resolve();
+        syncs.set(id, this.#open(connection, definition, { before, onChange: () => this.#tell(connection) }));
+      }
+    }
+  }
+
+  #definitions(): Map<Connection, Map<string, ClaimDefinition>> {
+    const all = new Map<Connection, Map<string, ClaimDefinition>>();
+    for (const { connection, effective, leaving } of this.#wanted.values()) {
+      const definitions = all.get(connection) ?? new Map<string, ClaimDefinition>();
+      all.set(connection, definitions);
+      for (const [claims, isLeaving] of [[effective, false], [leaving, true]] as const) {
+        for (const claim of claims) {
+          for (const owner of ownersOf(claim)) {
+            const id = claimId(claim, owner);
+            const { group, resource } = claim;
+            const definition = definitions.get(id) ?? { group, resource, owner, claims: [] };
+            definitions.set(id, definition);
+            if (!isLeaving && !definition.claims.some((known) => deepEqual(known, claim))) {
+              definition.claims.push(claim);
+            }
+          }
+        }
+      }
+    }
+    return all;
+  }
+
+  #tell(connection: Connection): void {
+    for (const [binding, wanted] of this.#wanted) if (wanted.connection === connection) this.#wake(binding);
+  }
+
+  #close(sync: ClaimSync): Promise<void> {
+    const closing = sync[Symbol.asyncDispose]().finally(() => this.#closing.delete(closing));
+    this.#closing.add(closing);
+    return closing;
+  }
+}
+
+const wantedText = (wanted: Wanted | undefined) => wanted && [wanted.effective, wanted.leaving];
