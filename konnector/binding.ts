@@ -10,6 +10,8 @@ import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceDefinition, type Secret
 import type { Scopes } from "../kube/scopes.ts";
 import { annotationOf, formatKey, keyOf, type ObjectKey, parseKey } from "../kube/types.ts";
 import { type BindingPlan, type BindingView, planBinding } from "./binding_plan.ts";
+import { type ClaimPart, claimStatus, judgeClaims, leavingClaims } from "./claim_status.ts";
+import type { Claims } from "./claims.ts";
 import { type Connection, connectionId, type Connections, type ConnectionTarget } from "./connection.ts";
 import { toConsumerCrd } from "./consumer_crd.ts";
 import { exportStatus } from "./export_status.ts";
@@ -28,6 +30,7 @@ export interface BindingDeps {
   targetOf(binding: APIServiceBinding, kubeconfig: string): ConnectionTarget;
   openSync(connection: Connection, definition: SyncDefinition, binding: SyncBinding): InstanceSync;
   syncs: Map<string, InstanceSync>;
+  claims: Claims;
   /** Adds the key to the queue again. */
   wake(key: string, afterMs?: number): void;
   log: Log;
@@ -55,6 +58,7 @@ export async function reconcileBinding(deps: BindingDeps, key: ObjectKey, signal
   const binding = deps.bindings.store.get(key);
   if (!binding?.spec) {
     await closeSync(deps, id);
+    deps.claims.release(id);
     deps.connections.release(id);
     if (!binding) dropScopes(deps, id, key);
     return;
@@ -68,7 +72,9 @@ export async function reconcileBinding(deps: BindingDeps, key: ObjectKey, signal
     plan = planBinding({ ...view, connection }, now(deps));
   }
   await followSync(deps, id, plan, connection);
-  await writeStatus(deps, binding, plan, connection, signal);
+  const claims = followClaims(deps, binding, plan, connection);
+  plan.conditions = claims.conditions;
+  await writeStatus(deps, binding, claims, connection, signal);
   if (connection && !connection.trouble && view.export) await writeExportStatus(deps, connection, view, plan, signal);
   if (connection && !connection.isSynced) return { requeueAfterMs: TROUBLE_CHECK_MS };
   if (view.refusal) return { requeueAfterMs: 60_000 };
@@ -160,6 +166,26 @@ async function followSync(deps: BindingDeps, id: string, { sync }: BindingPlan, 
   }
 }
 
+/** Claims are in effect while instances are synced, and as long. */
+function followClaims(
+  deps: BindingDeps,
+  binding: APIServiceBinding,
+  { sync, conditions }: BindingPlan,
+  connection: Connection | undefined,
+): ClaimPart {
+  const id = formatKey(keyOf(binding));
+  const isRunning = connection !== undefined && deps.syncs.get(id)?.connection === connection;
+  if (!sync || !connection) {
+    if (!isRunning) deps.claims.release(id);
+    return { conditions, claims: binding.status?.claims };
+  }
+  const bound = new Set(Array.from(deps.bindings.store.keys(), ({ name }) => name));
+  const judgement = judgeClaims(binding, bound);
+  const { effective } = judgement;
+  deps.claims.follow(id, { connection, effective, leaving: leavingClaims(binding, effective) });
+  return claimStatus(binding, conditions, judgement, deps.claims.outcomes(id), now(deps));
+}
+
 /** As the binding says now, not as it said when its sync began. */
 function mayDeleteOrphansOf({ bindings }: BindingDeps, id: string): boolean {
   const binding = bindings.store.get(parseKey(id));
@@ -184,16 +210,16 @@ function dropScopes({ bindings, secrets, crds }: BindingDeps, _id: string, { nam
 async function writeStatus(
   deps: BindingDeps,
   binding: APIServiceBinding,
-  { conditions }: BindingPlan,
+  { conditions, claims }: ClaimPart,
   connection: Connection | undefined,
   signal: AbortSignal,
 ): Promise<void> {
   const clusterBinding = [...connection?.clusterBindings.store.list() ?? []][0];
   const providerPrettyName = clusterBinding?.spec.providerPrettyName ?? binding.status?.providerPrettyName;
-  const status = { ...binding.status, ...(providerPrettyName && { providerPrettyName }), conditions };
+  const status = { ...binding.status, ...(providerPrettyName && { providerPrettyName }), conditions, claims };
   if (deepEqual(status, binding.status)) return;
   const { uid, resourceVersion } = binding.metadata;
-  const patch = { metadata: { uid, resourceVersion }, status };
+  const patch = { metadata: { uid, resourceVersion }, status: { ...status, claims: claims ?? null } };
   await deps.bindings.api.mergePatch(keyOf(binding), patch, { subresource: "status" }, signal);
 }
 

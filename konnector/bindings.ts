@@ -4,6 +4,7 @@ import { Informer } from "../kube/informer.ts";
 import type { Log } from "../kube/log.ts";
 import type { Metrics } from "../kube/metrics.ts";
 import { WorkQueue } from "../kube/queue.ts";
+import { createRecorder } from "../kube/recorder.ts";
 import {
   CUSTOM_RESOURCE_DEFINITIONS,
   type CustomResourceDefinition,
@@ -14,8 +15,10 @@ import {
 } from "../kube/resources.ts";
 import { Scopes } from "../kube/scopes.ts";
 import { TaskGroup } from "../kube/tasks.ts";
-import { formatKey, keyOf } from "../kube/types.ts";
+import { formatKey, keyOf, type ObjectKey } from "../kube/types.ts";
 import { type BindingDeps, reconcileBinding } from "./binding.ts";
+import { ClaimSync } from "./claim_sync.ts";
+import { Claims } from "./claims.ts";
 import { Connection, Connections } from "./connection.ts";
 import { InstanceSync } from "./instance_sync.ts";
 import type { Clusters } from "./run.ts";
@@ -24,16 +27,21 @@ export interface BindingsDeps {
   clusters: Clusters;
   workers: number;
   version: string;
+  /** Which process this is, e.g. the name of its pod. */
+  instance: string;
   log: Log;
   metrics?: Metrics;
 }
+
+/** What claims have to tell about many objects comes together. */
+const CLAIM_NEWS_MS = 500;
 
 /** Name of the index from a Secret to the bindings whose kubeconfig it holds. */
 const BY_SECRET = "secret";
 
 /** Follows all APIServiceBindings, and with them everything else, until the signal fires. */
 export async function runBindings(deps: BindingsDeps, signal: AbortSignal): Promise<void> {
-  const { clusters, workers, version, log, metrics } = deps;
+  const { clusters, workers, version, instance, log, metrics } = deps;
   const { consumer, beforeWrite } = clusters;
   const options = { log, metrics };
   const bindings = new Informer<APIServiceBinding>(clusters.bindings.api(clusters.bindingResource), {
@@ -57,6 +65,17 @@ export async function runBindings(deps: BindingsDeps, signal: AbortSignal): Prom
   await using connections = new Connections((target, onChange) =>
     new Connection({ consumer, namespaces, log, metrics, version, beforeWrite }, target, onChange, signal)
   );
+  await using recorder = createRecorder(consumer, { component: "klutch-konnector", instance }, log);
+  await using claims = new Claims(
+    (connection, definition, { before, onChange }) =>
+      new ClaimSync(
+        { consumer, connection, workers, recorder, isReserved, log, metrics, onChange },
+        definition,
+        before,
+        signal,
+      ),
+    (binding) => wake(binding, CLAIM_NEWS_MS),
+  );
   await using _syncs = { [Symbol.asyncDispose]: () => closeAll(syncs) };
 
   bindings.subscribe(({ key }) => queue.add(formatKey(key)), signal);
@@ -69,6 +88,10 @@ export async function runBindings(deps: BindingsDeps, signal: AbortSignal): Prom
       if (binding.metadata.name === key.name) wake(formatKey(keyOf(binding)));
     }
   }, signal);
+  /** Nobody may claim what this cluster's bindings are reached with. */
+  function isReserved(kind: string, key: ObjectKey): boolean {
+    return kind === SECRETS.plural && bindings.store.keysBy(BY_SECRET, formatKey(key)).length > 0;
+  }
   function wake(key: string, afterMs?: number): void {
     queue.add(key, { afterMs });
   }
@@ -90,6 +113,7 @@ export async function runBindings(deps: BindingsDeps, signal: AbortSignal): Prom
         signal,
       ),
     syncs,
+    claims,
     wake,
     log,
   };

@@ -50,13 +50,16 @@ export function planClaim(view: ClaimView, terms: ClaimTerms): ClaimPlan {
   if (!copy) {
     return { steps: view.isCopyDeleted && !isRecreated(claims, terms) ? ["deleteSource"] : ["createCopy", ...mark] };
   }
-  if (isDeleting(copy)) return { steps: [] };
+  if (isDeleting(copy)) return { steps: [], isConflict: !isOurCopy(copy, terms) };
   if (!mayOverwrite(copy, terms)) {
     const givesWay = terms.owner === "Provider" && claims.some(({ create }) => create?.replaceExisting);
-    return givesWay && !isMarked(copy) ? { steps: ["deleteForeign"] } : { steps: [], isConflict: true };
+    return givesWay && !isMarked(copy)
+      ? { steps: ["deleteForeign", "createCopy", ...mark] }
+      : { steps: [], isConflict: true };
   }
   if (sameCopy(source, copy, terms)) return { steps: mark };
-  return { steps: isImmutable(source, copy, claims) ? ["deleteCopy"] : ["updateCopy", ...mark] };
+  const change: ClaimStep[] = isImmutable(source, copy, claims) ? ["deleteCopy", "createCopy"] : ["updateCopy"];
+  return { steps: [...change, ...mark] };
 }
 
 /**

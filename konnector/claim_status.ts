@@ -1,12 +1,11 @@
 import type { APIServiceBinding, ClaimStatus } from "../crds/api_service_binding.ts";
 import { fails, holds, type Reason } from "../crds/reasons.ts";
 import { type Condition, groupResourceName, type PermissionClaim } from "../crds/shared.ts";
-import { setCondition, summarize } from "../kube/conditions.ts";
+import { type ConditionState, setCondition, summarize } from "../kube/conditions.ts";
 import { type Owner, OWNERS, ownersOf, refusalOf, unsupportedParts } from "./claim_rules.ts";
 import type { ClaimReport } from "./claim_sync.ts";
 
 const KIND = "APIServiceBinding";
-const CONDITIONS = ["ClaimsSupported", "ClaimsInSync"] as const;
 
 type Unsupported = Reason<typeof KIND, "ClaimsSupported">;
 
@@ -58,33 +57,49 @@ export interface ClaimOutcome {
   reports: ClaimReport[];
 }
 
-/** The part of a binding's status that is about claims. */
+/**
+ * The part of a binding's status that is about claims. As long as not everything is known, it stays what it was: a start
+ * should not be told of.
+ */
 export function claimStatus(
-  { spec }: APIServiceBinding,
+  { spec, status }: APIServiceBinding,
   conditions: Condition[],
   { problems }: Judgement,
   outcomes: ClaimOutcome[],
   now: Date,
-): { conditions: Condition[]; claims?: ClaimStatus[] } {
-  const claims = outcomes.map(statusOf);
-  const others = conditions.filter(({ type }) => !CONDITIONS.some((ours) => ours === type));
-  if (!spec.permissionClaims?.length && outcomes.length === 0) return { conditions: summarize(others, now) };
+): ClaimPart {
+  if (!spec.permissionClaims?.length && outcomes.length === 0) {
+    const others = conditions.filter(({ type }) => type !== "ClaimsSupported" && type !== "ClaimsInSync");
+    return { conditions: others.length < conditions.length ? summarize(others, now) : conditions, claims: undefined };
+  }
+  const reports = outcomes.flatMap(({ reports }) => reports);
+  const troubles = reports.flatMap(({ trouble }) => trouble ?? []);
+  const isKnown = reports.every(({ isKnown, trouble }) => isKnown || trouble);
+  const states: ConditionState[] = [];
 
-  const troubles = outcomes.flatMap(({ reports }) => reports.flatMap(({ trouble }) => trouble ?? []));
-  const unsupported = troubles.flatMap(({ reason, message }) =>
-    reason === "UnsupportedClaimFeature" ? [{ reason, what: message }] : []
+  const [problem] = problems;
+  const unsupported = troubles.find(({ reason }) => reason === "UnsupportedClaimFeature")?.message;
+  if (problem) states.push(fails(KIND, "ClaimsSupported", problem.reason, problem.what));
+  else if (unsupported) states.push(fails(KIND, "ClaimsSupported", "UnsupportedClaimFeature", unsupported));
+  else if (isKnown) states.push(holds(KIND, "ClaimsSupported"));
+
+  const [trouble] = troubles.flatMap(({ reason, message }) =>
+    reason === "UnsupportedClaimFeature" ? [] : [fails(KIND, "ClaimsInSync", reason, message)]
   );
-  const [problem] = [...problems, ...unsupported];
-  const trouble = troubles.find(({ reason }) => reason !== "UnsupportedClaimFeature");
-  const supported = problem
-    ? fails(KIND, "ClaimsSupported", problem.reason, problem.what)
-    : holds(KIND, "ClaimsSupported");
-  const inSync = trouble && trouble.reason !== "UnsupportedClaimFeature"
-    ? fails(KIND, "ClaimsInSync", trouble.reason, trouble.message)
-    : holds(KIND, "ClaimsInSync");
-  const all = [supported, inSync].reduce((list, condition) => setCondition(list, condition, now), conditions);
-  return { conditions: summarize(all, now), ...(claims.length > 0 && { claims }) };
+  if (trouble) states.push(trouble);
+  else if (isKnown) states.push(holds(KIND, "ClaimsInSync"));
+
+  const all = states.reduce((list, state) => setCondition(list, state, now), conditions);
+  return { conditions: summarize(all, now), claims: isKnown ? listOf(outcomes) : status?.claims };
 }
+
+/** Conditions with those about claims, and the claims in effect. */
+export interface ClaimPart {
+  conditions: Condition[];
+  claims?: ClaimStatus[];
+}
+
+const listOf = (outcomes: ClaimOutcome[]) => outcomes.length > 0 ? outcomes.map(statusOf) : undefined;
 
 function statusOf({ claim, isLeaving, reports }: ClaimOutcome): ClaimStatus {
   const { group, resource, selector } = claim;

@@ -1,7 +1,7 @@
 import type { APIServiceNamespace } from "../crds/api_service_namespace.ts";
 import { CLAIMED_FOR_LABEL } from "../crds/names.ts";
 import type { PermissionClaim } from "../crds/shared.ts";
-import type { Api, KubeClient } from "../kube/client.ts";
+import type { KubeClient } from "../kube/client.ts";
 import { Deadline } from "../kube/deadline.ts";
 import { type Change, Informer, type Scope } from "../kube/informer.ts";
 import { deepEqual } from "../kube/json.ts";

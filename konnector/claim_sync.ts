@@ -51,6 +51,8 @@ export interface ClaimTrouble {
 export interface ClaimReport {
   /** How many are on both clusters. */
   objects: number;
+  /** Whether that is known already. */
+  isKnown: boolean;
   trouble?: ClaimTrouble;
 }
 
@@ -110,6 +112,7 @@ export class ClaimSync implements AsyncDisposable {
     const claimed = claim && (this.#stores?.claimed(claim) ?? new Set());
     return {
       objects: claimed ? copied.intersection(claimed).size : copied.size,
+      isKnown: this.#isOpen,
       trouble: this.#trouble ?? this.#troubleAmong(claim, claimed),
     };
   }
@@ -235,8 +238,10 @@ export class ClaimSync implements AsyncDisposable {
 
   #noteCopy(key: ObjectKey, before: boolean | undefined, after: boolean | undefined, fresh: boolean): void {
     const text = formatKey(key);
-    if (after !== undefined) this.#deletedCopies.delete(text);
-    else if (!this.#ownDeletions.delete(text) && before && fresh) this.#deletedCopies.add(text);
+    if (after !== undefined) {
+      this.#deletedCopies.delete(text);
+      this.#ownDeletions.delete(text);
+    } else if (!this.#ownDeletions.delete(text) && before && fresh) this.#deletedCopies.add(text);
     if (before !== after) this.#deps.onChange();
   }
 

@@ -37,9 +37,6 @@ export class Claims implements AsyncDisposable {
 
   /** @param leaving claims that are in effect no longer, each for one owner; their copies are taken away */
   follow(binding: string, wanted: Wanted): void {
-    if (deepEqual(wantedText(this.#wanted.get(binding)), wantedText(wanted)) && this.#isFollowed(binding, wanted)) {
-      return;
-    }
     this.#wanted.set(binding, wanted);
     this.#adjust();
   }
@@ -69,10 +66,6 @@ export class Claims implements AsyncDisposable {
     this.#wanted.clear();
     this.#adjust();
     await Promise.all(this.#closing);
-  }
-
-  #isFollowed(binding: string, { connection }: Wanted): boolean {
-    return this.#wanted.get(binding)?.connection === connection;
   }
 
   /** Opens, changes and closes syncs so that they are what all bindings together want. */
@@ -131,5 +124,3 @@ export class Claims implements AsyncDisposable {
     return closing;
   }
 }
-
-const wantedText = (wanted: Wanted | undefined) => wanted && [wanted.effective, wanted.leaving];

@@ -71,7 +71,15 @@ export async function runKonnector(
   using _bindings = clusters.bindings;
   await runAsLeader(
     { client: unguarded, ...options.lease, leadership, log },
-    (signal) => runBindings({ clusters, workers: options.workers, version, log, metrics }, signal),
+    (signal) =>
+      runBindings({
+        clusters,
+        workers: options.workers,
+        version,
+        instance: options.lease.identity,
+        log,
+        metrics,
+      }, signal),
     signal,
   );
   await health.finished;
