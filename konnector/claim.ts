@@ -1,13 +1,11 @@
-import { FIELD_MANAGER, RESOURCE_OWNER_ANNOTATION } from "../crds/names.ts";
+import { RESOURCE_OWNER_ANNOTATION } from "../crds/names.ts";
 import { applyOver } from "../kube/apply.ts";
 import type { Api, JsonPatchOperation } from "../kube/client.ts";
 import type { Outcome } from "../kube/controller.ts";
-import { appliedFields } from "../kube/managed_fields.ts";
 import type { Log } from "../kube/log.ts";
 import type { DynamicObject, ObjectKey } from "../kube/types.ts";
 import { type ClaimDigest, isClaimSettled } from "./claim_digest.ts";
 import {
-  asApplied,
   type ClaimStep,
   type ClaimTerms,
   type ClaimView,
@@ -17,6 +15,7 @@ import {
   sameData,
   toCopy,
 } from "./claim_plan.ts";
+import { OWNER } from "./instance_plan.ts";
 
 /** The owner's cluster or the other one, as far as one claimed kind goes. */
 export interface ClaimSide {
@@ -95,8 +94,9 @@ async function runStep(deps: ClaimDeps, step: ClaimStep, place: Place, view: Cla
   const { source, copy, terms } = deps;
   switch (step) {
     case "createCopy": {
-      const created = toCopy(view.source!, place.copyKey, terms);
-      return copy.accept(await copy.api.createAs(created, { fieldManager: FIELD_MANAGER }, signal));
+      // Applying would merge into what somebody else may have made in the meantime.
+      const desired = toCopy(view.source!, place.copyKey, terms);
+      return copy.accept(await copy.api.createAs(desired, { fieldManager: OWNER.predecessor }, signal));
     }
     case "updateCopy":
       return copy.accept(
@@ -118,8 +118,8 @@ async function runStep(deps: ClaimDeps, step: ClaimStep, place: Place, view: Cla
 
 /** @throws {Error} when something on the copy's cluster keeps changing it */
 async function updateCopy(api: Api, copy: DynamicObject, desired: DynamicObject, signal: AbortSignal) {
-  const current = appliedFields(copy, FIELD_MANAGER) ? copy : await takeFieldsOver(api, copy, signal);
-  const applied = await applyOver(api, { current, desired }, { fieldManager: FIELD_MANAGER, force: true }, signal);
+  const how = { fieldManager: OWNER.name, predecessor: OWNER.predecessor, force: true };
+  const applied = await applyOver(api, { current: copy, desired }, how, signal);
   if (sameData(applied, desired)) return applied;
   // Applying leaves alone what others added.
   const { uid, resourceVersion } = applied.metadata;
@@ -139,26 +139,5 @@ async function updateCopy(api: Api, copy: DynamicObject, desired: DynamicObject,
   if (sameData(patched, desired)) return patched;
   throw new Error(
     "Cannot keep the copy equal to its source: something on its cluster changes its data with every write",
-  );
-}
-
-/**
- * Makes the fields of an object that we created fields that we applied: otherwise what is not applied any more would
- * stay.
- *
- * @see k8s.io/client-go/util/csaupgrade, which does the same
- */
-async function takeFieldsOver(api: Api, copy: DynamicObject, signal: AbortSignal): Promise<DynamicObject> {
-  const { managedFields } = asApplied(copy).metadata;
-  const { uid, resourceVersion } = copy.metadata;
-  return await api.jsonPatch(
-    copy.metadata,
-    [
-      { op: "test", path: "/metadata/uid", value: uid },
-      { op: "test", path: "/metadata/resourceVersion", value: resourceVersion },
-      { op: "replace", path: "/metadata/managedFields", value: managedFields },
-    ],
-    {},
-    signal,
   );
 }

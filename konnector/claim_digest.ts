@@ -1,8 +1,9 @@
-import { FIELD_MANAGER, RESOURCE_OWNER_ANNOTATION } from "../crds/names.ts";
+import { RESOURCE_OWNER_ANNOTATION } from "../crds/names.ts";
 import { appliedPart } from "../kube/managed_fields.ts";
 import { annotationOf, type DynamicObject, isDeleting, type ObjectKey } from "../kube/types.ts";
-import { asApplied, claimsOn, type ClaimTerms, DATA_FIELDS, isOurCopy, travelling } from "./claim_plan.ts";
+import { claimsOn, type ClaimTerms, DATA_FIELDS, isOurCopy, travelling } from "./claim_plan.ts";
 import { hash } from "./digest.ts";
+import { OWNER } from "./instance_plan.ts";
 
 /** What a store keeps of one end of a claimed pair: enough to see that both agree, not enough to write either. */
 export interface ClaimDigest {
@@ -23,7 +24,7 @@ export function digestSource(object: DynamicObject, key: ObjectKey | undefined, 
 
 /** What others added to the copy is not part of the digest, except among the data. */
 export function digestCopy(object: DynamicObject, terms: ClaimTerms): ClaimDigest {
-  const applied = appliedPart(asApplied(object), FIELD_MANAGER) as DynamicObject;
+  const applied = appliedPart(object, OWNER) as DynamicObject;
   const data = DATA_FIELDS.flatMap((field) => object[field] === undefined ? [] : [[field, object[field]]]);
   const part = { ...applied, ...Object.fromEntries(data) };
   return digest(object, part, isOurCopy(object, terms), terms);

@@ -1,10 +1,10 @@
-import { CLAIMED_FOR_LABEL, FIELD_MANAGER, GROUP, RESOURCE_OWNER_ANNOTATION } from "../crds/names.ts";
+import { CLAIMED_FOR_LABEL, GROUP, RESOURCE_OWNER_ANNOTATION } from "../crds/names.ts";
 import type { PermissionClaim } from "../crds/shared.ts";
 import { deepEqual } from "../kube/json.ts";
 import { appliedFields, ownsMoreThan } from "../kube/managed_fields.ts";
 import { annotationOf, type DynamicObject, isDeleting, type ObjectKey } from "../kube/types.ts";
 import { isSelected, type Owner } from "./claim_rules.ts";
-import { covers } from "./instance_plan.ts";
+import { covers, OWNER } from "./instance_plan.ts";
 
 /** Claims of one kind and one owner, taken together: several bindings may claim the same objects. */
 export interface ClaimTerms {
@@ -89,7 +89,7 @@ const isMarked = (object: DynamicObject): boolean =>
 export const isOurCopy = (object: DynamicObject, { owner, clusterNamespace }: ClaimTerms): boolean =>
   labelOf(object) === clusterNamespace &&
   (annotationOf(object, RESOURCE_OWNER_ANNOTATION) ?? owner) === owner &&
-  appliedFields(asApplied(object), FIELD_MANAGER) !== undefined;
+  appliedFields(object, OWNER) !== undefined;
 
 /** Also a copy of the konnector before this one, which knew no label, and one that came out of a backup. */
 const mayOverwrite = (object: DynamicObject, terms: ClaimTerms): boolean =>
@@ -134,7 +134,7 @@ export const travelling = (entries: Record<string, string> = {}): Record<string,
 /** Whether the copy says what the source says. What others added makes no difference, except among the data. */
 function sameCopy(source: DynamicObject, copy: DynamicObject, terms: ClaimTerms): boolean {
   const desired = toCopy(source, copy.metadata, terms, copy);
-  return covers(copy, desired) && !ownsMoreThan(asApplied(copy), desired, FIELD_MANAGER) && sameData(copy, desired);
+  return covers(copy, desired) && !ownsMoreThan(copy, desired, OWNER) && sameData(copy, desired);
 }
 
 /** Fields that are equal or else not a copy: an application reads all of them. */
@@ -148,23 +148,3 @@ const isImmutable = (source: DynamicObject, copy: DynamicObject, claims: readonl
   (copy.immutable === true && (source.immutable !== true || !sameData(source, copy))) ||
   (copy.kind === "Secret" && copy.type !== source.type) ||
   claims.some(({ update }) => update?.alwaysRecreate);
-
-/**
- * A copy as if it had been applied. It is created instead, because applying would merge into an object that somebody
- * else made in the meantime; the server then lists its fields under our name, but as an update.
- */
-export function asApplied(copy: DynamicObject): DynamicObject {
-  const { managedFields = [] } = copy.metadata;
-  if (appliedFields(copy, FIELD_MANAGER)) return copy;
-  return {
-    ...copy,
-    metadata: {
-      ...copy.metadata,
-      managedFields: managedFields.map((entry) =>
-        entry.manager === FIELD_MANAGER && entry.operation === "Update" && !entry.subresource
-          ? { ...entry, operation: "Apply" as const }
-          : entry
-      ),
-    },
-  };
-}

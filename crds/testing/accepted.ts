@@ -19,7 +19,11 @@ export const ACCEPTED: Record<string, { name?: string; spec?: Json; status?: Jso
       kubeconfigSecretRef: { ...SECRET_REF, namespace: "klutch-bind" },
       permissionClaims: [{ ...CLAIM, state: "Accepted" }],
     },
-    status: { providerPrettyName: "Example", conditions: CONDITIONS },
+    status: {
+      providerPrettyName: "Example",
+      conditions: CONDITIONS,
+      claims: [{ group: "example.com", resource: "widgets", owner: "Provider", objects: 1, message: "no" }],
+    },
   },
   APIServiceExport: {
     name: "widgets.example.com",

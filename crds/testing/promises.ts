@@ -47,6 +47,9 @@ export const PROMISES: Record<string, string[]> = {
     ...claim("spec.permissionClaims[0]"),
     "spec.permissionClaims[0].state enum Accepted Rejected",
     "spec.permissionClaims[0].state required",
+    // An addition of ours, which others leave alone.
+    ...required("status.claims[0].resource", "status.claims[0].objects"),
+    "status.claims[0].owner enum Provider Consumer",
     ...conditions,
   ],
   APIServiceExport: [
