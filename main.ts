@@ -58,9 +58,13 @@ function write(stream: { writeSync(bytes: Uint8Array): number }, text: string): 
   try {
     for (let bytes = encoder.encode(text); bytes.length > 0;) bytes = bytes.subarray(stream.writeSync(bytes));
   } catch (error) {
-    if (!(error instanceof Deno.errors.BrokenPipe)) throw error; // whoever read has left: nobody to tell
+    if (!isReaderGone(error)) throw error; // else there is nobody to tell
   }
 }
+
+/** A pipe that nobody reads any more, or a terminal that was closed. */
+const isReaderGone = (error: unknown): boolean =>
+  error instanceof Deno.errors.BrokenPipe || (error as { code?: string }).code === "EIO";
 
 const writeError = (text: string) => write(Deno.stderr, text);
 
@@ -117,15 +121,23 @@ interface Interruptions {
   received(): Deno.Signal | undefined;
 }
 
+/** One Ctrl-C arrives several times when a shell, `npx` and `deno task` each pass it on; nobody presses it so fast. */
+const ECHO_MS = 1_000;
+
 /** Fires on the first SIGINT or SIGTERM; the second one ends the process at once. */
 function listenForSignals(): Interruptions {
   const controller = new AbortController();
   let received: Deno.Signal | undefined;
+  let receivedMs = 0;
   for (const name of ["SIGINT", "SIGTERM"] as const) {
     if (Deno.build.os === "windows" && name === "SIGTERM") continue;
     Deno.addSignalListener(name, () => {
-      if (received) Deno.exit(exitCodeOf(name));
+      if (received) {
+        if (performance.now() - receivedMs > ECHO_MS) Deno.exit(exitCodeOf(name));
+        return;
+      }
       received = name;
+      receivedMs = performance.now();
       controller.abort(new DOMException("Interrupted", "AbortError"));
     });
   }

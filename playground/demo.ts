@@ -22,14 +22,14 @@ export interface DemoOptions {
  *
  * @throws {Error} saying which step failed and why
  */
-export async function runDemo(options: DemoOptions, context: ProgramContext): Promise<void> {
+export async function runDemo(options: DemoOptions, context: ProgramContext, signal: AbortSignal): Promise<void> {
   using screen = new Screen(context, columns);
   const stack = new AsyncDisposableStack();
   try {
     screen.title("Klutch: APIs of a control plane, used in app clusters as if they were local");
-    await tellStory(options, { context, screen, stack });
+    await tellStory(options, { context, screen, stack }, signal);
   } catch (error) {
-    throw context.signal.aborted ? context.signal.reason : error;
+    throw signal.aborted ? signal.reason : error;
   } finally {
     await screen.during("stopping everything, and removing what it has written", () => stack.disposeAsync());
     screen.done("everything is stopped, and nothing is left behind");
@@ -39,6 +39,7 @@ export async function runDemo(options: DemoOptions, context: ProgramContext): Pr
 async function tellStory(
   { once, interactive }: DemoOptions,
   start: Pick<Stage, "context" | "screen" | "stack">,
+  signal: AbortSignal,
 ): Promise<void> {
   const { context, screen, stack } = start;
   screen.chapter("Two Kubernetes control planes on this machine");
@@ -46,7 +47,7 @@ async function tellStory(
     "looking for etcd, kube-apiserver and kubectl",
     (tell) => {
       const search = { env: context.env, progress: (line: string) => screen.say(line), counter: tell };
-      return openClusters(stack, search, context.signal);
+      return openClusters(stack, search, signal);
     },
   );
   for (const { title, plane: { server } } of [clusters.provider, clusters.consumer]) {
@@ -54,7 +55,7 @@ async function tellStory(
   }
 
   let failure: { error: unknown } | undefined;
-  const tasks = stack.use(new TaskGroup((error) => failure ??= { error }, context.signal));
+  const tasks = stack.use(new TaskGroup((error) => failure ??= { error }, signal));
   const stage: Stage = { ...clusters, ...start, interactive, tasks, isComplete: false };
   try {
     screen.chapter("The platform team offers PostgreSQL");

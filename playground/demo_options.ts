@@ -21,10 +21,18 @@ export function demoCommand(context: ProgramContext): Command {
         ["Log in and choose the API yourself", "klutch demo --interactive"],
         ["As a smoke test", "klutch demo --once"],
       ) +
-        "\nThe first run gets etcd, kube-apiserver and kubectl: from $KUBEBUILDER_ASSETS, by download, or built with Go.",
+        "\nThe first run gets etcd, kube-apiserver and kubectl: from $KUBEBUILDER_ASSETS, by\ndownload, or built with Go.",
     );
   return command.action(async () => {
     const { runDemo } = await import("./demo.ts");
-    await runDemo(flagsOf<DemoOptions>(command), context);
+    const signal = AbortSignal.any([context.signal, closedTerminal()]);
+    await runDemo(flagsOf<DemoOptions>(command), context, signal);
   });
+}
+
+/** Fires when the terminal is closed: what we have started has to go then, too. */
+function closedTerminal(): AbortSignal {
+  const controller = new AbortController();
+  Deno.addSignalListener("SIGHUP", () => controller.abort(new DOMException("The terminal was closed", "AbortError")));
+  return controller.signal;
 }
