@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { kill } from "node:process";
 import { readLines } from "../kube/lines.ts";
-import { eventually, klutchBinary } from "../tests/clusters.ts";
+import { eventually, klutchBinary, within } from "../tests/clusters.ts";
+import { HttpBrowser } from "./browser.ts";
+import { logInAndBind } from "./demo_login.ts";
 
 const TIMEOUT_MS = 120_000;
 
@@ -17,11 +19,14 @@ interface DemoRun {
  *
  * @param onLine told each line of the story as it comes, with the process's id
  */
-async function runDemo(onLine: (line: string, pid: number) => void = () => {}): Promise<DemoRun> {
+async function runDemo(
+  onLine: (line: string, pid: number) => void = () => {},
+  flags: readonly string[] = [],
+): Promise<DemoRun> {
   const temporary = await Deno.makeTempDir({ prefix: "demo-" });
   try {
     const child = new Deno.Command(klutchBinary(), {
-      args: ["demo", "--once"],
+      args: ["demo", "--once", ...flags],
       env: { TMPDIR: temporary },
       stdin: "null",
       stdout: "piped",
@@ -100,4 +105,24 @@ Deno.test("klutch demo can be interrupted in the middle", async () => {
   });
   assert.equal(code, 130);
   assert.ok(!stderr.includes("Error"), stderr);
+});
+
+Deno.test("klutch demo --interactive waits for a person to log in and click Bind", async () => {
+  const told: string[] = [];
+  let visit: Promise<void> | undefined;
+  let isAsked = false;
+  let url: string | undefined;
+  using browser = new HttpBrowser();
+  const { code, stdout, stderr } = await runDemo((line) => {
+    url ??= /^\s*(http:\S+\/authorize\?\S+)$/.exec(line)?.[1];
+    isAsked ||= line.includes("Open this page, log in with any name, and click Bind.");
+    if (!isAsked || !url) return;
+    const steps = { url, user: "bob", api: "postgresqlinstances", tell: (what: string) => told.push(what) };
+    visit ??= logInAndBind(browser, steps, within(60_000));
+  }, ["--interactive"]);
+  await visit;
+  assert.equal(code, 0, stderr);
+  assert.equal(told.at(-1), "clicked Bind at postgresqlinstances");
+  assert.match(stdout, /✓ the round trip is complete/);
+  assert.ok(!stdout.includes("browser:"), "nobody else logs in");
 });
