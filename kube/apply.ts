@@ -1,4 +1,5 @@
 import type { Api, JsonPatchOperation } from "./client.ts";
+import { KubeError } from "./errors.ts";
 import { isJsonObject } from "./json.ts";
 import { appliedFields, childOf, type FieldManager, type FieldSet, inheritFields } from "./managed_fields.ts";
 import { keyOf, type KubeObject } from "./types.ts";
@@ -11,6 +12,8 @@ import { keyOf, type KubeObject } from "./types.ts";
  *
  * Fields of the manager's predecessor become its own first: whoever else owns a field keeps it from being removed.
  *
+ * An object that was last written in a version that is served no longer can be applied, too.
+ *
  * @param current as last read; undefined when there is none yet
  * @throws {KubeError} 409 when something has to be removed or taken over and `current` is not the present state
  * @see https://github.com/kubernetes-sigs/structured-merge-diff, typed/remove.go
@@ -21,16 +24,39 @@ export async function applyOver<T extends KubeObject>(
   { predecessor, ...options }: { fieldManager: string; force?: boolean; predecessor?: string },
   signal: AbortSignal,
 ): Promise<T> {
-  if (current) {
-    const changes = preparation(current, desired, { name: options.fieldManager, predecessor });
+  const guarded = async (changes: JsonPatchOperation[]) => {
+    if (!current || changes.length === 0) return;
     const { uid, resourceVersion } = current.metadata;
     const guard: JsonPatchOperation[] = [
       { op: "replace", path: "/metadata/uid", value: uid },
       { op: "replace", path: "/metadata/resourceVersion", value: resourceVersion },
     ];
-    if (changes.length > 0) await api.jsonPatch(keyOf(current), [...guard, ...changes], {}, signal);
+    await api.jsonPatch(keyOf(current), [...guard, ...changes], {}, signal);
+  };
+  const manager = { name: options.fieldManager, predecessor };
+  if (current) await guarded(preparation(current, desired, manager));
+  try {
+    return await api.apply(desired, options, signal);
+  } catch (error) {
+    const retired = retiredVersion(error);
+    if (!current || !retired) throw error;
+    await guarded(restatement(current, retired, desired.apiVersion));
+    return await api.apply(desired, options, signal);
   }
-  return await api.apply(desired, options, signal);
+}
+
+/** The API server cannot read records of a version that the CRD has lost, and fails as if it were broken. */
+const retiredVersion = (error: unknown): string | undefined =>
+  error instanceof KubeError && error.status === 500
+    ? /convert CR to an invalid group\/version: (\S+)/.exec(error.message)?.[1]
+    : undefined;
+
+/** The records of one version as records of another, in which fields are called the same. */
+function restatement({ metadata }: KubeObject, from: string, to: string): JsonPatchOperation[] {
+  const value = metadata.managedFields?.map((entry) =>
+    entry.apiVersion === from ? { ...entry, apiVersion: to } : entry
+  );
+  return value ? [{ op: "replace", path: "/metadata/managedFields", value }] : [];
 }
 
 /** What has to be patched before the apply, so that it does what it should. */

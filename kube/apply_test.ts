@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { provider, within } from "../tests/clusters.ts";
+import { eventually, provider, within } from "../tests/clusters.ts";
 import { serveWidgets, type Widget } from "../tests/widgets.ts";
 import { applyOver } from "./apply.ts";
 import { KubeClient } from "./client.ts";
-import { isConflict } from "./errors.ts";
+import { isConflict, isNotServed } from "./errors.ts";
+import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceDefinition } from "./resources.ts";
 
 const ANYTHING = { type: "object", "x-kubernetes-preserve-unknown-fields": true };
 
@@ -98,4 +99,39 @@ Deno.test("what a predecessor created vanishes with the first apply that does no
   const mended = await applyOver(api, { current: applied, desired: widget("both", { a: 1 }) }, options, signal);
   assert.deepEqual(mended.spec, { settings: { a: 1 } });
   assert.deepEqual(managersOf(mended), ["heir Apply"]);
+});
+
+Deno.test("an object applied in a version that the API has lost since can be applied in the next one, and loses fields", async () => {
+  using cluster = await provider();
+  await using namespace = await cluster.namespace("apply");
+  await using widgets = await serveWidgets(cluster.client, ANYTHING);
+  const { resource } = widgets;
+  const crds = cluster.client.api<CustomResourceDefinition>(CUSTOM_RESOURCE_DEFINITIONS);
+  const crd = { name: `widgets.${resource.group}` };
+  const signal = within(30_000);
+  const widget = (version: string, spec: unknown): Widget => ({
+    apiVersion: `${resource.group}/${version}`,
+    kind: "Widget",
+    metadata: { namespace: namespace.name, name: "a" },
+    spec,
+  });
+  const options = { fieldManager: "klutch-test", force: true };
+  await applyOver(cluster.client.api<Widget>(resource), { desired: widget("v1", { a: 1, b: 2 }) }, options, signal);
+
+  const { spec } = await crds.get(crd, signal);
+  const [v1] = spec.versions;
+  const next = { ...v1!, name: "v2" };
+  await crds.mergePatch(crd, { spec: { versions: [{ ...v1, storage: false }, next] } }, {}, signal);
+  const api = cluster.client.api<Widget>({ ...resource, version: "v2" });
+  const stored = { metadata: { labels: { stored: "v2" } } };
+  await eventually("v2 is stored", () => api.mergePatch(widget("v2", {}).metadata, stored, {}, signal));
+  await crds.mergePatch(crd, { status: { storedVersions: ["v2"] } }, { subresource: "status" }, signal);
+  await crds.mergePatch(crd, { spec: { versions: [next] } }, {}, signal);
+
+  const current = await api.get(widget("v2", {}).metadata, signal);
+  const old = cluster.client.api(resource);
+  await eventually("v1 is gone", () => old.list({}, signal).then(() => false, isNotServed));
+  const after = await applyOver(api, { current, desired: widget("v2", { a: 1 }) }, options, signal);
+  assert.deepEqual(after.spec, { a: 1 });
+  for (const { apiVersion } of after.metadata.managedFields!) assert.equal(apiVersion, `${resource.group}/v2`);
 });
