@@ -19,11 +19,12 @@ export class Mangos {
   readonly #group: string;
   readonly #story: Story;
 
-  constructor(story: Story, group: string) {
+  constructor(story: Story, group: string, version = "v1alpha1") {
     this.#story = story;
     this.#group = group;
-    this.consumer = story.consumer.client.api(mangoDbResource(group));
-    this.provider = story.provider.client.api(mangoDbResource(group));
+    const resource = { ...mangoDbResource(group), version };
+    this.consumer = story.consumer.client.api(resource);
+    this.provider = story.provider.client.api(resource);
   }
 
   /** A user creates one on the consumer. */
