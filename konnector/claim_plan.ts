@@ -63,13 +63,15 @@ export function planClaim(view: ClaimView, terms: ClaimTerms): ClaimPlan {
 }
 
 /**
- * Those of the claims that are about an object of the owner's; none for one that belongs to the other side.
+ * Those of the claims that are about an object of the owner's; none for one that belongs to the other side, nor for a
+ * copy from which somebody has stripped what says so.
  *
  * @param key on the consumer
  */
 export function claimsOn(key: ObjectKey, object: DynamicObject, terms: ClaimTerms): readonly PermissionClaim[] {
   const owner = annotationOf(object, RESOURCE_OWNER_ANNOTATION);
-  if ((owner && owner !== terms.owner) || labelOf(object) || terms.isReserved?.(key)) return [];
+  if (owner ? owner !== terms.owner : appliedFields(object, OWNER)) return [];
+  if (labelOf(object) || terms.isReserved?.(key)) return [];
   return terms.claims.filter((claim) => isSelected(claim, key, object));
 }
 
