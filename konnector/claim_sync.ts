@@ -76,6 +76,8 @@ export class ClaimSync implements AsyncDisposable {
   readonly #ownDeletions = new Set<string>();
   #stores: ClaimStores | undefined;
   #trouble: ClaimTrouble | undefined;
+  /** The cluster of the copies does not serve the kind, or not so that it could be copied. */
+  #isKindMissing = false;
   /** Before the first lists are there, absence means nothing: objects are only kept at hand. */
   #isOpen = false;
 
@@ -103,7 +105,7 @@ export class ClaimSync implements AsyncDisposable {
 
   /** Whether there is no copy of ours. */
   get isEmpty(): boolean {
-    return this.#isOpen && this.#stores!.isEmpty;
+    return this.#isKindMissing || (this.#isOpen && this.#stores!.isEmpty);
   }
 
   /** What has come of one of the claims, or of all copies. */
@@ -202,6 +204,7 @@ export class ClaimSync implements AsyncDisposable {
       try {
         const [ours, theirs] = await Promise.all([discover(consumer, signal), discover(connection.client, signal)]);
         const [here, there] = [ours, theirs].map((one) => one.find({ group, plural, version }));
+        this.#isKindMissing = !(this.definition.owner === "Provider" ? here : there);
         if (here && there) return this.#judgeKind(here, there);
         const side = here ? "The provider" : "This cluster";
         const name = version ? `${this.#kind} in version ${version}` : this.#kind;
@@ -222,6 +225,7 @@ export class ClaimSync implements AsyncDisposable {
       this.#setTrouble(undefined);
       return here;
     }
+    this.#isKindMissing = true;
     const why = isNamespaced ? `does not support ${missing.join(", ")}` : "is cluster-scoped";
     this.#setTrouble({ reason: "UnsupportedClaimFeature", message: `${this.#kind} cannot be copied: it ${why}` });
   }
