@@ -90,7 +90,7 @@ export async function openClaimPair(resource: Resource = SECRETS) {
   const clients: Record<Side, KubeClient> = { consumer: app.client, provider: plane.client };
   const sides: Record<Side, Api> = { consumer: app.client.api(resource), provider: plane.client.api(resource) };
   const stack = opened.move();
-  const keyOn = (side: Side, name: string): ObjectKey => ({ namespace: namespace[side], name });
+  const keyOn = (side: Side, name: string) => ({ namespace: namespace[side], name });
   return {
     ...sides,
     clients,
@@ -98,7 +98,11 @@ export async function openClaimPair(resource: Resource = SECRETS) {
     namespace,
     keyOn,
     mapNamespace: () => mapNamespace(),
-    open: (owner: Owner, claims: PermissionClaim[], kind = { group: resource.group, resource: resource.plural }) =>
+    open: (
+      owner: Owner,
+      claims: PermissionClaim[],
+      kind: Pick<PermissionClaim, "group" | "resource"> = { group: resource.group, resource: resource.plural },
+    ) =>
       new ClaimSync(
         {
           consumer: app.client,
@@ -109,7 +113,7 @@ export async function openClaimPair(resource: Resource = SECRETS) {
           log: silentLog,
           onChange: () => {},
         },
-        { ...kind, owner, claims },
+        { group: kind.group, resource: kind.resource, owner, claims },
         Promise.resolve(),
         stop.signal,
       ),

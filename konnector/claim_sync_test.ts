@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { CLAIMED_FOR_LABEL, RESOURCE_OWNER_ANNOTATION } from "../crds/names.ts";
 import { EVENTS } from "../kube/resources.ts";
 import { annotationOf, type DynamicObject } from "../kube/types.ts";
-import { eventually, within } from "../tests/clusters.ts";
+import { consumer, eventually, provider, uniqueName, within } from "../tests/clusters.ts";
+import { installCrd, mangoDb, mangoDbCrd, mangoDbResource } from "../tests/mangodb.ts";
 import { openClaimPair, secret, secretsClaim, valuesOf } from "./claim_fixture.ts";
 import type { Owner } from "./claim_rules.ts";
 
@@ -234,4 +235,55 @@ Deno.test("a settled start writes nothing, and repairs what was missed", async (
   await eventually("both are counted", () => sync.report(claim).objects === 2);
   assert.equal(consumers.report(claim).objects, 0);
   assert.deepEqual(await versions(), before);
+});
+
+Deno.test("any kind can be claimed: defaults and controllers on the copy's side cause no fight", async () => {
+  await using stack = new AsyncDisposableStack();
+  const group = `${uniqueName("claimed")}.example.com`;
+  stack.use(await installCrd(stack.use(await consumer()).client, mangoDbCrd(group)));
+  stack.use(await installCrd(stack.use(await provider()).client, mangoDbCrd(group)));
+  await using pair = await openClaimPair(mangoDbResource(group));
+  const claim = { group, resource: "mangodbs", version: "v1alpha1", required: false };
+  await using _sync = pair.open("Consumer", [claim]);
+  const [key, copyKey] = [pair.keyOn("consumer", "db"), pair.keyOn("provider", "db")];
+  const specOf = ({ spec }: DynamicObject) => spec as Record<string, unknown>;
+
+  await pair.consumer.create(mangoDb(group, key, { region: "eu", users: [{ name: "a" }] }), within(5_000));
+  await pair.on("provider", "db", "the copy is made", ({ spec }) => !!spec);
+  await pair.provider.mergePatch(copyKey, { spec: { resourceRef: { name: "xr" } } }, {}, within(5_000));
+  await pair.consumer.mergePatch(key, { status: { phase: "Failed" } }, { subresource: "status" }, within(5_000));
+  await pair.consumer.mergePatch(key, { spec: { users: null, tier: "Dedicated" } }, {}, within(5_000));
+  const copy = await pair.on("provider", "db", "the change follows", (one) => specOf(one).tier === "Dedicated");
+  assert.deepEqual(specOf(copy), {
+    tokenSecret: "token",
+    tier: "Dedicated",
+    region: "eu",
+    backup: false,
+    resourceRef: { name: "xr" },
+  });
+  assert.equal(copy.status, undefined);
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  const later = await pair.provider.get(copyKey, within(5_000));
+  assert.equal(later.metadata.resourceVersion, copy.metadata.resourceVersion);
+});
+
+Deno.test("kinds that cannot be copied are reported, and so are those that nobody serves", async () => {
+  await using pair = await openClaimPair();
+  const kinds = [
+    {
+      group: "",
+      resource: "persistentvolumes",
+      version: "v1",
+      reason: "UnsupportedClaimFeature",
+      word: /cluster-scoped/,
+    },
+    { group: "", resource: "bindings", version: "v1", reason: "UnsupportedClaimFeature", word: /list/ },
+    { group: "", resource: "secrets", version: "v7", reason: "ClaimedKindNotServed", word: /in version v7/ },
+  ];
+  for (const { reason, word, ...claim } of kinds) {
+    await using sync = pair.open("Provider", [claim], claim);
+    const trouble = await eventually(`${claim.resource} is reported`, () => sync.report(claim).trouble);
+    assert.equal(trouble.reason, reason);
+    assert.match(trouble.message, word);
+  }
 });
