@@ -52,6 +52,20 @@ export async function findBindingApi(appCluster: KubeClient, signal: AbortSignal
 const keyOf = ({ resource }: BindingApi, name: string): ObjectKey =>
   resource.namespaced ? { namespace: KLUTCH_NAMESPACE, name } : { name };
 
+/** The Secrets, in our namespace, to which bindings of these names refer. */
+export async function secretNamesOf(
+  api: BindingApi | undefined,
+  names: readonly string[],
+  signal: AbortSignal,
+): Promise<string[]> {
+  const found = new Set<string>();
+  for (const name of api ? names : []) {
+    const ref = (await api?.find(keyOf(api, name), signal))?.spec?.kubeconfigSecretRef;
+    if (ref?.namespace === KLUTCH_NAMESPACE) found.add(ref.name);
+  }
+  return [...found];
+}
+
 /**
  * The names among these that are bound already, to the provider behind this Secret.
  *

@@ -8,6 +8,7 @@ import {
   findBindingApi,
   findExistingBindings,
   resourcesOf,
+  secretNamesOf,
   waitUntilReady,
   type WantedBinding,
 } from "./api_service_binding.ts";
@@ -15,7 +16,7 @@ import { deployKonnector, type KonnectorChoice, waitForBindingApi } from "./depl
 import { type ExportRequest, requestExports } from "./export_requests.ts";
 import { answerClaims } from "./permission_prompt.ts";
 import { describeProvider, type ReceivedKubeconfig } from "./remote_kubeconfig.ts";
-import { ensureNamespace, findKubeconfigSecret, storeKubeconfig } from "./secret.ts";
+import { ensureNamespace, findKubeconfigSecret, isBroken, storeKubeconfig } from "./secret.ts";
 import type { Terminal } from "./terminal.ts";
 
 export interface BindDeps {
@@ -38,7 +39,7 @@ export async function bindRequests(
   signal: AbortSignal,
 ): Promise<APIServiceBinding[]> {
   const { appCluster, terminal, waitTimeoutMs } = deps;
-  const wanted = await decide(deps, kubeconfig, requests, signal);
+  const decision = await decide(deps, kubeconfig, requests, signal);
 
   using provider = new KubeClient(kubeconfig.config, { side: "provider", userAgent: deps.userAgent });
   for (const request of requests) await requestExports(provider, kubeconfig.namespace, request, {}, signal);
@@ -46,7 +47,7 @@ export async function bindRequests(
   await deployKonnector(appCluster, deps.konnector, terminal, { timeoutMs: waitTimeoutMs }, signal);
   const api = await waitForBindingApi(appCluster, terminal, { timeoutMs: waitTimeoutMs }, signal);
 
-  const bindings = await createBindings(deps, api, kubeconfig, wanted, signal);
+  const bindings = await createBindings(deps, api, kubeconfig, decision, signal);
   if (waitTimeoutMs === 0) return bindings;
   const ready: APIServiceBinding[] = [];
   for (const { metadata: { name } } of bindings) {
@@ -57,34 +58,45 @@ export async function bindRequests(
   return ready;
 }
 
+interface Decision {
+  wanted: WantedBinding[];
+  /** Name of the Secret that bindings already refer to, although it leads nowhere: it is to be mended. */
+  brokenSecret?: string;
+}
+
 /** What to bind, with the person's answers about claims; of bindings that exist nothing is asked again. */
 async function decide(
   { appCluster, terminal }: BindDeps,
   kubeconfig: ReceivedKubeconfig,
   requests: readonly ExportRequest[],
   signal: AbortSignal,
-): Promise<WantedBinding[]> {
+): Promise<Decision> {
   const resources = new Map(resourcesOf(requests).map((resource) => [resource.name, resource]));
   const secret = await findKubeconfigSecret(appCluster, kubeconfig, signal);
   const api = await findBindingApi(appCluster, signal);
-  const existing = await findExistingBindings(api, [...resources.keys()], secret?.metadata.name, signal);
+  const names = [...resources.keys()];
+  let brokenSecret: string | undefined;
+  for (const name of secret ? [] : await secretNamesOf(api, names, signal)) {
+    if (await isBroken(appCluster, name, signal)) brokenSecret = name;
+  }
+  const existing = await findExistingBindings(api, names, secret?.metadata.name ?? brokenSecret, signal);
   const wanted: WantedBinding[] = [];
   for (const { name, claims } of resources.values()) {
     wanted.push({ name, claims: existing.has(name) ? [] : await answerClaims(claims, terminal, signal) });
   }
-  return wanted;
+  return { wanted, brokenSecret };
 }
 
 async function createBindings(
   { appCluster, terminal }: BindDeps,
   api: BindingApi,
   kubeconfig: ReceivedKubeconfig,
-  wanted: readonly WantedBinding[],
+  { wanted, brokenSecret }: Decision,
   signal: AbortSignal,
 ): Promise<APIServiceBinding[]> {
   const { created } = await ensureNamespace(appCluster, signal);
   if (created) terminal.say(`📦 Created ${KLUTCH_NAMESPACE} namespace.`);
-  const { name: secretName, change } = await storeKubeconfig(appCluster, kubeconfig, signal);
+  const { name: secretName, change } = await storeKubeconfig(appCluster, kubeconfig, brokenSecret, signal);
   if (change !== "none") {
     const done = change === "created" ? "Created" : "Updated";
     terminal.say(`🔒 ${done} secret ${KLUTCH_NAMESPACE}/${secretName} for ${describeProvider(kubeconfig)}`);

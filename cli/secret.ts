@@ -47,27 +47,33 @@ export async function findKubeconfigSecret(
     .sort((a, b) => (a.metadata.creationTimestamp ?? "").localeCompare(b.metadata.creationTimestamp ?? ""))[0];
 }
 
+/** Whether a Secret leads nowhere, because it is gone, or because what it holds names no provider. */
+export async function isBroken(appCluster: KubeClient, name: string, signal: AbortSignal): Promise<boolean> {
+  const secret = await appCluster.api<Secret>(SECRETS).find({ namespace: KLUTCH_NAMESPACE, name }, signal);
+  return !secret || !providerOf(kubeconfigIn(secret) ?? "");
+}
+
 /**
  * Stores the kubeconfig, in the Secret that leads to the same provider already if there is one.
  *
+ * @param broken name of a Secret to mend, if there is no other
  * @returns the Secret's name, and whether it was made, changed, or held the same before
  */
 export async function storeKubeconfig(
   appCluster: KubeClient,
   kubeconfig: ReceivedKubeconfig,
+  broken: string | undefined,
   signal: AbortSignal,
 ): Promise<{ name: string; change: "created" | "updated" | "none" }> {
   const api = appCluster.api<Secret>(SECRETS);
   const data = { [KUBECONFIG]: encodeBase64(kubeconfig.text) };
   for (let attempt = 1;; attempt++) {
-    const existing = await findKubeconfigSecret(appCluster, kubeconfig, signal);
+    const existing = await findKubeconfigSecret(appCluster, kubeconfig, signal) ??
+      (broken === undefined ? undefined : await api.find({ namespace: KLUTCH_NAMESPACE, name: broken }, signal));
     if (!existing) {
-      const created = await api.create({
-        apiVersion: "v1",
-        kind: "Secret",
-        metadata: { namespace: KLUTCH_NAMESPACE, generateName: KUBECONFIG_SECRET_PREFIX },
-        data,
-      }, signal);
+      const name = broken === undefined ? { generateName: KUBECONFIG_SECRET_PREFIX } : { name: broken };
+      const metadata = { namespace: KLUTCH_NAMESPACE, ...name };
+      const created = await api.create({ apiVersion: "v1", kind: "Secret", metadata, data }, signal);
       return { name: created.metadata.name, change: "created" };
     }
     const { name, resourceVersion, uid } = existing.metadata;
