@@ -64,24 +64,28 @@ export async function runKonnector(
 
   const client = { metrics, userAgent: `klutch-konnector/${version}`, beforeWrite: () => leadership.assertHeld() };
   using unguarded = new KubeClient(config, { ...client, beforeWrite: undefined }); // before and about leadership
-  const clusters = options.controlPlane
-    ? await openFromControlPlane(options.controlPlane, { config, unguarded, client, log }, signal)
-    : await openInAppCluster({ config, unguarded, client, log }, signal);
-  using _consumer = clusters.consumer;
-  using _bindings = clusters.bindings;
-  await runAsLeader(
-    { client: unguarded, ...options.lease, leadership, log },
-    (signal) =>
-      runBindings({
-        clusters,
-        workers: options.workers,
-        version,
-        instance: options.lease.identity,
-        log,
-        metrics,
-      }, signal),
-    signal,
-  );
+  try {
+    const clusters = options.controlPlane
+      ? await openFromControlPlane(options.controlPlane, { config, unguarded, client, log }, signal)
+      : await openInAppCluster({ config, unguarded, client, log }, signal);
+    using _consumer = clusters.consumer;
+    using _bindings = clusters.bindings;
+    await runAsLeader(
+      { client: unguarded, ...options.lease, leadership, log },
+      (signal) =>
+        runBindings({
+          clusters,
+          workers: options.workers,
+          version,
+          instance: options.lease.identity,
+          log,
+          metrics,
+        }, signal),
+      signal,
+    );
+  } catch (error) {
+    if (!signal.aborted) throw error; // else it was stopped while it waited for a cluster
+  }
   await health.finished;
 }
 
