@@ -16,6 +16,7 @@ import { eventually, within } from "../clusters.ts";
 import { mangoDbCrd } from "../mangodb.ts";
 import { Story } from "./harness.ts";
 import { DEFAULT, Mangos } from "./mangos.ts";
+import type { Program } from "./program.ts";
 
 const GROUP = "mangodb.com";
 const API = `mangodbs.${GROUP}`;
@@ -30,10 +31,12 @@ for (const scope of ["Namespaced", "Cluster"] as const) {
   Deno.test(`an API is bound, and its objects follow, with consumer scope ${scope}`, async (t) => {
     await using story = await Story.open();
     const mangos = new Mangos(story, GROUP);
+    let backend: Program;
+    let konnector: Program;
 
     await story.step(t, "given a provider with two offers, and a konnector in an empty app cluster", async () => {
-      await story.startBackend(`--consumer-scope=${scope}`);
-      await story.startKonnector();
+      backend = await story.startBackend(`--consumer-scope=${scope}`);
+      konnector = await story.startKonnector();
       await story.backendReady();
       await story.offer(mangoDbCrd(GROUP), [SECRETS_CLAIM]);
       await story.offer(mangoDbCrd("other.example.com"));
@@ -127,7 +130,7 @@ for (const scope of ["Namespaced", "Cluster"] as const) {
       await mangos.create();
       const before = await mangos.until("provider", "appears");
       const { metadata } = await story.binding(API);
-      for (const as of ["kubectl-bind", "kubectl-klutch"] as const) {
+      for (const as of ["kubectl-bind", "kubectl klutch"] as const) {
         const { code, stderr } = await story.bind(API, { as }); // nothing is asked again
         assert.equal(code, 0, stderr);
         assert.match(stderr, /is Ready/);
@@ -140,6 +143,30 @@ for (const scope of ["Namespaced", "Cluster"] as const) {
         1,
       );
       assert.deepEqual(await mangos.find("provider", DEFAULT), before);
+    });
+
+    await story.step(
+      t,
+      "interrupted while it waits for the login, bind ends at once and leaves nothing behind",
+      async () => {
+        const secrets = async () => (await story.consumer.client.api(SECRETS).list({}, soon())).items.length;
+        const before = await secrets();
+        const { bind } = await story.beginBind();
+        await bind.signal("SIGINT");
+        assert.equal(await bind.ended(), 130);
+        assert.doesNotMatch(await bind.stderr, /Error:/);
+        assert.equal(await secrets(), before);
+      },
+    );
+
+    await story.step(t, "the servers end in good order, and the next konnector need not wait", async () => {
+      await konnector.signal("SIGTERM");
+      assert.equal(await konnector.ended(), 0, await konnector.describe());
+      const lease = await story.consumer.kubectl(["get", "lease", "klutch-bind", "-n", "kube-system", "-o", "json"]);
+      assert.equal(JSON.parse(lease).spec.holderIdentity ?? "", "");
+      await backend.signal("SIGINT");
+      assert.equal(await backend.ended(), 130, await backend.describe());
+      assert.doesNotMatch((await backend.stderr) + (await konnector.stderr), /"level":"error"/);
     });
   });
 }

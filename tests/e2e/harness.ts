@@ -1,4 +1,4 @@
-import { env } from "node:process";
+import { env as ourEnv } from "node:process";
 import { dirname, join } from "node:path";
 import type { APIServiceBinding } from "../../crds/api_service_binding.ts";
 import { API_SERVICE_BINDINGS, API_SERVICE_EXPORT_TEMPLATES, KLUTCH_NAMESPACE } from "../../crds/names.ts";
@@ -24,9 +24,11 @@ export interface Cluster {
   kubectl(args: readonly string[], stdin?: string): Promise<string>;
 }
 
+/** How a program is called: by a name beside the executable, or by kubectl as its plugin. */
+export type Caller = "klutch" | "kubectl-klutch" | "kubectl-bind" | "kubectl klutch" | "kubectl bind";
+
 export interface BindOptions {
-  /** `kubectl-bind` and so on, beside the executable. */
-  as?: "klutch" | "kubectl-klutch" | "kubectl-bind";
+  as?: Caller;
   args?: readonly string[];
   stdin?: string;
   user?: string;
@@ -60,7 +62,7 @@ export class Story implements AsyncDisposable {
   static async open(): Promise<Story> {
     await using starting = new AsyncDisposableStack();
     const signal = within(60_000);
-    const binaries = await findBinaries({ env }, signal);
+    const binaries = await findBinaries({ env: ourEnv }, signal);
     const start = async (name: string): Promise<Cluster> => {
       const plane = starting.use(await ControlPlane.start({ name, binaries }, signal));
       const side = name === "provider" ? "provider" : "consumer";
@@ -85,14 +87,23 @@ export class Story implements AsyncDisposable {
   async run(
     args: readonly string[],
     { as = "klutch", name = args[0] ?? as, stdin, env }: {
-      as?: BindOptions["as"];
+      as?: Caller;
       name?: string;
       stdin?: string;
       env?: Readonly<Record<string, string>>;
     } = {},
   ): Promise<Program> {
-    const command = [join(dirname(klutchBinary()), as!), ...args];
-    const program = await startProgram({ name, command, directory: this.#directory, stdin, env });
+    const directory = dirname(klutchBinary());
+    const [kubectl, plugin] = as.split(" ");
+    const called = plugin
+      ? [
+        "env",
+        `PATH=${directory}:${ourEnv.PATH}`,
+        ...(await findBinaries({ env: ourEnv }, within(30_000))).kubectl,
+        plugin,
+      ]
+      : [join(directory, kubectl!)];
+    const program = await startProgram({ name, command: [...called, ...args], directory: this.#directory, stdin, env });
     this.#resources.use(program);
     this.#programs.push(program);
     return program;
@@ -155,8 +166,23 @@ export class Story implements AsyncDisposable {
       }, within(5_000)));
   }
 
+  /** Runs `bind` up to where it waits for the login. */
+  async beginBind({ as = "klutch", args = [], stdin }: BindOptions = {}): Promise<{ bind: Program; url: string }> {
+    const bind = await this.run([
+      ...(/bind$/.test(as) ? [] : ["bind"]),
+      this.exportUrl,
+      "--no-browser",
+      "--skip-konnector",
+      "--wait-timeout=30s",
+      `--kubeconfig=${this.consumer.plane.kubeconfigPath}`,
+      ...args,
+    ], { as, name: "bind", stdin });
+    const [, url] = await bind.says(/visit in your browser:\s+(http\S+)/);
+    return { bind, url: url! };
+  }
+
   /** Runs `bind`, logs in, clicks, and waits for its end. */
-  async bind(api: string, { as = "klutch", args = [], stdin, user }: BindOptions = {}): Promise<BindResult> {
+  async bind(api: string, options: BindOptions = {}): Promise<BindResult> {
     await this.backendReady();
     const plural = api.split(".")[0]!;
     await eventually(`${api} is offered`, async () => {
@@ -166,17 +192,8 @@ export class Story implements AsyncDisposable {
         (spec as { APIServiceSelector: { group: string } }).APIServiceSelector.group === group
       );
     });
-    const bind = await this.run([
-      ...(as === "kubectl-bind" ? [] : ["bind"]),
-      this.exportUrl,
-      "--no-browser",
-      "--skip-konnector",
-      "--wait-timeout=30s",
-      `--kubeconfig=${this.consumer.plane.kubeconfigPath}`,
-      ...args,
-    ], { as, name: "bind", stdin });
-    const [, url] = await bind.says(/visit in your browser:\s+(http\S+)/);
-    const visit = await logInAndBind(url!, plural, user);
+    const { bind, url } = await this.beginBind(options);
+    const visit = await logInAndBind(url, plural, options.user);
     const code = await bind.ended(60_000);
     return { ...visit, code, stdout: await bind.stdout, stderr: await bind.stderr };
   }
