@@ -12,7 +12,7 @@ const API = `mangodbs.${GROUP}`;
 /** Programs look at a cluster that was gone for so long again after some seconds. */
 const RECOVERY = 40_000;
 
-Deno.test("a provider that goes away is waited for, and the binding says why", async (t) => {
+Deno.test("a cluster that goes away is waited for, and the binding says why", async (t) => {
   await using story = await Story.open();
   const mangos = new Mangos(story, GROUP);
   let { konnector, backend } = await story.given(t, mangoDbCrd(GROUP));
@@ -76,25 +76,21 @@ Deno.test("a provider that goes away is waited for, and the binding says why", a
     await mangos.report({ phase: "Failed" });
     await mangos.until("consumer", "is Failed", (object) => !isRunning(object), { timeoutMs: RECOVERY });
   });
-});
 
-Deno.test("an app cluster that goes away is waited for", async (t) => {
-  await using story = await Story.open();
-  const mangos = new Mangos(story, GROUP);
-  let { konnector } = await story.given(t, mangoDbCrd(GROUP));
+  await story.step(
+    t,
+    "without its app cluster the konnector lives on, stops to lead, and leads again once it is back",
+    async () => {
+      await story.consumer.plane.stopApiServer();
+      await mangos.report({ phase: "Running" });
+      await konnector.logged("lost the lease");
+      await story.consumer.plane.startApiServer(within(30_000));
+      await mangos.until("consumer", "is Running", isRunning, { timeoutMs: RECOVERY });
+      assert.ok(konnector.isRunning);
+    },
+  );
 
-  await story.step(t, "the konnector lives on, stops to lead, and leads again once it is back", async () => {
-    await mangos.create();
-    await mangos.until("provider", "appears");
-    await story.consumer.plane.stopApiServer();
-    await mangos.report({ phase: "Running" });
-    await konnector.logged("lost the lease");
-    await story.consumer.plane.startApiServer(within(30_000));
-    await mangos.until("consumer", "is Running", isRunning, { timeoutMs: RECOVERY });
-    assert.ok(konnector.isRunning);
-  });
-
-  await story.step(t, "a konnector that starts without it waits", async () => {
+  await story.step(t, "a konnector that starts without its app cluster waits", async () => {
     await konnector.kill();
     await story.consumer.plane.stopApiServer();
     konnector = await story.startKonnector();

@@ -11,10 +11,10 @@ const GROUP = "mangodb.com";
 const key = (name: string) => ({ namespace: "default", name });
 const NAMES = ["edited", "trimmed", "deleted", "reported", "drifted", "lost", "untouched"];
 
-Deno.test("a konnector that is killed and started again finds what it missed, and writes no more than that", async (t) => {
+Deno.test("what is killed and started again finds what it missed, and writes no more than that", async (t) => {
   await using story = await Story.open();
   const mangos = new Mangos(story, GROUP);
-  let { konnector } = await story.given(t, mangoDbCrd(GROUP));
+  let { konnector, backend } = await story.given(t, mangoDbCrd(GROUP));
 
   await story.step(t, "given objects that are in sync", async () => {
     for (const name of NAMES) await mangos.create(key(name), { region: "eu-west-1", storage: { ratio: 0.5 } });
@@ -25,7 +25,7 @@ Deno.test("a konnector that is killed and started again finds what it missed, an
     }
   });
 
-  await story.step(t, "started again where nothing happened, it writes nothing", async () => {
+  await story.step(t, "a konnector that is started again where nothing happened writes nothing", async () => {
     const before = await versions(mangos);
     const writes = await Promise.all([untilQuiet(story.provider), untilQuiet(story.consumer)]);
     await konnector.kill();
@@ -37,7 +37,7 @@ Deno.test("a konnector that is killed and started again finds what it missed, an
     assert.deepEqual(await versions(mangos), before);
   });
 
-  await story.step(t, "changed on both sides while it was dead, both sides agree", async () => {
+  await story.step(t, "changed on both sides while the konnector was dead, both sides agree", async () => {
     const before = await versions(mangos);
     await konnector.kill();
 
@@ -102,14 +102,8 @@ Deno.test("a konnector that is killed and started again finds what it missed, an
     await eventually("all are gone on the provider", async () => (await mangos.list("provider")).length === 0);
     await eventually("all are gone on the consumer", async () => (await mangos.list("consumer")).length === 0);
   });
-});
 
-Deno.test("a backend that is killed and started again takes up what it left", async (t) => {
-  await using story = await Story.open();
-  const mangos = new Mangos(story, GROUP);
-  let { backend } = await story.given(t, mangoDbCrd(GROUP));
-
-  await story.step(t, "while it is dead, objects of known namespaces are synced as ever", async () => {
+  await story.step(t, "while the backend is dead, objects of known namespaces are synced as ever", async () => {
     await mangos.create(key("known"));
     await mangos.until("provider", "appears", undefined, { key: key("known") });
     await backend.kill();
@@ -136,7 +130,7 @@ Deno.test("a backend that is killed and started again takes up what it left", as
     }
   });
 
-  await story.step(t, "started again where nothing happened, it writes nothing", async () => {
+  await story.step(t, "a backend that is started again where nothing happened writes nothing", async () => {
     const before = await untilQuiet(story.provider);
     await backend.kill();
     backend = await story.startBackend();
@@ -144,7 +138,7 @@ Deno.test("a backend that is killed and started again takes up what it left", as
     assert.deepEqual(newWrites(before, await untilQuiet(story.provider)), []);
   });
 
-  await story.step(t, "killed while somebody waits for an API, it answers after its start", async () => {
+  await story.step(t, "killed while somebody waits for an API, the backend answers after its start", async () => {
     const group = "later.example.com";
     await story.offer(mangoDbCrd(group));
     const { code, stdout } = await story.bind(`mangodbs.${group}`, { args: ["--dry-run"] });
