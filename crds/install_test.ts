@@ -44,7 +44,7 @@ const nameOf = ({ resource }: Kind) => ({ name: resourceName(resource) });
 function recordingLog(): { log: Log; messages: string[] } {
   const messages: string[] = [];
   const write = (line: string) => void messages.push(`${JSON.parse(line).level} ${JSON.parse(line).msg}`);
-  return { log: createLog({ format: "json", level: "debug", write }), messages };
+  return { log: createLog({ format: "json", level: "info", write }), messages };
 }
 
 Deno.test("installCrds() returns when objects can be created", () =>
@@ -124,7 +124,7 @@ Deno.test("installCrds() waits for a CRD that it may not create, until somebody 
     while (messages.length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
     await crdsOf(cluster).create(toCrd(trinket(group)), within(10_000));
     await installed;
-    assert.ok(messages.every((message) => message === "warn CRD not installed yet"), messages.join());
+    assert.ok(messages.every((message) => message === "warn waiting for the cluster"), messages.join());
   }));
 
 Deno.test("installCrds() gives up on a CRD that the API server finds invalid", () =>
@@ -145,7 +145,7 @@ Deno.test("installCrds() tries again while the cluster is away, until it is told
   while (messages.length < 2) await new Promise((resolve) => setTimeout(resolve, 20));
   stop.abort(new Error("enough"));
   await assert.rejects(installed, /enough/);
-  assert.deepEqual(messages.slice(0, 2), ["warn CRD not installed yet", "warn CRD not installed yet"]);
+  assert.deepEqual(messages.slice(0, 2), ["warn waiting for the cluster", "warn waiting for the cluster"]);
 });
 
 /** Somebody who may read CRDs and nothing else, while the test runs. */

@@ -1,5 +1,5 @@
 import { backoffMs } from "./backoff.ts";
-import { isUnreachable, KubeError, TerminalError } from "./errors.ts";
+import { isConflict, isUnreachable, KubeError, TerminalError } from "./errors.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import type { WorkQueue } from "./queue.ts";
@@ -61,7 +61,9 @@ export async function runController(options: ControllerOptions, signal: AbortSig
       const limits = isUnreachable(error) ? { maxMs: UNREACHABLE_BACKOFF_MS } : {};
       const retryAfterMs = (error instanceof KubeError && error.retryAfterMs) || 0;
       const afterMs = Math.max(backoffMs(count, random, limits), retryAfterMs);
-      log.warn("reconcile failed, trying again", { key, failures: count, afterMs: Math.round(afterMs), error });
+      // Another writer was faster: the next pass sees what it wrote.
+      const tell = isConflict(error) ? log.debug : log.warn;
+      tell("reconcile failed, trying again", { key, failures: count, afterMs: Math.round(afterMs), error });
       queue.add(key, { priority: "backlog", afterMs });
       finished("failed", reasonOf(error));
     } finally {

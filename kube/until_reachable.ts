@@ -1,6 +1,6 @@
 import { backoffMs } from "./backoff.ts";
 import { type Clock, systemClock } from "./clock.ts";
-import { isInvalid, KubeError } from "./errors.ts";
+import { isConflict, isInvalid, KubeError } from "./errors.ts";
 import type { Log } from "./log.ts";
 
 /** Longest pause between tries. */
@@ -27,7 +27,9 @@ export async function untilReachable<T>(
         error.retryAfterMs ?? 0,
         backoffMs(failures, Math.random, { firstMs: 250, maxMs: MAX_BACKOFF_MS }),
       );
-      log.warn(`waiting for ${waitingFor}`, { failures, afterMs: Math.round(afterMs), error });
+      // Another writer was faster: nothing anybody has to know.
+      const tell = isConflict(error) ? log.debug : log.warn;
+      tell("waiting for the cluster", { waitingFor, failures, afterMs: Math.round(afterMs), error });
       await clock.sleep(afterMs, signal);
     }
   }
