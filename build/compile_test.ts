@@ -19,6 +19,9 @@ async function withSources(sources: Record<string, string>, test: (directory: st
   }
 }
 
+/** esbuild's helper process is told to end, but nobody can wait until it has. */
+const LINGERING = { sanitizeOps: false, sanitizeResources: false };
+
 const SOURCES = {
   "main.ts": `
     declare const GREETING: string;
@@ -32,43 +35,51 @@ const SOURCES = {
   "node_modules/old/index.js": "exports.age = 12;",
 };
 
-Deno.test("a program is bundled and compiled into one file, with its texts, its late chunks and old packages", () =>
-  withSources(SOURCES, async (directory) => {
-    const made = await bundle(join(directory, "main.ts"), { GREETING: "good morning" });
-    equal(made.entry, "main.mjs");
-    ok(made.files.size >= 2, "late.ts is a chunk of its own");
+Deno.test(
+  "a program is bundled and compiled into one file, with its texts, its late chunks and old packages",
+  LINGERING,
+  () =>
+    withSources(SOURCES, async (directory) => {
+      const made = await bundle(join(directory, "main.ts"), { GREETING: "good morning" });
+      equal(made.entry, "main.mjs");
+      ok(made.files.size >= 2, "late.ts is a chunk of its own");
 
-    const options = { env, target: Deno.build.target, output: join(directory, "out", "program") };
-    equal(await compile(made, options, soon()), true);
-    for (const name of Object.keys(SOURCES)) await Deno.remove(join(directory, name));
-    const run = async (...args: string[]) =>
-      new TextDecoder().decode((await new Deno.Command(options.output, { args }).output()).stdout);
-    equal(await run(), `good morning "a: \\"é\\"\\n" true\n`);
-    equal(await run("late"), "Late/\n");
-    equal(await run("old"), "age,12,default,[object Object]\n");
+      const options = { env, target: Deno.build.target, output: join(directory, "out", "program") };
+      equal(await compile(made, options, soon()), true);
+      for (const name of Object.keys(SOURCES)) await Deno.remove(join(directory, name));
+      const run = async (...args: string[]) =>
+        new TextDecoder().decode((await new Deno.Command(options.output, { args }).output()).stdout);
+      equal(await run(), `good morning "a: \\"é\\"\\n" true\n`);
+      equal(await run("late"), "Late/\n");
+      equal(await run("old"), "age,12,default,[object Object]\n");
 
-    const { ino } = await Deno.stat(options.output);
-    equal(await compile(made, options, soon()), false);
-    equal((await Deno.stat(options.output)).ino, ino);
-    const other = {
-      ...made,
-      files: new Map([...made.files, [made.entry, new TextEncoder().encode("console.log(2)")]]),
-    };
-    equal(await compile(other, options, soon()), true);
-    equal(await run(), "2\n");
-    const names = await Array.fromAsync(Deno.readDir(join(directory, "out")), ({ name }) => name);
-    deepEqual(names.toSorted(), [".program.inputs", "program"]);
-  }));
+      const { ino } = await Deno.stat(options.output);
+      equal(await compile(made, options, soon()), false);
+      equal((await Deno.stat(options.output)).ino, ino);
+      const other = {
+        ...made,
+        files: new Map([...made.files, [made.entry, new TextEncoder().encode("console.log(2)")]]),
+      };
+      equal(await compile(other, options, soon()), true);
+      equal(await run(), "2\n");
+      const names = await Array.fromAsync(Deno.readDir(join(directory, "out")), ({ name }) => name);
+      deepEqual(names.toSorted(), [".program.inputs", "program"]);
+    }),
+);
 
-Deno.test("bundle() names file and line of what is wrong", () =>
-  withSources({ "main.ts": `import "./gone.ts";` }, async (directory) => {
-    await rejects(
-      bundle(join(directory, "main.ts"), {}),
-      /Cannot bundle .*main\.ts:\n.*Could not resolve "\.\/gone\.ts"/s,
-    );
-  }));
+Deno.test(
+  "bundle() names file and line of what is wrong",
+  LINGERING,
+  () =>
+    withSources({ "main.ts": `import "./gone.ts";` }, async (directory) => {
+      await rejects(
+        bundle(join(directory, "main.ts"), {}),
+        /Cannot bundle .*main\.ts:\n.*Could not resolve "\.\/gone\.ts"/s,
+      );
+    }),
+);
 
-Deno.test("checkMachine() refuses an executable for another machine than asked for", async () => {
+Deno.test("checkMachine() refuses an executable for another machine than asked for", LINGERING, async () => {
   const program = Deno.execPath();
   await checkMachine(program, Deno.build.target);
   const other = Deno.build.arch === "x86_64" ? "aarch64" : "x86_64";
