@@ -56,8 +56,13 @@ Deno.test("makeOnce() removes what a killed process left half made", () =>
 Deno.test("makeOnce() says that it waits, and stops waiting when aborted", () =>
   withDirectory(async (directory) => {
     const path = join(directory, "thing");
-    const end = Promise.withResolvers<void>();
-    const first = makeOnce(path, () => end.promise, { what: "it" }, soon());
+    const [begun, end] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const make = () => {
+      begun.resolve();
+      return end.promise;
+    };
+    const first = makeOnce(path, make, { what: "it" }, soon());
+    await begun.promise;
     const stop = new AbortController();
     const lines: string[] = [];
     const progress = (line: string) => {

@@ -10,7 +10,7 @@ import {
   type CustomResourceDefinition,
 } from "../kube/resources.ts";
 import { apiVersionOf, resourceName } from "../kube/types.ts";
-import { provider, type TestCluster, uniqueName, within } from "../tests/clusters.ts";
+import { eventually, provider, type TestCluster, uniqueName, within } from "../tests/clusters.ts";
 import { toCrd } from "./crd.ts";
 import { installCrds } from "./install.ts";
 import { defineKind, type Kind } from "./kind.ts";
@@ -101,6 +101,11 @@ Deno.test("installCrds() keeps the scope that a CRD of an older version has, and
   onCluster(async (cluster, group) => {
     const crd = toCrd(trinket(group));
     await crdsOf(cluster).create({ ...crd, spec: { ...crd.spec, scope: "Cluster" } }, within(10_000));
+    // Until then the API server writes to it as well, and may be faster than we.
+    await eventually("it is established", async () => {
+      const { status } = await crdsOf(cluster).get(crd.metadata, within(5_000));
+      return status?.conditions?.some(({ type, status }) => type === "Established" && status === "True");
+    });
     const { log, messages } = recordingLog();
     const [resource] = await installCrds(cluster.client, [trinket(group, "Another.")], log, within(30_000));
     assert.equal(resource!.namespaced, false);
