@@ -16,6 +16,7 @@ export const FIGURES = {
   "burst.rate": perSecond("burst, consumer → provider"),
   "burst.cpuMs": less("ms", "burst: CPU per object"),
   "burst.serverCpuMs": less("ms", "burst: API servers' CPU per object"),
+  "burst.cutWatches": less("", "burst: watches cut by API servers, their client being too slow"),
   "ceiling.statusPair": perSecond("ceiling: status on both sides"),
   "status.rate": perSecond("status burst, provider → consumer"),
   "status.cpuMs": less("ms", "status burst: CPU per object"),

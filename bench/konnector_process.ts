@@ -26,12 +26,17 @@ export class KonnectorProcess implements AsyncDisposable {
   readonly startedAtMs: number;
   readonly pid: number;
   readonly #process: GuardedProcess;
+  /** Says why, if it was not asked to. */
+  readonly #ended: Promise<Error>;
   #stopping = false;
 
   private constructor(process: GuardedProcess, pid: number, startedAtMs: number) {
     this.#process = process;
     this.pid = pid;
     this.startedAtMs = startedAtMs;
+    this.#ended = process.exited.then(async ({ code }) =>
+      new Error(`The konnector ended with exit code ${code}; its last lines:\n${await process.logTail()}`)
+    );
   }
 
   static async start(
@@ -48,9 +53,8 @@ export class KonnectorProcess implements AsyncDisposable {
     });
     try {
       const konnector = new KonnectorProcess(process, await readPid(pidPath, signal), startedAtMs);
-      void process.exited.then(async ({ code }) => {
-        if (konnector.#stopping) return;
-        onEnd(new Error(`The konnector ended with exit code ${code}; its last lines:\n${await process.logTail()}`));
+      void konnector.#ended.then((error) => {
+        if (!konnector.#stopping) onEnd(error);
       });
       return konnector;
     } catch (error) {
@@ -59,8 +63,14 @@ export class KonnectorProcess implements AsyncDisposable {
     }
   }
 
-  usage(): Promise<Usage> {
-    return usageOf(this.pid);
+  /** @throws {Error} with its last words when it has ended */
+  async usage(): Promise<Usage> {
+    try {
+      return await usageOf(this.pid);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      throw await this.#ended;
+    }
   }
 
   /** Waits until it has been at rest for some seconds, but not longer than that. @returns whether it is */

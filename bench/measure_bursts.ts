@@ -29,7 +29,7 @@ export async function measureBurst(stage: Stage): Promise<Figures> {
 
   await using konnector = await stage.launchAndRest();
   const load: Load = { names, work: (name, signal) => create(consumer, name, signal), seenOn: provider };
-  const { rate, cpuMs, serverCpuMs } = await runMeasured(stage, konnector, load);
+  const { rate, cpuMs, serverCpuMs, cutWatches } = await runMeasured(stage, konnector, load);
   await konnector.stop();
   await stage.wipe();
   return {
@@ -38,6 +38,7 @@ export async function measureBurst(stage: Stage): Promise<Figures> {
     "burst.rate": rate,
     "burst.cpuMs": cpuMs,
     "burst.serverCpuMs": serverCpuMs,
+    "burst.cutWatches": cutWatches,
   };
 }
 
@@ -110,5 +111,6 @@ async function runMeasured(stage: Stage, konnector: KonnectorProcess, load: Load
     rate,
     cpuMs: perObject(after.cpuSeconds - before.cpuSeconds),
     serverCpuMs: perObject(counters.cpuSeconds),
+    cutWatches: { value: counters.cutWatches },
   };
 }

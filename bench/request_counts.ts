@@ -2,11 +2,14 @@ import { parseSamples, type Sample } from "./prometheus.ts";
 
 const REQUESTS = "apiserver_request_total";
 const CPU = "process_cpu_seconds_total";
+const CUT_WATCHES = "apiserver_terminated_watchers_total";
 
 /** What an API server says about itself: requests it has answered since its start, and the CPU time it took. */
 export interface ServerCounters {
   requests: readonly RequestCount[];
   cpuSeconds: number;
+  /** Watches that the server has ended because their client did not read fast enough. */
+  cutWatches: number;
 }
 
 /** Requests of one sort, e.g. `PUT` of `leases.coordination.k8s.io`. */
@@ -20,9 +23,10 @@ export interface RequestCount {
 
 /** From the text of an API server's `/metrics`. */
 export function parseCounters(text: string): ServerCounters {
-  const samples = [...parseSamples(text, [REQUESTS, CPU])];
-  const requests = samples.filter(({ name }) => name === REQUESTS).map(toRequestCount);
-  return { requests: merge(requests), cpuSeconds: samples.find(({ name }) => name === CPU)?.value ?? 0 };
+  const samples = [...parseSamples(text, [REQUESTS, CPU, CUT_WATCHES])];
+  const of = (wanted: string) => samples.filter(({ name }) => name === wanted);
+  const sum = (wanted: string) => of(wanted).reduce((sum, { value }) => sum + value, 0);
+  return { requests: merge(of(REQUESTS).map(toRequestCount)), cpuSeconds: sum(CPU), cutWatches: sum(CUT_WATCHES) };
 }
 
 function toRequestCount({ labels, value }: Sample): RequestCount {
@@ -33,11 +37,24 @@ function toRequestCount({ labels, value }: Sample): RequestCount {
 /** What happened between two looks at the same server. */
 export function countersSince(before: ServerCounters, after: ServerCounters): ServerCounters {
   const earlier = before.requests.map((request) => ({ ...request, count: -request.count }));
-  return { requests: merge([...after.requests, ...earlier]), cpuSeconds: after.cpuSeconds - before.cpuSeconds };
+  return {
+    requests: merge([...after.requests, ...earlier]),
+    cpuSeconds: after.cpuSeconds - before.cpuSeconds,
+    cutWatches: after.cutWatches - before.cutWatches,
+  };
+}
+
+/** Several servers' counters added up. */
+export function addCounters(all: readonly ServerCounters[]): ServerCounters {
+  return {
+    requests: merge(all.flatMap(({ requests }) => requests)),
+    cpuSeconds: all.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0),
+    cutWatches: all.reduce((sum, { cutWatches }) => sum + cutWatches, 0),
+  };
 }
 
 /** One entry for each sort of request that there was at all. */
-export function merge(requests: readonly RequestCount[]): RequestCount[] {
+function merge(requests: readonly RequestCount[]): RequestCount[] {
   const merged = new Map<string, RequestCount>();
   for (const { count, ...sort } of requests) {
     const key = JSON.stringify([sort.verb, sort.resource, sort.subresource]);
