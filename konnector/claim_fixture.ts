@@ -2,15 +2,14 @@ import type { APIServiceNamespace } from "../crds/api_service_namespace.ts";
 import { API_SERVICE_NAMESPACES } from "../crds/names.ts";
 import type { PermissionClaim } from "../crds/shared.ts";
 import type { Api, KubeClient } from "../kube/client.ts";
-import { Informer } from "../kube/informer.ts";
 import { silentLog } from "../kube/log.ts";
 import { createRecorder } from "../kube/recorder.ts";
-import { type Namespace, NAMESPACES, SECRETS } from "../kube/resources.ts";
+import { NAMESPACES, SECRETS } from "../kube/resources.ts";
 import type { DynamicObject, ObjectKey, Resource } from "../kube/types.ts";
 import { consumer, eventually, provider, within } from "../tests/clusters.ts";
 import { ClaimSync } from "./claim_sync.ts";
 import type { Owner } from "./claim_rules.ts";
-import { Connection } from "./connection.ts";
+import { openTestConnection } from "./connection_fixture.ts";
 
 type Side = "consumer" | "provider";
 
@@ -46,25 +45,7 @@ export const valuesOf = (object: DynamicObject): Record<string, string> =>
 export async function openClaimPair(resource: Resource = SECRETS) {
   await using opened = new AsyncDisposableStack();
   const [app, plane] = [opened.use(await consumer()), opened.use(await provider())];
-  const clusterNamespace = opened.use(await plane.namespace("cluster")).name;
-  const stop = new AbortController();
-  const namespaces = new Informer<Namespace, true>(app.client.api(NAMESPACES), {
-    log: silentLog,
-    project: () => true as const,
-  });
-  const watching = namespaces.watch({}, stop.signal);
-  opened.defer(async () => {
-    stop.abort();
-    await watching;
-  });
-  const connection = opened.use(
-    new Connection(
-      { consumer: app.client, namespaces, log: silentLog, version: "v0.0.0" },
-      { config: plane.config, namespace: clusterNamespace },
-      () => {},
-      stop.signal,
-    ),
-  );
+  const { connection, clusterNamespace, signal } = await openTestConnection(opened, app, plane);
   const recorder = opened.use(createRecorder(app.client, { component: "test", instance: "test" }, silentLog));
   const serviceNamespaces = plane.client.api<APIServiceNamespace>(API_SERVICE_NAMESPACES);
   /** Plays the backend. */
@@ -115,7 +96,7 @@ export async function openClaimPair(resource: Resource = SECRETS) {
         },
         { group: kind.group, resource: kind.resource, owner, claims },
         Promise.resolve(),
-        stop.signal,
+        signal,
       ),
     on: (side: Side, name: string, what: string, is: (object: DynamicObject) => boolean = () => true) =>
       eventually(`${what} (${side})`, async () => {

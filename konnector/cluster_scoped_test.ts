@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
 import { CLUSTER_NAMESPACE_ANNOTATION } from "../crds/names.ts";
 import type { KubeClient } from "../kube/client.ts";
-import { Informer } from "../kube/informer.ts";
 import { silentLog } from "../kube/log.ts";
-import { type CustomResourceDefinition, type Namespace, NAMESPACES } from "../kube/resources.ts";
+import type { CustomResourceDefinition } from "../kube/resources.ts";
 import type { DynamicObject, Resource } from "../kube/types.ts";
 import { consumer, eventually, provider, uniqueName, within } from "../tests/clusters.ts";
 import { installCrd, mangoDbCrd } from "../tests/mangodb.ts";
-import { Connection } from "./connection.ts";
+import { openTestConnection } from "./connection_fixture.ts";
 import { InstanceSync } from "./instance_sync.ts";
 import type { Isolation } from "./mapping.ts";
 
@@ -24,25 +23,7 @@ async function openPair(isolation: Isolation) {
   const group = `${uniqueName("foo")}.example.com`;
   opened.use(await installCrd(app.client, fooCrd(group, "Cluster")));
   opened.use(await installCrd(plane.client, fooCrd(group, isolation === "Namespaced" ? "Namespaced" : "Cluster")));
-  const clusterNamespace = opened.use(await plane.namespace("cluster")).name;
-  const stop = new AbortController();
-  const namespaces = new Informer<Namespace, true>(app.client.api(NAMESPACES), {
-    log: silentLog,
-    project: () => true as const,
-  });
-  const watching = namespaces.watch({}, stop.signal);
-  opened.defer(async () => {
-    stop.abort();
-    await watching;
-  });
-  const connection = opened.use(
-    new Connection(
-      { consumer: app.client, namespaces, log: silentLog, version: "v0.0.0" },
-      { config: plane.config, namespace: clusterNamespace },
-      () => {},
-      stop.signal,
-    ),
-  );
+  const { connection, clusterNamespace, signal } = await openTestConnection(opened, app, plane);
   const resource: Resource = { group, version: "v1alpha1", plural: "foos", kind: "Foo", namespaced: false };
   opened.use(
     new InstanceSync(
@@ -56,7 +37,7 @@ async function openPair(isolation: Isolation) {
         mayDeleteOrphans: () => false,
       },
       { resource, informerScope: "Cluster", isolation, hasStatusSubresource: true },
-      stop.signal,
+      signal,
     ),
   );
   const apiOf = (client: KubeClient, namespaced: boolean) => client.api({ ...resource, namespaced });

@@ -2,14 +2,13 @@ import assert from "node:assert/strict";
 import type { APIServiceNamespace } from "../crds/api_service_namespace.ts";
 import { API_SERVICE_NAMESPACES, BOUND_ANNOTATION, FIELD_MANAGER, SYNC_FINALIZER } from "../crds/names.ts";
 import { type Api, KubeClient } from "../kube/client.ts";
-import { Informer } from "../kube/informer.ts";
 import { parseJson } from "../kube/json.ts";
 import { silentLog } from "../kube/log.ts";
-import { type Namespace, NAMESPACES } from "../kube/resources.ts";
+import { NAMESPACES } from "../kube/resources.ts";
 import type { DynamicObject } from "../kube/types.ts";
 import { consumer, eventually, provider, uniqueName, within } from "../tests/clusters.ts";
 import { installCrd, mangoDb, mangoDbCrd, mangoDbResource } from "../tests/mangodb.ts";
-import { Connection } from "./connection.ts";
+import { openTestConnection } from "./connection_fixture.ts";
 import { InstanceSync, type SyncDefinition } from "./instance_sync.ts";
 
 /** Both clusters with one API on either, and a sync between them; the test plays the backend, which maps namespaces. */
@@ -19,29 +18,10 @@ async function openPair(informerScope: SyncDefinition["informerScope"]) {
   const group = `${uniqueName("sync")}.example.com`;
   opened.use(await installCrd(app.client, mangoDbCrd(group)));
   opened.use(await installCrd(plane.client, mangoDbCrd(group)));
-  const clusterNamespace = opened.use(await plane.namespace("cluster")).name;
+  const { connection, clusterNamespace, signal } = await openTestConnection(opened, app, plane);
   const appNamespace = opened.use(await app.namespace("team")).name;
   const mappedNamespace = `${clusterNamespace}-${appNamespace}`;
-  const stop = new AbortController();
-
   const serviceNamespaces = plane.client.api<APIServiceNamespace>(API_SERVICE_NAMESPACES);
-  const namespaces = new Informer<Namespace, true>(app.client.api(NAMESPACES), {
-    log: silentLog,
-    project: () => true as const,
-  });
-  const watching = namespaces.watch({}, stop.signal);
-  opened.defer(async () => {
-    stop.abort();
-    await watching;
-  });
-  const connection = opened.use(
-    new Connection(
-      { consumer: app.client, namespaces, log: silentLog, version: "v0.0.0" },
-      { config: plane.config, namespace: clusterNamespace },
-      () => {},
-      stop.signal,
-    ),
-  );
   const definition: SyncDefinition = { resource: mangoDbResource(group), informerScope, hasStatusSubresource: true };
   const open = (mayDeleteOrphans = false) =>
     new InstanceSync(
@@ -55,7 +35,7 @@ async function openPair(informerScope: SyncDefinition["informerScope"]) {
         mayDeleteOrphans: () => mayDeleteOrphans,
       },
       definition,
-      stop.signal,
+      signal,
     );
   const sides: Record<"consumer" | "provider", Api> = {
     consumer: app.client.api(mangoDbResource(group)),

@@ -1,0 +1,33 @@
+import { Informer } from "../kube/informer.ts";
+import { silentLog } from "../kube/log.ts";
+import { type Namespace, NAMESPACES } from "../kube/resources.ts";
+import type { TestCluster } from "../tests/clusters.ts";
+import { Connection } from "./connection.ts";
+
+/**
+ * Connects two clusters as the konnector does, over a cluster namespace of its own.
+ *
+ * @param opened ends the connection, and fires the signal, when it is disposed of
+ */
+export async function openTestConnection(opened: AsyncDisposableStack, app: TestCluster, plane: TestCluster) {
+  const clusterNamespace = opened.use(await plane.namespace("cluster")).name;
+  const stop = new AbortController();
+  const namespaces = new Informer<Namespace, true>(app.client.api(NAMESPACES), {
+    log: silentLog,
+    project: () => true as const,
+  });
+  const watching = namespaces.watch({}, stop.signal);
+  opened.defer(async () => {
+    stop.abort();
+    await watching;
+  });
+  const connection = opened.use(
+    new Connection(
+      { consumer: app.client, namespaces, log: silentLog, version: "v0.0.0" },
+      { config: plane.config, namespace: clusterNamespace },
+      () => {},
+      stop.signal,
+    ),
+  );
+  return { connection, clusterNamespace, signal: stop.signal };
+}
