@@ -1,7 +1,11 @@
+import { APIServiceExport } from "../crds/api_service_export.ts";
+import { APIServiceNamespace } from "../crds/api_service_namespace.ts";
+import { ClusterBinding } from "../crds/cluster_binding.ts";
+import { installCrds } from "../crds/install.ts";
 import { Informer } from "../kube/informer.ts";
 import { silentLog } from "../kube/log.ts";
 import { type Namespace, NAMESPACES } from "../kube/resources.ts";
-import type { TestCluster } from "../tests/clusters.ts";
+import { type TestCluster, within } from "../tests/clusters.ts";
 import { Connection } from "./connection.ts";
 
 /**
@@ -10,6 +14,7 @@ import { Connection } from "./connection.ts";
  * @param opened ends the connection, and fires the signal, when it is disposed of
  */
 export async function openTestConnection(opened: AsyncDisposableStack, app: TestCluster, plane: TestCluster) {
+  await installCrds(plane.client, [APIServiceExport, APIServiceNamespace, ClusterBinding], silentLog, within(30_000));
   const clusterNamespace = opened.use(await plane.namespace("cluster")).name;
   const stop = new AbortController();
   const namespaces = new Informer<Namespace, true>(app.client.api(NAMESPACES), {

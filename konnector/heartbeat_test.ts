@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import type { ClusterBinding } from "../crds/cluster_binding.ts";
+import { ClusterBinding } from "../crds/cluster_binding.ts";
+import { installCrds } from "../crds/install.ts";
 import { API_VERSION, CLUSTER_BINDINGS } from "../crds/names.ts";
 import { findCondition } from "../kube/conditions.ts";
 import { Informer } from "../kube/informer.ts";
@@ -21,6 +22,7 @@ users: [{ name: default, user: { token: ${token} } }]
 async function openContract() {
   await using opened = new AsyncDisposableStack();
   const [app, plane] = [opened.use(await consumer()), opened.use(await provider())];
+  await installCrds(plane.client, [ClusterBinding], silentLog, within(30_000));
   const namespace = opened.use(await plane.namespace("cluster")).name;
   const copies = opened.use(await app.namespace("copies")).name;
   const bindings = plane.client.api<ClusterBinding>(CLUSTER_BINDINGS);
