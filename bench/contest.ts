@@ -23,10 +23,11 @@ export interface ContestDeps {
 }
 
 /**
- * Measures konnectors on clusters of their own, by turns.
+ * Measures konnectors on clusters of their own, by turns. A peer that fails on the way keeps what it has reached, and the
+ * others go on without it.
  *
  * @returns one for each command, in their order
- * @throws {Error} naming the konnector and the part of the run
+ * @throws {Error} naming the konnector and the part of the run, when the first one fails or any cannot be set up
  */
 export async function runContest(
   commands: readonly ContenderCommand[],
@@ -47,16 +48,23 @@ export async function runContest(
   const entrants: { command: ContenderCommand; stage: Stage; result: Contender }[] = [];
   for (const command of commands) {
     await naming(command, "setting up", async () => {
-      const result = { name: command.name, version: await versionOf(command), figures: {} };
+      const result: Contender = { name: command.name, version: await versionOf(command), figures: {} };
       const stage = stack.use(await Stage.open({ bench: options, contender: command, binaries, say }, signal));
       entrants.push({ command, stage, result });
     });
   }
   for (const section of SECTIONS.filter((section) => options.only.includes(section))) {
-    for (const { command, stage, result } of entrants) {
-      const figures = await naming(command, section, () => unlessBroken(stage, MEASURES[section]));
-      tell(figures, say);
-      Object.assign(result.figures, figures);
+    for (const entrant of entrants.filter(({ result }) => result.failure === undefined)) {
+      const { command, stage, result } = entrant;
+      try {
+        const figures = await naming(command, section, () => unlessBroken(stage, MEASURES[section]));
+        tell(figures, say);
+        Object.assign(result.figures, figures);
+      } catch (error) {
+        if (entrant === entrants[0] || signal.aborted) throw error;
+        result.failure = messageOf(error);
+        say(result.failure);
+      }
     }
   }
   return entrants.map(({ result }) => result);

@@ -7,6 +7,8 @@ export interface Contender {
   /** As the program itself says; absent when it does not. */
   version?: string;
   figures: Figures;
+  /** Why it has no more figures. */
+  failure?: string;
 }
 
 /** The results for people: a line per figure, with its ratio to the best peer and the targets it has. */
@@ -29,6 +31,7 @@ export function formatTable(ours: Contender, peers: readonly Contender[], verdic
     "",
     `${met} of ${verdicts.length} targets met`,
     ...unevenness(all),
+    ...all.flatMap(({ name, failure }) => failure === undefined ? [] : [`${name} failed on the way: ${failure}`]),
     ...notes.map((note, index) => `[${index + 1}] ${note}`),
   ].join("\n");
 }

@@ -53,3 +53,8 @@ Deno.test("formatTable() warns when the machine was not equally fast for all", (
   assert.match(formatTable(ours, [slow], []), /ceilings differ by a factor of 2;/);
   assert.doesNotMatch(formatTable(ours, [peer], []), /ceilings differ/);
 });
+
+Deno.test("formatTable() says who failed on the way", () => {
+  const failed: Contender = { ...peer, failure: "Cannot measure other (pairs): it ended" };
+  assert.match(formatTable(ours, [failed], []), /^other failed on the way: Cannot measure other \(pairs\): it ended$/m);
+});
