@@ -1,9 +1,9 @@
 import type { Change, Informer } from "../kube/informer.ts";
 import { WorkQueue } from "../kube/queue.ts";
 import { type DynamicObject, formatKey, type ObjectKey } from "../kube/types.ts";
+import type { Mapping } from "../sync/mapping.ts";
 import { type Digest, isSettled } from "./digest.ts";
 import { InHand } from "./in_hand.ts";
-import type { Mapping } from "./mapping.ts";
 
 /** Objects of one side kept whole while their key waits; at 10 KiB each, 20 MiB. */
 const IN_HAND_LIMIT = 2_000;

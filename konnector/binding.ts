@@ -9,14 +9,16 @@ import type { Log } from "../kube/log.ts";
 import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceDefinition, type Secret } from "../kube/resources.ts";
 import type { Scopes } from "../kube/scopes.ts";
 import { annotationOf, formatKey, keyOf, type ObjectKey, parseKey } from "../kube/types.ts";
+import { judgeClaims } from "../sync/claim_judgement.ts";
+import { toConsumerCrd } from "../sync/consumer_crd.ts";
+import type { SyncDefinition } from "../sync/definition.ts";
+import { kubeconfigText } from "../sync/kubeconfig_secret.ts";
 import { type BindingPlan, type BindingView, planBinding } from "./binding_plan.ts";
-import { type ClaimPart, claimStatus, judgeClaims, leavingClaims } from "./claim_status.ts";
+import { type ClaimPart, claimStatus, leavingClaims } from "./claim_status.ts";
 import type { Claims } from "./claims.ts";
 import { type Connection, connectionId, type Connections, type ConnectionTarget } from "./connection.ts";
-import { toConsumerCrd } from "./consumer_crd.ts";
 import { exportStatus } from "./export_status.ts";
-import { type InstanceSync, type SyncDefinition } from "./instance_sync.ts";
-import { kubeconfigText } from "./kubeconfig_secret.ts";
+import type { InstanceSync } from "./instance_sync.ts";
 
 export interface BindingDeps {
   bindings: Informer<APIServiceBinding>;

@@ -5,9 +5,9 @@ import type { Condition } from "../crds/shared.ts";
 import { type ConditionState, findCondition, setCondition, summarize } from "../kube/conditions.ts";
 import type { CustomResourceDefinition } from "../kube/resources.ts";
 import { resourceName } from "../kube/types.ts";
-import { isEstablished, isOurs, nameConflict, sameSchema } from "./consumer_crd.ts";
+import { isEstablished, isOurs, nameConflict, sameSchema } from "../sync/consumer_crd.ts";
+import { definitionOf, type SyncDefinition } from "../sync/definition.ts";
 import type { Heartbeat } from "./heartbeat.ts";
-import { definitionOf, type SyncDefinition } from "./instance_sync.ts";
 
 const KIND = "APIServiceBinding";
 

@@ -5,9 +5,9 @@ import { toExportSpec } from "../crds/export_schema.ts";
 import { API_VERSION } from "../crds/names.ts";
 import { findCondition, setCondition } from "../kube/conditions.ts";
 import type { CustomResourceDefinition } from "../kube/resources.ts";
+import { toConsumerCrd } from "../sync/consumer_crd.ts";
 import { mangoDbCrd } from "../tests/mangodb.ts";
 import { type BindingView, planBinding } from "./binding_plan.ts";
-import { toConsumerCrd } from "./consumer_crd.ts";
 
 const NOW = new Date("2026-01-01T00:00:00Z");
 const NAME = "mangodbs.mangodb.com";

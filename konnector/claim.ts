@@ -4,7 +4,6 @@ import type { Api, JsonPatchOperation } from "../kube/client.ts";
 import type { Outcome } from "../kube/controller.ts";
 import type { Log } from "../kube/log.ts";
 import type { DynamicObject, ObjectKey } from "../kube/types.ts";
-import { type ClaimDigest, isClaimSettled } from "./claim_digest.ts";
 import {
   type ClaimStep,
   type ClaimTerms,
@@ -14,8 +13,9 @@ import {
   planClaim,
   sameData,
   toCopy,
-} from "./claim_plan.ts";
-import { OWNER } from "./instance_plan.ts";
+} from "../sync/claim_plan.ts";
+import { OWNER } from "../sync/instance_plan.ts";
+import { type ClaimDigest, isClaimSettled } from "./claim_digest.ts";
 
 /** The owner's cluster or the other one, as far as one claimed kind goes. */
 export interface ClaimSide {

@@ -6,9 +6,9 @@ import { silentLog } from "../kube/log.ts";
 import { createRecorder } from "../kube/recorder.ts";
 import { NAMESPACES, SECRETS } from "../kube/resources.ts";
 import type { DynamicObject, ObjectKey, Resource } from "../kube/types.ts";
+import type { Owner } from "../sync/claim_rules.ts";
 import { consumer, eventually, provider, within } from "../tests/clusters.ts";
 import { ClaimSync } from "./claim_sync.ts";
-import type { Owner } from "./claim_rules.ts";
 import { openTestConnection } from "./connection_fixture.ts";
 
 type Side = "consumer" | "provider";

@@ -3,7 +3,6 @@ import fc from "fast-check";
 import { CLAIMED_FOR_LABEL, RESOURCE_OWNER_ANNOTATION } from "../crds/names.ts";
 import type { PermissionClaim } from "../crds/shared.ts";
 import { annotationOf, type DynamicObject, isDeleting } from "../kube/types.ts";
-import { digestCopy, digestSource, isClaimSettled } from "./claim_digest.ts";
 import {
   claimsOn,
   type ClaimStep,
@@ -12,9 +11,10 @@ import {
   needsLiveView,
   planClaim,
   toCopy,
-} from "./claim_plan.ts";
-import type { Owner } from "./claim_rules.ts";
-import { OWNER } from "./instance_plan.ts";
+} from "../sync/claim_plan.ts";
+import type { Owner } from "../sync/claim_rules.ts";
+import { OWNER } from "../sync/instance_plan.ts";
+import { digestCopy, digestSource, isClaimSettled } from "./claim_digest.ts";
 
 // One key on two clusters, users and operators on both, and a konnector whose caches lag behind; the claim names no
 // owner, so both directions are at work on the same key. Every action is one write or one event.

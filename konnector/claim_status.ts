@@ -1,53 +1,12 @@
 import type { APIServiceBinding, ClaimStatus } from "../crds/api_service_binding.ts";
-import { fails, holds, type Reason } from "../crds/reasons.ts";
+import { fails, holds } from "../crds/reasons.ts";
 import { type Condition, groupResourceName, type PermissionClaim } from "../crds/shared.ts";
 import { type ConditionState, setCondition, summarize } from "../kube/conditions.ts";
-import { type Owner, OWNERS, ownersOf, refusalOf, unsupportedParts } from "./claim_rules.ts";
+import type { Judgement } from "../sync/claim_judgement.ts";
+import { type Owner, OWNERS, ownersOf } from "../sync/claim_rules.ts";
 import type { ClaimReport } from "./claim_sync.ts";
 
 const KIND = "APIServiceBinding";
-
-type Unsupported = Reason<typeof KIND, "ClaimsSupported">;
-
-/** What can be done about the claims of one binding. */
-export interface Judgement {
-  /** Accepted, allowed and understood. */
-  effective: PermissionClaim[];
-  /** Why others are not, or not as a whole; the worst first. */
-  problems: { reason: Unsupported; what: string }[];
-}
-
-const GRAVITY: Unsupported[] = ["ClaimRefused", "RequiredClaimRejected", "UnsupportedClaimFeature"];
-
-/** @param bound names of all bound APIs */
-export function judgeClaims({ spec }: APIServiceBinding, bound: ReadonlySet<string>): Judgement {
-  const judgement: Judgement = { effective: [], problems: [] };
-  for (const { state, ...claim } of spec.permissionClaims ?? []) {
-    const name = groupResourceName(claim);
-    const problem = (reason: Unsupported, what: string) => judgement.problems.push({ reason, what });
-    if (state !== "Accepted") {
-      if (claim.required) problem("RequiredClaimRejected", `The claim on ${name} is rejected`);
-      continue;
-    }
-    const refusal = refusalOf(claim, bound);
-    if (refusal) {
-      problem("ClaimRefused", refusal);
-      continue;
-    }
-    const { ignored, restricting } = unsupportedParts(claim);
-    if (restricting.length > 0) {
-      const what = `The claim on ${name} has no effect: ${restricting.join(", ")} cannot be honoured`;
-      problem("UnsupportedClaimFeature", what);
-      continue;
-    }
-    if (ignored.length > 0) {
-      problem("UnsupportedClaimFeature", `${ignored.join(", ")} of the claim on ${name} has no effect`);
-    }
-    judgement.effective.push(claim);
-  }
-  judgement.problems.sort((a, b) => GRAVITY.indexOf(a.reason) - GRAVITY.indexOf(b.reason));
-  return judgement;
-}
 
 /** What has come of one claim, for each owner it is about; or of one that is not in effect any more. */
 export interface ClaimOutcome {

@@ -3,7 +3,8 @@ import type { APIServiceBinding, ClaimStatus } from "../crds/api_service_binding
 import { API_SERVICE_BINDINGS, API_VERSION } from "../crds/names.ts";
 import type { AcceptablePermissionClaim } from "../crds/shared.ts";
 import { findCondition } from "../kube/conditions.ts";
-import { type ClaimOutcome, claimStatus, judgeClaims, leavingClaims } from "./claim_status.ts";
+import { judgeClaims } from "../sync/claim_judgement.ts";
+import { type ClaimOutcome, claimStatus, leavingClaims } from "./claim_status.ts";
 import type { ClaimReport } from "./claim_sync.ts";
 
 const NOW = new Date("2026-01-01T00:00:00Z");

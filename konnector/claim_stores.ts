@@ -9,12 +9,12 @@ import type { Log } from "../kube/log.ts";
 import type { Metrics } from "../kube/metrics.ts";
 import { Scopes } from "../kube/scopes.ts";
 import { type DynamicObject, formatKey, keyOf, type ObjectKey, type Resource } from "../kube/types.ts";
+import type { ClaimTerms } from "../sync/claim_plan.ts";
+import { isForbiddenNamespace, reachesNamespace, requestsOf } from "../sync/claim_rules.ts";
+import type { Mapping } from "../sync/mapping.ts";
 import type { ClaimSide } from "./claim.ts";
 import { type ClaimDigest, digestCopy, digestSource } from "./claim_digest.ts";
-import type { ClaimTerms } from "./claim_plan.ts";
-import { isForbiddenNamespace, reachesNamespace, requestsOf } from "./claim_rules.ts";
 import { InHand } from "./in_hand.ts";
-import type { Mapping } from "./mapping.ts";
 
 export interface ClaimStoresOptions {
   consumer: KubeClient;

@@ -12,12 +12,12 @@ import type { Recorder } from "../kube/recorder.ts";
 import { redactText } from "../kube/redact.ts";
 import { TaskGroup } from "../kube/tasks.ts";
 import { type DynamicObject, formatKey, type ObjectKey } from "../kube/types.ts";
+import type { Owner } from "../sync/claim_rules.ts";
+import { mapNamespaces } from "../sync/mapping.ts";
 import { type ClaimDeps, reconcileClaim } from "./claim.ts";
 import { isClaimSettled } from "./claim_digest.ts";
-import type { Owner } from "./claim_rules.ts";
 import { ClaimStores } from "./claim_stores.ts";
 import type { Connection } from "./connection.ts";
-import { mapNamespaces } from "./mapping.ts";
 
 export interface ClaimSyncDeps {
   consumer: KubeClient;

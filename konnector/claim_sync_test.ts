@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { CLAIMED_FOR_LABEL, RESOURCE_OWNER_ANNOTATION } from "../crds/names.ts";
 import { EVENTS } from "../kube/resources.ts";
 import { annotationOf, type DynamicObject } from "../kube/types.ts";
+import type { Owner } from "../sync/claim_rules.ts";
 import { consumer, eventually, provider, uniqueName, within } from "../tests/clusters.ts";
 import { installCrd, mangoDb, mangoDbCrd, mangoDbResource } from "../tests/mangodb.ts";
 import { openClaimPair, secret, secretsClaim, valuesOf } from "./claim_fixture.ts";
-import type { Owner } from "./claim_rules.ts";
 
 const has = (values: Record<string, string>) => (object: DynamicObject) =>
   JSON.stringify(valuesOf(object)) === JSON.stringify(values);

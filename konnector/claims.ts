@@ -1,6 +1,6 @@
 import type { PermissionClaim } from "../crds/shared.ts";
 import { deepEqual } from "../kube/json.ts";
-import { ownersOf } from "./claim_rules.ts";
+import { ownersOf } from "../sync/claim_rules.ts";
 import { claimId, type ClaimOutcome } from "./claim_status.ts";
 import type { ClaimDefinition, ClaimSync } from "./claim_sync.ts";
 import type { Connection } from "./connection.ts";

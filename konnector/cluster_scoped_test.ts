@@ -4,11 +4,11 @@ import type { KubeClient } from "../kube/client.ts";
 import { silentLog } from "../kube/log.ts";
 import type { CustomResourceDefinition } from "../kube/resources.ts";
 import type { DynamicObject, Resource } from "../kube/types.ts";
+import type { Isolation } from "../sync/mapping.ts";
 import { consumer, eventually, provider, uniqueName, within } from "../tests/clusters.ts";
 import { installCrd, mangoDbCrd } from "../tests/mangodb.ts";
 import { openTestConnection } from "./connection_fixture.ts";
 import { InstanceSync } from "./instance_sync.ts";
-import type { Isolation } from "./mapping.ts";
 
 function fooCrd(group: string, scope: "Cluster" | "Namespaced"): CustomResourceDefinition {
   const crd = mangoDbCrd(group);

@@ -20,8 +20,8 @@ import { WorkQueue } from "../kube/queue.ts";
 import { type Secret, SECRETS } from "../kube/resources.ts";
 import { TaskGroup } from "../kube/tasks.ts";
 import { formatKey } from "../kube/types.ts";
+import { mappedNamespaceIndex } from "../sync/mapping.ts";
 import { type Heartbeat, reconcileHeartbeat } from "./heartbeat.ts";
-import { mappedNamespaceIndex } from "./mapping.ts";
 import { cleanUpNamespace, type ConsumerNamespaces } from "./namespaces.ts";
 
 export interface ConnectionDeps {

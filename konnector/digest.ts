@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { SYNC_FINALIZER } from "../crds/names.ts";
 import { appliedPart } from "../kube/managed_fields.ts";
 import { type DynamicObject, hasFinalizer, isDeleting } from "../kube/types.ts";
-import { isBound, OWNER } from "./instance_plan.ts";
+import { isBound, OWNER } from "../sync/instance_plan.ts";
 
 /** What a store keeps of an instance: enough to see that both sides agree, not enough to write either. */
 export interface Digest {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { BOUND_ANNOTATION, FIELD_MANAGER, SYNC_FINALIZER } from "../crds/names.ts";
+import { planInstance, toProviderObject } from "../sync/instance_plan.ts";
 import { consumer, provider, uniqueName, within } from "../tests/clusters.ts";
 import { installCrd, mangoDb, mangoDbCrd, mangoDbResource } from "../tests/mangodb.ts";
 import { digestConsumer, digestProvider, isSettled } from "./digest.ts";
-import { planInstance, toProviderObject } from "./instance_plan.ts";
 
 Deno.test("digests of a pair that was really applied are equal, whatever the provider's side adds", async () => {
   using app = await consumer();

@@ -7,8 +7,6 @@ import { addFinalizer, removeFinalizer } from "../kube/finalizer.ts";
 import type { Log } from "../kube/log.ts";
 import type { Store } from "../kube/store.ts";
 import { type DynamicObject, formatKey, isDeleting, keyOf, type ObjectKey, resourceName } from "../kube/types.ts";
-import { type Digest, isSettled } from "./digest.ts";
-import type { InHand } from "./in_hand.ts";
 import {
   isIrreversible,
   isOrphan,
@@ -18,8 +16,10 @@ import {
   type Step,
   toConsumerObject,
   toProviderObject,
-} from "./instance_plan.ts";
-import type { Mapping } from "./mapping.ts";
+} from "../sync/instance_plan.ts";
+import type { Mapping } from "../sync/mapping.ts";
+import { type Digest, isSettled } from "./digest.ts";
+import type { InHand } from "./in_hand.ts";
 
 /** The longest name Kubernetes takes. */
 const MAX_NAME_LENGTH = 253;

@@ -3,7 +3,6 @@ import fc from "fast-check";
 import { BOUND_ANNOTATION, FIELD_MANAGER, SYNC_FINALIZER } from "../crds/names.ts";
 import { hasFinalizer, isDeleting } from "../kube/types.ts";
 import type { DynamicObject } from "../kube/types.ts";
-import { digestConsumer, digestProvider, isSettled } from "./digest.ts";
 import {
   isIrreversible,
   isOrphan,
@@ -12,7 +11,8 @@ import {
   type Step,
   toConsumerObject,
   toProviderObject,
-} from "./instance_plan.ts";
+} from "../sync/instance_plan.ts";
+import { digestConsumer, digestProvider, isSettled } from "./digest.ts";
 
 // Two clusters, a user, an operator and a konnector whose caches lag behind; every action is one write or one event.
 

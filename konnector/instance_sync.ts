@@ -1,4 +1,3 @@
-import type { APIServiceExport } from "../crds/api_service_export.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { runController } from "../kube/controller.ts";
 import { deepEqual } from "../kube/json.ts";
@@ -10,12 +9,13 @@ import { Scopes } from "../kube/scopes.ts";
 import { TaskGroup } from "../kube/tasks.ts";
 import { type DynamicObject, type KubeObject, type Resource, resourceName } from "../kube/types.ts";
 import { untilReachable } from "../kube/until_reachable.ts";
+import type { SyncDefinition } from "../sync/definition.ts";
+import { mapClusterScoped, mapNamespaces } from "../sync/mapping.ts";
 import type { Connection } from "./connection.ts";
 import { Agenda } from "./agenda.ts";
 import { type Digest, digestConsumer, digestProvider } from "./digest.ts";
 import type { InHand } from "./in_hand.ts";
 import { type InstanceDeps, reconcileInstance, type Side } from "./instance.ts";
-import { type Isolation, mapClusterScoped, mapNamespaces } from "./mapping.ts";
 import { requestNamespace } from "./namespaces.ts";
 
 export interface InstanceSyncDeps {
@@ -30,36 +30,6 @@ export interface InstanceSyncDeps {
   onOrphans: () => void;
   /** Whether objects on the provider may be deleted although nobody saw their consumer object deleted. */
   mayDeleteOrphans: () => boolean;
-}
-
-/** What of an export the sync of its objects depends on; schemas change without disturbing it. */
-export interface SyncDefinition {
-  resource: Resource;
-  /** Whether the provider may be watched as a whole, or each mapped namespace alone. */
-  informerScope: APIServiceExport["spec"]["informerScope"];
-  /** How objects of cluster-scoped kinds are kept apart from those of other app clusters. */
-  isolation?: Isolation;
-  hasStatusSubresource: boolean;
-}
-
-/** The version stored, if it is served, otherwise the first one: all others are made from it. */
-export function definitionOf(
-  { spec: { group, names, scope, versions, informerScope, clusterScopedIsolation = "Prefixed" } }: APIServiceExport,
-): SyncDefinition {
-  const served = versions.filter((version) => version.served);
-  const version = served.find((version) => version.storage) ?? served[0] ?? versions[0]!;
-  return {
-    resource: {
-      group,
-      version: version.name,
-      plural: names.plural,
-      kind: names.kind,
-      namespaced: scope === "Namespaced",
-    },
-    informerScope,
-    isolation: scope === "Cluster" ? clusterScopedIsolation : undefined,
-    hasStatusSubresource: version.subresources?.status !== undefined,
-  };
 }
 
 /** Keeps all objects of one bound API in sync, from its opening to its disposal. */

@@ -6,10 +6,11 @@ import { parseJson } from "../kube/json.ts";
 import { silentLog } from "../kube/log.ts";
 import { NAMESPACES } from "../kube/resources.ts";
 import type { DynamicObject } from "../kube/types.ts";
+import type { SyncDefinition } from "../sync/definition.ts";
 import { consumer, eventually, provider, uniqueName, within } from "../tests/clusters.ts";
 import { installCrd, mangoDb, mangoDbCrd, mangoDbResource } from "../tests/mangodb.ts";
 import { openTestConnection } from "./connection_fixture.ts";
-import { InstanceSync, type SyncDefinition } from "./instance_sync.ts";
+import { InstanceSync } from "./instance_sync.ts";
 
 /** Both clusters with one API on either, and a sync between them; the test plays the backend, which maps namespaces. */
 async function openPair(informerScope: SyncDefinition["informerScope"]) {

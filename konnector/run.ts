@@ -13,9 +13,9 @@ import { parseReceivedKubeconfig } from "../kube/received_kubeconfig.ts";
 import { type Secret, SECRETS } from "../kube/resources.ts";
 import { untilReachable } from "../kube/until_reachable.ts";
 import { formatKey, type Resource } from "../kube/types.ts";
+import { kubeconfigText } from "../sync/kubeconfig_secret.ts";
 import { runBindings } from "./bindings.ts";
 import type { ConnectionTarget } from "./connection.ts";
-import { kubeconfigText } from "./kubeconfig_secret.ts";
 import type { KonnectorOptions } from "./options.ts";
 
 export interface KonnectorContext {

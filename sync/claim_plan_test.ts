@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { CLAIMED_FOR_LABEL, RESOURCE_OWNER_ANNOTATION } from "../crds/names.ts";
 import type { PermissionClaim } from "../crds/shared.ts";
 import type { DynamicObject } from "../kube/types.ts";
-import { digestCopy, digestSource, isClaimSettled } from "./claim_digest.ts";
+import { digestCopy, digestSource, isClaimSettled } from "../konnector/claim_digest.ts";
 import { type ClaimPlan, type ClaimStep, type ClaimTerms, type ClaimView, planClaim, toCopy } from "./claim_plan.ts";
 import type { Owner } from "./claim_rules.ts";
 import { OWNER } from "./instance_plan.ts";
