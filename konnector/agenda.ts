@@ -2,7 +2,7 @@ import type { Change, Informer } from "../kube/informer.ts";
 import { WorkQueue } from "../kube/queue.ts";
 import { type DynamicObject, formatKey, type ObjectKey } from "../kube/types.ts";
 import type { Mapping } from "../sync/mapping.ts";
-import { type Digest, isSettled } from "./digest.ts";
+import { compare, type Digest } from "./digest.ts";
 import { InHand } from "./in_hand.ts";
 
 /** Objects of one side kept whole while their key waits; at 10 KiB each, 20 MiB. */
@@ -58,10 +58,12 @@ export class Agenda {
 
   /** A consumer namespace has got its counterpart, or lost it. */
   namespaceMapped(namespace: string): void {
-    if (!this.#isOpen) return;
-    for (const key of this.#consumer.store.keys()) {
-      if (key.namespace === namespace) this.#consider(key, this.#mapping.toProvider(key), true);
-    }
+    this.#considerWhere((key) => key.namespace === namespace);
+  }
+
+  /** All objects of a namespace on the provider, or of all namespaces, are known now. */
+  providerListed(namespace: string | undefined): void {
+    this.#considerWhere((_, providerKey) => !namespace || providerKey?.namespace === namespace);
   }
 
   /** Provider objects whose consumer object is missing, without anybody having seen its deletion. */
@@ -100,12 +102,41 @@ export class Agenda {
     this.#consider(consumerKey, key, fresh);
   }
 
+  /** A pass over this instance has ended. */
+  passed(key: ObjectKey, providerKey: ObjectKey): void {
+    this.#dropInHand(key, providerKey);
+    if (this.#isSettled(key, providerKey)) this.#rest(key, providerKey);
+  }
+
+  #considerWhere(matches: (key: ObjectKey, providerKey: ObjectKey | undefined) => boolean): void {
+    if (!this.#isOpen) return;
+    for (const key of this.#consumer.store.keys()) {
+      const providerKey = this.#mapping.toProvider(key);
+      if (matches(key, providerKey)) this.#consider(key, providerKey, true);
+    }
+  }
+
   #consider(key: ObjectKey, providerKey: ObjectKey | undefined, fresh: boolean): void {
-    if (providerKey && isSettled(this.#consumer.store.get(key), this.#provider.store.get(providerKey))) {
-      this.inHand.consumer.drop(formatKey(key));
-      this.inHand.provider.drop(formatKey(providerKey));
-      if (!this.#provider.store.get(providerKey)) this.#deleted.delete(formatKey(key));
-      this.noteOrphan(key, false);
-    } else this.queue.add(formatKey(key), { priority: fresh ? "fresh" : "backlog" });
+    const text = formatKey(key);
+    if (!providerKey || !this.#isSettled(key, providerKey)) {
+      this.queue.add(text, { priority: fresh ? "fresh" : "backlog" });
+    } else if (!this.queue.isTaken(text)) { // a pass under way may be about to write
+      this.#dropInHand(key, providerKey);
+      this.#rest(key, providerKey);
+    }
+  }
+
+  #isSettled(key: ObjectKey, providerKey: ObjectKey): boolean {
+    return compare(this.#consumer.store.get(key), this.#provider.store.get(providerKey)) === "settled";
+  }
+
+  #rest(key: ObjectKey, providerKey: ObjectKey): void {
+    if (!this.#provider.store.get(providerKey)) this.#deleted.delete(formatKey(key));
+    this.noteOrphan(key, false);
+  }
+
+  #dropInHand(key: ObjectKey, providerKey: ObjectKey): void {
+    this.inHand.consumer.drop(formatKey(key));
+    this.inHand.provider.drop(formatKey(providerKey));
   }
 }

@@ -49,13 +49,19 @@ function digest(object: DynamicObject, fields: unknown, owner: Pick<Digest, "isO
 export const hash = (value: unknown): string => createHash("sha1").update(JSON.stringify(value)).digest("base64");
 
 /**
- * Whether there is certainly nothing to do. When in doubt, say where a list was reordered, the answer is no, and
- * `planInstance` finds out from the objects themselves.
+ * How far a pair agrees, as far as digests tell: `settled` when there is certainly nothing to do, `statusDiffers` when
+ * only the status has to be copied. When in doubt, say where a list was reordered, it is `unclear`, and `planInstance`
+ * finds out from the objects themselves.
  */
-export function isSettled(consumer: Digest | undefined, provider: Digest | undefined): boolean {
-  if (!consumer) return !provider || provider.isDeleting || provider.isForeign;
-  const sameStatus = consumer.status === provider?.status;
-  if (consumer.isDeleting) return !consumer.isOurs || (!!provider?.isDeleting && sameStatus && !provider.isForeign);
-  if (!provider || provider.isForeign || !consumer.isOurs) return false;
-  return sameStatus && (provider.isDeleting || (provider.isOurs && consumer.spec === provider.spec));
+export function compare(
+  consumer: Digest | undefined,
+  provider: Digest | undefined,
+): "settled" | "statusDiffers" | "unclear" {
+  if (!consumer) return !provider || provider.isDeleting || provider.isForeign ? "settled" : "unclear";
+  if (consumer.isDeleting && !consumer.isOurs) return "settled";
+  if (!provider || provider.isForeign || !consumer.isOurs) return "unclear";
+  const isSpecDone = provider.isDeleting ||
+    (!consumer.isDeleting && provider.isOurs && consumer.spec === provider.spec);
+  if (!isSpecDone) return "unclear";
+  return consumer.status === provider.status ? "settled" : "statusDiffers";
 }

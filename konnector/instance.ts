@@ -6,9 +6,10 @@ import { applyOver } from "../kube/apply.ts";
 import { addFinalizer, removeFinalizer } from "../kube/finalizer.ts";
 import type { Log } from "../kube/log.ts";
 import type { Store } from "../kube/store.ts";
-import { type DynamicObject, formatKey, isDeleting, keyOf, type ObjectKey, resourceName } from "../kube/types.ts";
+import { type DynamicObject, formatKey, isDeleting, type ObjectKey, resourceName } from "../kube/types.ts";
 import {
   isIrreversible,
+  isOnProvider,
   isOrphan,
   OWNER,
   planInstance,
@@ -18,7 +19,7 @@ import {
   toProviderObject,
 } from "../sync/instance_plan.ts";
 import type { Mapping } from "../sync/mapping.ts";
-import { type Digest, isSettled } from "./digest.ts";
+import { compare, type Digest } from "./digest.ts";
 import type { InHand } from "./in_hand.ts";
 
 /** The longest name Kubernetes takes. */
@@ -30,6 +31,8 @@ export interface Side {
   store: Store<Digest>;
   /** Takes the answer to a write for the event that is to follow. */
   accept(object: DynamicObject): void;
+  /** Whether all objects of that namespace are in the store: before, absence means nothing. */
+  isListed(namespace: string | undefined): boolean;
   /** Whole objects that an event has just brought. */
   inHand: InHand;
 }
@@ -44,6 +47,8 @@ export interface InstanceDeps {
   noteOrphan(key: ObjectKey, isOrphan: boolean): void;
   /** Asks the backend for that counterpart; its event wakes the keys of the namespace. */
   requestNamespace(namespace: string, signal: AbortSignal): Promise<void>;
+  /** A pass over this instance has ended. */
+  passed(key: ObjectKey, providerKey: ObjectKey): void;
   /** Whether the CRD keeps status apart from the rest of the object. */
   hasStatusSubresource(): boolean;
   log: Log;
@@ -70,27 +75,61 @@ export async function reconcileInstance(deps: InstanceDeps, key: ObjectKey, sign
     if (consumer.store.get(key)) await deps.requestNamespace(key.namespace!, signal);
     return;
   }
-  const isAgreed = isSettled(consumer.store.get(key), provider.store.get(providerKey));
-  if (isAgreed) deps.noteOrphan(key, false);
-  else {
-    await settle(deps, await readKnown(deps, key, providerKey, signal), signal);
+  if (!provider.isListed(providerKey.namespace)) return; // that it is now, wakes the keys of the namespace
+  switch (compare(consumer.store.get(key), provider.store.get(providerKey))) {
+    case "settled":
+      break;
+    case "statusDiffers":
+      await settleStatus(deps, key, providerKey, signal);
+      break;
+    case "unclear":
+      await settle(deps, await readKnown(deps, key, providerKey, signal), signal);
   }
-  consumer.inHand.drop(formatKey(key));
-  provider.inHand.drop(formatKey(providerKey));
+  deps.passed(key, providerKey);
+}
+
+/** The most frequent pass reads no consumer object: that its uid is still the same is left to the API server. */
+async function settleStatus(
+  deps: InstanceDeps,
+  key: ObjectKey,
+  providerKey: ObjectKey,
+  signal: AbortSignal,
+): Promise<void> {
+  const { uid } = deps.consumer.store.get(key)!;
+  const provider = await readOne(deps.provider, providerKey, signal);
+  if (!provider) return; // gone; its event follows
+  deps.consumer.accept(await copyStatus(deps, { ...key, uid }, provider.status, signal));
+  tell(deps, "copyStatus", key, providerKey);
 }
 
 async function settle(deps: InstanceDeps, known: View, signal: AbortSignal): Promise<void> {
   let view = refuseForeign(deps, known);
   if (planInstance(view).some(isIrreversible)) view = refuseForeign(deps, await readLive(deps, view, signal));
   deps.noteOrphan(view.key, isOrphan(view));
-  for (const step of planInstance(view)) {
-    const { consumer, provider } = await runStep(deps, step, view, signal);
-    if (consumer) deps.consumer.accept(consumer);
-    if (provider) deps.provider.accept(provider);
-    view = { ...view, ...(consumer && { consumer }), ...(provider && { provider }) };
-    deps.log.info("instance step done", { step, key: view.key, providerKey: view.providerKey });
-  }
+  await runSteps(deps, planInstance(view), view, signal);
 }
+
+/**
+ * The steps of each cluster in their order, both clusters at the same time. Should we end right after the first copy was
+ * made and before the object is held, and the object be deleted before we are back, then an orphan is left and reported.
+ */
+async function runSteps(deps: InstanceDeps, steps: Step[], view: View, signal: AbortSignal): Promise<void> {
+  const runAll = async (side: Side, steps: Step[]) => {
+    for (const step of steps) {
+      const written = await runStep(deps, step, view, signal);
+      if (written) side.accept(written);
+      tell(deps, step, view.key, view.providerKey);
+    }
+  };
+  const results = await Promise.allSettled([
+    runAll(deps.consumer, steps.filter((step) => !isOnProvider(step))),
+    runAll(deps.provider, steps.filter(isOnProvider)),
+  ]);
+  for (const result of results) if (result.status === "rejected") throw result.reason;
+}
+
+const tell = ({ log }: InstanceDeps, step: Step, key: ObjectKey, providerKey: ObjectKey) =>
+  log.info("instance step done", { step, key, providerKey });
 
 /**
  * Takes an object on the provider that is not ours for none at all, where that harms nobody.
@@ -140,43 +179,60 @@ async function readLive({ consumer, provider }: InstanceDeps, view: View, signal
   return { ...view, consumer: consumerObject, provider: providerObject };
 }
 
-/** @returns the side that was written, as it is now */
-async function runStep(deps: InstanceDeps, step: Step, view: View, signal: AbortSignal): Promise<Sides> {
+/** @returns the object as it is now, if there still is one */
+async function runStep(
+  deps: InstanceDeps,
+  step: Step,
+  view: View,
+  signal: AbortSignal,
+): Promise<DynamicObject | undefined> {
   const { consumer, provider } = deps;
   switch (step) {
     case "hold":
-      return { consumer: await addFinalizer(consumer.api, view.consumer!, SYNC_FINALIZER, signal) };
-    case "applySpec": {
-      const { marks } = deps.mapping;
-      const desired = toProviderObject(view.consumer!, view.providerKey, { provider: view.provider, marks });
-      const how = { fieldManager: OWNER.name, predecessor: OWNER.predecessor, force: true };
-      return { provider: await applyOver(provider.api, { current: view.provider, desired }, how, signal) };
-    }
+      return await addFinalizer(consumer.api, view.consumer!, SYNC_FINALIZER, signal);
+    case "applySpec":
+      return await applySpec(deps, view.consumer!, view, signal);
     case "copyStatus":
-      return { consumer: await copyStatus(deps, view.consumer!, view.provider!, signal) };
+      return await copyStatus(deps, view.consumer!.metadata, view.provider!.status, signal);
     case "adopt":
-      return { consumer: await consumer.api.create(toConsumerObject(view.provider!, view.key), signal) };
+      return await consumer.api.create(toConsumerObject(view.provider!, view.key), signal);
     case "deleteProvider": {
       const { uid } = view.provider!.metadata;
       await provider.api.delete(view.providerKey, { uid }, signal);
-      return {};
+      return;
     }
     case "release":
       await removeFinalizer(consumer.api, view.consumer!, SYNC_FINALIZER, signal);
-      return {};
+      return;
   }
 }
 
+/** A plain create costs the API server less than an apply; the first apply then takes over what it set. */
+function applySpec(
+  { provider: { api }, mapping: { marks } }: InstanceDeps,
+  consumer: DynamicObject,
+  { provider, providerKey }: View,
+  signal: AbortSignal,
+): Promise<DynamicObject> {
+  const desired = toProviderObject(consumer, providerKey, { provider, marks });
+  const { name: fieldManager, predecessor } = OWNER;
+  if (!provider) return api.createAs(desired, { fieldManager: predecessor }, signal);
+  return applyOver(api, { current: provider, desired }, { fieldManager, predecessor, force: true }, signal);
+}
+
 /** The status is replaced as a whole; the test on the uid keeps it off a later namesake. */
-function copyStatus(deps: InstanceDeps, consumer: DynamicObject, provider: DynamicObject, signal: AbortSignal) {
+function copyStatus(
+  deps: InstanceDeps,
+  { uid, ...key }: ObjectKey & { uid?: string },
+  status: unknown,
+  signal: AbortSignal,
+): Promise<DynamicObject> {
   const subresource = deps.hasStatusSubresource() ? "status" as const : undefined;
   return deps.consumer.api.jsonPatch(
-    keyOf(consumer),
+    key,
     [
-      { op: "test", path: "/metadata/uid", value: consumer.metadata.uid },
-      provider.status === undefined
-        ? { op: "remove", path: "/status" }
-        : { op: "add", path: "/status", value: provider.status },
+      { op: "test", path: "/metadata/uid", value: uid },
+      status === undefined ? { op: "remove", path: "/status" } : { op: "add", path: "/status", value: status },
     ],
     { subresource },
     signal,

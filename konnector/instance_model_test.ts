@@ -5,6 +5,7 @@ import { hasFinalizer, isDeleting } from "../kube/types.ts";
 import type { DynamicObject } from "../kube/types.ts";
 import {
   isIrreversible,
+  isOnProvider,
   isOrphan,
   planInstance,
   type Sides,
@@ -12,7 +13,7 @@ import {
   toConsumerObject,
   toProviderObject,
 } from "../sync/instance_plan.ts";
-import { digestConsumer, digestProvider, isSettled } from "./digest.ts";
+import { compare, digestConsumer, digestProvider } from "./digest.ts";
 
 // Two clusters, a user, an operator and a konnector whose caches lag behind; every action is one write or one event.
 
@@ -27,8 +28,13 @@ type Action =
     type: "operatorCreates" | "operatorDefaults" | "operatorHolds" | "operatorFinishes" | "somebodyDeletesOnProvider";
   }
   | {
-    type: "consumerCacheCatchesUp" | "providerCacheCatchesUp" | "konnectorRuns" | "konnectorRestarts" | "cachesGoCold";
-  };
+    type: "consumerCacheCatchesUp" | "providerCacheCatchesUp" | "konnectorRestarts" | "cachesGoCold";
+  }
+  | { type: "konnectorRuns"; order: ClusterName[] };
+
+type ClusterName = "consumer" | "provider";
+
+const UNDISTURBED: ClusterName[] = ["consumer", "provider", "consumer", "provider"];
 
 class World {
   readonly live: Sides = {};
@@ -89,18 +95,30 @@ class World {
         Object.assign(this.cache, { consumer: this.live.consumer, provider: this.live.provider });
         return;
       case "konnectorRuns":
-        return this.reconcile();
+        return this.reconcile(action.order);
     }
   }
 
-  /** As `reconcileInstance`, each write guarded as it is there: a stale one fails and ends the pass. */
-  reconcile(): void {
+  /**
+   * As `reconcileInstance`, each write guarded as it is there: a stale one fails and ends the steps of its cluster.
+   *
+   * @param order in which the clusters get their writes; when it ends too early, the konnector has died
+   */
+  reconcile(order: ClusterName[] = UNDISTURBED): void {
     let view: Sides = { ...this.cache, isDeletionKnown: this.isDeletionKnown };
     const { consumer, provider } = view;
-    const digests = [consumer && digestConsumer(consumer), provider && digestProvider(provider)] as const;
-    if (isSettled(...digests)) return assert.deepEqual(planInstance(view), [], "called settled with something to do");
+    const agreement = compare(consumer && digestConsumer(consumer), provider && digestProvider(provider));
+    if (agreement === "settled") {
+      return assert.deepEqual(planInstance(view), [], "called settled with something to do");
+    }
+    if (agreement === "statusDiffers") assert.deepEqual(planInstance(view), ["copyStatus"]);
     if (planInstance(view).some(isIrreversible)) view = { ...this.live, isDeletionKnown: this.isDeletionKnown };
-    for (const step of planInstance(view)) if (!this.#run(step, view)) return;
+    const plan = planInstance(view);
+    const steps = { consumer: plan.filter((step) => !isOnProvider(step)), provider: plan.filter(isOnProvider) };
+    for (const cluster of order) {
+      const step = steps[cluster].shift();
+      if (step && !this.#run(step, view)) steps[cluster] = [];
+    }
   }
 
   #run(step: Step, view: Sides): boolean {
@@ -193,12 +211,15 @@ const simple = fc.constantFrom<Action["type"]>(
   "somebodyDeletesOnProvider",
   "consumerCacheCatchesUp",
   "providerCacheCatchesUp",
-  "konnectorRuns",
-  "konnectorRuns",
   "konnectorRestarts",
   "cachesGoCold",
 ).map((type) => ({ type }) as Action);
+const order = fc.oneof(
+  { weight: 3, arbitrary: fc.shuffledSubarray(UNDISTURBED, { minLength: UNDISTURBED.length }) },
+  { weight: 1, arbitrary: fc.shuffledSubarray(UNDISTURBED) },
+);
 const action: fc.Arbitrary<Action> = fc.oneof(
+  { weight: 2, arbitrary: order.map((order): Action => ({ type: "konnectorRuns", order })) },
   { weight: 8, arbitrary: simple },
   {
     weight: 1,

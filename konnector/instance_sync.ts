@@ -84,6 +84,7 @@ const sideOf = (informer: Informer<DynamicObject, Digest>, inHand: InHand): Side
   api: informer.api,
   store: informer.store,
   accept: (object) => informer.accept(object),
+  isListed: (namespace) => informer.isListed(namespace),
   inHand,
 });
 
@@ -104,8 +105,9 @@ async function runSync(
   const provider = new Informer(connection.client.api(providerResource(definition)), {
     ...options,
     project: (object) => digestProvider(object, mapping.isForeign(object)),
+    onListed: ({ namespace }) => agenda.providerListed(namespace),
   });
-  const agenda = new Agenda({ consumer, provider, mapping, onOrphans: deps.onOrphans }, signal);
+  const agenda: Agenda = new Agenda({ consumer, provider, mapping, onOrphans: deps.onOrphans }, signal);
   publish(agenda);
   const instances: InstanceDeps = {
     consumer: sideOf(consumer, agenda.inHand.consumer),
@@ -113,6 +115,7 @@ async function runSync(
     mapping,
     isDeletionKnown: (key) => agenda.isDeletionSeen(key) || deps.mayDeleteOrphans(),
     noteOrphan: (key, isOrphan) => agenda.noteOrphan(key, isOrphan),
+    passed: (key, providerKey) => agenda.passed(key, providerKey),
     requestNamespace: (name, signal) => requestNamespace({ serviceNamespaces, clusterNamespace, log }, name, signal),
     hasStatusSubresource: () => definition.hasStatusSubresource,
     log,

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { APIServiceNamespace } from "../crds/api_service_namespace.ts";
 import { API_SERVICE_NAMESPACES, BOUND_ANNOTATION, FIELD_MANAGER, SYNC_FINALIZER } from "../crds/names.ts";
 import { type Api, KubeClient } from "../kube/client.ts";
+import { systemClock } from "../kube/clock.ts";
 import { parseJson } from "../kube/json.ts";
 import { silentLog } from "../kube/log.ts";
 import { NAMESPACES } from "../kube/resources.ts";
@@ -310,4 +311,29 @@ Deno.test("an object whose deletion was seen is deleted on the provider, althoug
   }, within(5_000));
   await consumer.delete(key, {}, within(5_000));
   await eventually("it is deleted", async () => !(await provider.find(providerKey, within(5_000))));
+});
+
+Deno.test("objects that are deleted as soon as they are made leave nothing behind", async () => {
+  await using pair = await openPair("Namespaced");
+  const { consumer, provider, group, key, providerKey } = pair;
+  await using sync = pair.open();
+  await consumer.create(mangoDb(group, key), within(5_000));
+  await pair.mapNamespace();
+  await pair.onProvider("the instance appears", () => true);
+
+  const makeAndDelete = async (_: unknown, index: number) => {
+    const object = mangoDb(group, { ...key, name: `brief-${index}` });
+    const { metadata } = await consumer.create(object, within(5_000));
+    await systemClock.sleep(index % 10, within(5_000)); // before, while and after it is held and copied
+    await consumer.delete(metadata, {}, within(5_000));
+  };
+  await Promise.all(Array.from({ length: 60 }, makeAndDelete));
+  await eventually("only the first one is left", async () => {
+    const left = [
+      ...(await consumer.list({ namespace: key.namespace }, within(5_000))).items,
+      ...(await provider.list({ namespace: providerKey.namespace }, within(5_000))).items,
+    ];
+    return left.every(({ metadata }) => metadata.name === key.name);
+  });
+  assert.deepEqual(sync.orphans, []);
 });

@@ -31,6 +31,8 @@ export interface InformerOptions<T extends KubeObject, V> {
   indexers?: Indexers<V>;
   /** What the store keeps of an object; the whole object by default. */
   project?: (object: T) => V;
+  /** Called whenever all objects of a scope are in the store. */
+  onListed?: (scope: Scope) => void;
   metrics?: Metrics;
   clock?: Clock;
   /** See `watchObjects`. */
@@ -82,14 +84,11 @@ export class Informer<T extends KubeObject, V = T> {
    * An answer that comes later than its event changes nothing.
    */
   accept(object: T): void {
-    const { metadata } = object;
-    const scope = [...this.#scopes].find(({ scope, synced }) =>
-      synced && (scope.namespace === undefined || scope.namespace === metadata.namespace)
-    );
+    const scope = this.#listed(object.metadata.namespace);
     const version = versionOf(object);
     // Nobody can tell whether an object that is not in an unfinished list is new or gone already.
     if (!scope || version === undefined || scope.position === undefined || version <= scope.position) return;
-    if (isDeleting(object) && !metadata.finalizers?.length) return; // its last finalizer is gone, and so is the object
+    if (isDeleting(object) && !object.metadata.finalizers?.length) return; // its last finalizer is gone, and so is the object
     const key = keyOf(object);
     const text = formatKey(key);
     if (version <= (this.#ahead.get(text) ?? 0n)) return;
@@ -106,6 +105,11 @@ export class Informer<T extends KubeObject, V = T> {
   /** Whether every scope has been listed at least once. */
   get isSynced(): boolean {
     return this.#scopes.size > 0 && [...this.#scopes].every(({ synced }) => synced);
+  }
+
+  /** Whether all objects of that namespace, or of a kind without namespaces, have been listed at least once. */
+  isListed(namespace: string | undefined): boolean {
+    return this.#listed(namespace) !== undefined;
   }
 
   /** Settles once every scope that is watched by then has been listed. */
@@ -162,6 +166,7 @@ export class Informer<T extends KubeObject, V = T> {
             state.position = versionOf({ metadata: notice });
             state.synced = true;
             this.#wake();
+            this.#options.onListed?.(scope);
         }
       }
     } catch (error) {
@@ -174,6 +179,12 @@ export class Informer<T extends KubeObject, V = T> {
       }
       this.#wake();
     }
+  }
+
+  #listed(namespace: string | undefined): ScopeState | undefined {
+    return [...this.#scopes].find(({ scope, synced }) =>
+      synced && (scope.namespace === undefined || scope.namespace === namespace)
+    );
   }
 
   #take(state: ScopeState, notice: WatchNotice<T> & { object: T }): void {

@@ -46,6 +46,11 @@ export class WorkQueue {
     return this.#delayed.size;
   }
 
+  /** Whether somebody works on the key. */
+  isTaken(key: string): boolean {
+    return this.#taken.has(key);
+  }
+
   add(key: string, { priority = "fresh", afterMs = 0 }: AddOptions = {}): void {
     if (afterMs > 0) this.#delay(key, priority, afterMs);
     else this.#push(key, priority);

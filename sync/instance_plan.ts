@@ -33,6 +33,9 @@ export type Step = "hold" | "applySpec" | "copyStatus" | "adopt" | "deleteProvid
 /** Steps that cannot be taken back; they are planned again from live reads first. */
 export const isIrreversible = (step: Step): boolean => step === "deleteProvider" || step === "release";
 
+/** The cluster that a step writes to. */
+export const isOnProvider = (step: Step): boolean => step === "applySpec" || step === "deleteProvider";
+
 /** The writes that bring one instance closer to agreement, in order; empty when only an event can move it on. */
 export function planInstance({ consumer, provider, isDeletionKnown }: Sides): Step[] {
   if (!consumer) {
