@@ -4,7 +4,7 @@ import { type Invocation, readInvocation, runCommandLine } from "./command_line.
 import { examples } from "./help.ts";
 import { messageOf } from "./kube/errors.ts";
 import { reachLoopbackDirectly } from "./loopback.ts";
-import { type CommandFactory, type ProgramContext, UsageError } from "./program.ts";
+import { type CommandFactory, NotInOrder, type ProgramContext, UsageError } from "./program.ts";
 import { VERSION } from "./version.ts";
 
 interface Subcommand {
@@ -24,6 +24,13 @@ const SUBCOMMANDS: readonly Subcommand[] = [
     group: "App cluster:",
     plugin: true,
     load: async () => (await import("./cli/options.ts")).bindCommand,
+  },
+  {
+    name: "status",
+    summary: "Show what is bound, how it fares, and what to do about it",
+    group: "App cluster:",
+    plugin: true,
+    load: async () => (await import("./cli/status/options.ts")).statusCommand,
   },
   {
     name: "konnector",
@@ -157,6 +164,7 @@ const isInterruption = (error: unknown): boolean =>
 
 /** Says what went wrong, unless the user did it with Ctrl-C, and picks the exit code that tells the kind of failure. */
 function conclude(error: unknown, stoppedBy: Deno.Signal | undefined): number {
+  if (error instanceof NotInOrder) return 3;
   if (!stoppedBy || !isInterruption(error)) report(error);
   if (stoppedBy) return exitCodeOf(stoppedBy);
   return error instanceof UsageError ? 2 : 1;

@@ -27,13 +27,16 @@ Deno.test("klutch --help shows every subcommand, in groups, on lines that fit", 
   equal(stderr, "");
   for (const line of stdout.split("\n")) ok(line.length <= 80, line);
   match(stdout, /^Klutch binds APIs of a control plane into app clusters/);
-  match(stdout, /\nApp cluster:\n {2}bind .*\n {2}konnector .*\n\nControl plane:\n {2}backend .*\n\nMore:\n {2}demo /);
+  match(
+    stdout,
+    /\nApp cluster:\n {2}bind .*\n {2}status .*\n {2}konnector .*\n\nControl plane:\n {2}backend .*\n\nMore:\n {2}demo /,
+  );
   match(stdout, /\nExamples:\n {2}# Try everything on this machine\n {2}klutch demo\n/);
   deepEqual(await klutch([]), { code, stdout, stderr });
   deepEqual(await klutch(["help"]), { code, stdout, stderr });
 });
 
-for (const subcommand of ["bind", "konnector", "backend", "demo", "version"]) {
+for (const subcommand of ["bind", "status", "konnector", "backend", "demo", "version"]) {
   Deno.test(`klutch ${subcommand} --help loads and describes it`, async () => {
     const { code, stdout, stderr } = await klutch([subcommand, "--help"]);
     equal(code, 0, stderr);

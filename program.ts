@@ -21,6 +21,11 @@ export interface ProgramContext {
 /** Builds one subcommand: its flags, its help and its action. */
 export type CommandFactory = (context: ProgramContext) => Command;
 
+/** The command did its work, and found that something is not in order; exit code 3. */
+export class NotInOrder extends Error {
+  override readonly name = "NotInOrder";
+}
+
 /** The command line is wrong; printed with a hint to `--help`, exit code 2. */
 export class UsageError extends Error {
   override readonly name = "UsageError";

@@ -3,6 +3,7 @@ import { flagsOf } from "../command_line.ts";
 import { examples } from "../help.ts";
 import { ignoreLogFlags } from "../log_flags.ts";
 import { type ProgramContext, UsageError } from "../program.ts";
+import { addAppClusterFlags } from "./common_options.ts";
 import type { AppClusterFlags } from "./app_cluster.ts";
 import type { BindOptions } from "./bind.ts";
 import type { BindApiServiceOptions } from "./bind_apiservice.ts";
@@ -114,7 +115,6 @@ function apiServiceCommand(context: ProgramContext, words: string): Command {
 function addCommonFlags(command: Command): void {
   const konnector = "Konnector flags:";
   const output = "Output flags:";
-  const cluster = "App cluster flags:";
   const options = [
     new Option("--skip-konnector", "do not install or update the konnector").helpGroup(konnector),
     new Option("--konnector-image <image>", "install the konnector with this image, whatever runs now").helpGroup(
@@ -132,22 +132,10 @@ function addCommonFlags(command: Command): void {
     new Option("--template <template>").hideHelp(),
     new Option("--allow-missing-template-keys").hideHelp(),
     new Option("--provider-ca-file <file>", "certificates to trust for the provider's URL (PEM)"),
-    new Option("--kubeconfig <file>", "kubeconfig file to use").helpGroup(cluster),
-    new Option("--context <name>", "context of the kubeconfig to use").helpGroup(cluster),
-    new Option("--user <name>", "user of the kubeconfig to use").helpGroup(cluster),
-    new Option("-n, --namespace <name>", "accepted, without effect: bindings live in klutch-bind").helpGroup(cluster),
-    new Option("--server <url>", "address of the API server").helpGroup(cluster),
-    new Option("--certificate-authority <file>", "certificates to trust for the API server (PEM)").helpGroup(cluster),
-    new Option("--tls-server-name <name>", "name to verify the API server's certificate against").helpGroup(cluster),
-    new Option("--proxy-url <url>", "HTTP proxy on the way to the API server").helpGroup(cluster),
-    new Option("--token <token>", "bearer token for the API server").helpGroup(cluster),
-    new Option("--username <name>", "user name for basic authentication").helpGroup(cluster),
-    new Option("--password <password>", "password for basic authentication").helpGroup(cluster),
-    new Option("--as-uid <uid>", "uid to impersonate").helpGroup(cluster),
-    new Option("--insecure-skip-tls-verify").hideHelp(), // refused, with a hint
     new Option("--disable-compression").hideHelp(),
   ];
   for (const option of options) command.addOption(option);
+  addAppClusterFlags(command, "accepted, without effect: bindings live in klutch-bind");
   ignoreLogFlags(command);
 }
 

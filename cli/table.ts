@@ -36,4 +36,6 @@ export function mergeTables(tables: readonly Table[], prefix: string): string {
 }
 
 const segmenter = new Intl.Segmenter();
-const widthOf = (text: string): number => [...segmenter.segment(text)].length;
+// deno-lint-ignore no-control-regex
+const COLOUR = /\x1b\[\d+m/g;
+const widthOf = (text: string): number => [...segmenter.segment(text.replace(COLOUR, ""))].length;

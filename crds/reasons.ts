@@ -1,18 +1,18 @@
 import { conditionFalse, type ConditionState, conditionTrue, type Severity } from "../kube/conditions.ts";
 
-/** Why an aspect of an object does not hold. */
-interface Cause {
+/** Why something does not hold. */
+export interface Cause {
   severity: Severity;
   /** What to do, as one sentence for whoever reads the object. */
   advice: string;
 }
 
-const error = (advice: string): Cause => ({ severity: "Error", advice });
-const warning = (advice: string): Cause => ({ severity: "Warning", advice });
-const info = (advice: string): Cause => ({ severity: "Info", advice });
+export const error = (advice: string): Cause => ({ severity: "Error", advice });
+export const warning = (advice: string): Cause => ({ severity: "Warning", advice });
+export const info = (advice: string): Cause => ({ severity: "Info", advice });
 
-const BIND_AGAIN = "Run `kubectl klutch bind` again with the provider's URL";
-const TALK_TO_PROVIDER = "Ask whoever runs the provider";
+export const BIND_AGAIN = "Run `kubectl klutch bind` again with the provider's URL";
+export const TALK_TO_PROVIDER = "Ask whoever runs the provider";
 const REFUSED_CRD = {
   CustomResourceDefinitionCreateFailed: error(
     `${TALK_TO_PROVIDER} to correct the API's schema: this cluster refuses it`,
@@ -158,6 +158,10 @@ export function fails<Kind extends ConditionedKind, Type extends ConditionType<K
   const { severity, advice } = causeOf(kind, type, reason)!;
   return conditionFalse(type, reason, severity, `${what}. ${advice}.`);
 }
+
+/** How bad it is that a condition does not hold; undefined for reasons that are not ours. */
+export const severityOf = (kind: string, type: string, reason: string): Severity | undefined =>
+  causeOf(kind, type, reason)?.severity;
 
 /** What to do about a condition found on an object; undefined for reasons that are not ours. */
 export const adviceOn = (kind: string, type: string, reason: string): string | undefined =>

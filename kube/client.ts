@@ -77,6 +77,14 @@ export interface WatchEvent<T> {
   object: T;
 }
 
+export interface ApplyOptions {
+  fieldManager: string;
+  /** Takes fields over that another manager owns. */
+  force?: boolean;
+  /** The server answers as if it had been done, admission included, and does nothing. */
+  isDryRun?: boolean;
+}
+
 export interface DeleteOptions {
   /** Only the object with this uid is deleted, never one of the same name made later. */
   uid?: string;
@@ -130,6 +138,18 @@ export class KubeClient implements Disposable {
         if (retryAfterMs === undefined || wait > MAX_WAITS) throw this.#explain(error, action);
         await this.#clock.sleep(retryAfterMs, signal);
       }
+    }
+  }
+
+  /** What the server says about itself: its version, e.g. `v1.33.1`, and its clock, in whole seconds. */
+  async serverInfo(signal: AbortSignal): Promise<{ version: string; time?: Date }> {
+    try {
+      using answer = await this.#send("requests", "GET", "/version", {}, this.#options.timeoutMs ?? 30_000, signal);
+      const { gitVersion } = parseAnswer<{ gitVersion?: string }>(await readText(answer, signal));
+      const time = Date.parse(answer.response.headers.get("date") ?? "");
+      return { version: gitVersion ?? "unknown", ...(!Number.isNaN(time) && { time: new Date(time) }) };
+    } catch (error) {
+      throw this.#explain(error, "read the version");
     }
   }
 
@@ -292,8 +312,9 @@ export class Api<T extends KubeObject = DynamicObject> {
   }
 
   /** Server-side apply: the manager owns what the object says, and what it no longer says is removed. */
-  apply(object: T, options: { fieldManager: string; force?: boolean }, signal: AbortSignal): Promise<T> {
-    const query = { fieldManager: options.fieldManager, force: options.force ? true : undefined };
+  apply(object: T, options: ApplyOptions, signal: AbortSignal): Promise<T> {
+    const { fieldManager, force, isDryRun } = options;
+    const query = { fieldManager, force: force ? true : undefined, dryRun: isDryRun ? "All" : undefined };
     return this.#request("apply", object.metadata, "PATCH", this.#path(object.metadata), {
       query,
       body: object,

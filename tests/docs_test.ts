@@ -3,7 +3,14 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-const PAGES = ["README.md", "docs/architecture.md", "docs/backend.md", "docs/konnector.md", "docs/bind.md"];
+const PAGES = [
+  "README.md",
+  "docs/architecture.md",
+  "docs/backend.md",
+  "docs/konnector.md",
+  "docs/bind.md",
+  "docs/plugin.md",
+];
 
 for (const page of PAGES) {
   Deno.test(`all files that ${page} links to are there`, async () => {

@@ -85,7 +85,7 @@ const LAYERS: Record<string, string[]> = {
 /** Where a package may be imported; `yaml` is a format that many read. */
 const HOMES: Record<string, RegExp> = {
   "@peculiar/x509": /^playground\//,
-  commander: /^[a-z_]+\.ts$|\/(demo_)?options\.ts$/,
+  commander: /^[a-z_]+\.ts$|\/([a-z]+_)*options\.ts$/,
   esbuild: /^build\//,
   hono: /^backend\//,
   jose: /^oidc\//,
@@ -189,8 +189,8 @@ Deno.test("klutch --help loads no subcommand", () => {
   assert.ok(loaded.files.size < 20, [...loaded.files].join(" "));
 });
 
-for (const subcommand of ["backend", "konnector", "cli", "playground/demo"]) {
-  const path = subcommand.includes("/") ? `${subcommand}_options.ts` : `${subcommand}/options.ts`;
+for (const subcommand of ["backend", "konnector", "cli", "cli/status", "playground/demo"]) {
+  const path = subcommand === "playground/demo" ? `${subcommand}_options.ts` : `${subcommand}/options.ts`;
   Deno.test(`${path}, read for help and for wrong flags, loads nothing that does the work`, () => {
     const late = files.get("main.ts")!.imports.find(({ target }) => target === path);
     assert.ok(late?.isLate);

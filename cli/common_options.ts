@@ -1,0 +1,40 @@
+import { type Command, Option } from "commander";
+import type { DataFormat } from "./data.ts";
+
+/** Flags that name the app cluster and how to get there, as kubectl has them. */
+export function addAppClusterFlags(command: Command, namespace: string): void {
+  const cluster = "App cluster flags:";
+  const options = [
+    new Option("--kubeconfig <file>", "kubeconfig file to use").helpGroup(cluster),
+    new Option("--context <name>", "context of the kubeconfig to use").helpGroup(cluster),
+    new Option("--user <name>", "user of the kubeconfig to use").helpGroup(cluster),
+    new Option("-n, --namespace <name>", namespace).helpGroup(cluster),
+    new Option("--server <url>", "address of the API server").helpGroup(cluster),
+    new Option("--certificate-authority <file>", "certificates to trust for the API server (PEM)").helpGroup(cluster),
+    new Option("--tls-server-name <name>", "name to verify the API server's certificate against").helpGroup(cluster),
+    new Option("--proxy-url <url>", "HTTP proxy on the way to the API server").helpGroup(cluster),
+    new Option("--token <token>", "bearer token for the API server").helpGroup(cluster),
+    new Option("--username <name>", "user name for basic authentication").helpGroup(cluster),
+    new Option("--password <password>", "password for basic authentication").helpGroup(cluster),
+    new Option("--as-uid <uid>", "uid to impersonate").helpGroup(cluster),
+    new Option("--insecure-skip-tls-verify").hideHelp(), // refused, with a hint
+  ];
+  for (const option of options) command.addOption(option);
+}
+
+const FORMATS: readonly DataFormat[] = ["table", "json", "yaml"];
+
+/** How a command prints what it found. */
+export function addFormatFlag(command: Command): void {
+  const option = new Option("-o, --output <format>", "print as json, yaml or table").choices([...FORMATS]);
+  command.addOption(option.default("table"));
+}
+
+/** Exit codes of commands that look at things, for their help. */
+export const EXIT_CODES = `
+Exit codes:
+  0  all is well, or goes on by itself
+  1  the command could not do its work
+  2  the command line is wrong
+  3  something needs to be mended: see the lines that say FAIL
+`;
