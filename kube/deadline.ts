@@ -8,6 +8,7 @@ export class Deadline implements Disposable {
   readonly #parent: AbortSignal;
   readonly #follow = () => this.#controller.abort(this.#parent.reason);
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #dueMs = 0;
 
   constructor(ms: number, parent: AbortSignal) {
     this.#ms = ms;
@@ -21,13 +22,17 @@ export class Deadline implements Disposable {
     return this.#controller.signal;
   }
 
+  /** Costs next to nothing, so that every event of a watch may call it: the timer finds out when it fires. */
   extend(): void {
-    clearTimeout(this.#timer);
-    if (this.signal.aborted) return;
-    this.#timer = setTimeout(() => {
-      this.#controller.abort(new DOMException(`no answer within ${this.#ms / 1000} s`, "TimeoutError"));
-    }, this.#ms);
+    this.#dueMs = performance.now() + this.#ms;
+    if (!this.signal.aborted) this.#timer ??= setTimeout(this.#check, this.#ms);
   }
+
+  readonly #check = () => {
+    const leftMs = this.#dueMs - performance.now();
+    if (leftMs > 0) this.#timer = setTimeout(this.#check, leftMs);
+    else this.#controller.abort(new DOMException(`no answer within ${this.#ms / 1000} s`, "TimeoutError"));
+  };
 
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);

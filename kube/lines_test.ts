@@ -2,13 +2,26 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { readLines } from "./lines.ts";
 
-const streamOf = (chunks: Uint8Array[]) => ReadableStream.from(chunks) as ReadableStream<Uint8Array>;
+type Bytes = Uint8Array<ArrayBuffer>;
+
+function streamOf(chunks: Bytes[]): ReadableStream<Bytes> {
+  const left = chunks.map((chunk) => chunk.slice());
+  return new ReadableStream({
+    type: "bytes",
+    pull(controller) {
+      const chunk = left.shift();
+      if (chunk) return controller.enqueue(chunk);
+      controller.close();
+      controller.byobRequest?.respond(0);
+    },
+  });
+}
 
 Deno.test("lines come out whole, wherever the stream was cut into chunks", async () => {
   const text = fc.string({ unit: "binary" }).map((one) => one.replaceAll(/[\n\ufeff]/g, "").toWellFormed());
   await fc.assert(fc.asyncProperty(fc.array(text), fc.array(fc.nat(20)), async (lines, sizes) => {
     const bytes = new TextEncoder().encode(lines.map((line) => line + "\n").join(""));
-    const chunks: Uint8Array[] = [];
+    const chunks: Bytes[] = [];
     for (let at = 0; at < bytes.length;) {
       const size = sizes[chunks.length % Math.max(sizes.length, 1)] ?? 7;
       chunks.push(bytes.subarray(at, at + size + 1));
@@ -27,7 +40,8 @@ Deno.test("a line without an end is dropped", async () => {
 
 Deno.test("a reader that stops early cancels the stream", async () => {
   let cancelled = false;
-  const endless = new ReadableStream<Uint8Array>({
+  const endless = new ReadableStream<Bytes>({
+    type: "bytes",
     pull: (controller) => controller.enqueue(new TextEncoder().encode("x\n")),
     cancel: () => {
       cancelled = true;
