@@ -33,6 +33,20 @@ const SUBCOMMANDS: readonly Subcommand[] = [
     load: async () => (await import("./cli/status/options.ts")).statusCommand,
   },
   {
+    name: "explain",
+    summary: "Follow one object and say where it is stopped, and why",
+    group: "App cluster:",
+    plugin: true,
+    load: async () => (await import("./cli/explain/options.ts")).explainCommand,
+  },
+  {
+    name: "check",
+    summary: "Look whether both clusters are fit: versions, clocks, rights",
+    group: "App cluster:",
+    plugin: true,
+    load: async () => (await import("./cli/check/options.ts")).checkCommand,
+  },
+  {
     name: "konnector",
     summary: "Run the agent that keeps objects of both clusters in sync",
     group: "App cluster:",

@@ -29,9 +29,12 @@ export async function openAppCluster(
   flags: AppClusterFlags,
   { env, version }: Pick<ProgramContext, "env" | "version">,
 ): Promise<KubeClient> {
-  const config = await appClusterConfig(flags, env);
-  return new KubeClient(config, { side: "app cluster", userAgent: `kubectl-klutch/${version}` });
+  return clientOf(await appClusterConfig(flags, env), { version });
 }
+
+/** A client of the app cluster that is known already. */
+export const clientOf = (config: ClusterConfig, { version }: Pick<ProgramContext, "version">): KubeClient =>
+  new KubeClient(config, { side: "app cluster", userAgent: `kubectl-klutch/${version}` });
 
 /** The kubeconfig's view of the cluster with the flags on top. */
 export async function appClusterConfig(flags: AppClusterFlags, env: ProgramContext["env"]): Promise<ClusterConfig> {

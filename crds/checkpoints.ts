@@ -12,7 +12,16 @@ const CHECKPOINTS = {
     ),
     KindNotBound: error("Ask those who serve the kind on this cluster: Klutch has nothing to do with it"),
   },
+  Cluster: {
+    VersionTooOld: error("Upgrade the cluster: rules in CRDs need Kubernetes 1.25"),
+    LocalClockSkewed: warning("Set the clock of this machine: logins and certificates rest on it"),
+    OwnRightsMissing: warning("Ask an administrator of this cluster for them, or to run the command"),
+    BindingsNotServed: info(
+      "Nothing to do: the konnector installs the CRD when it starts; `kubectl klutch bind` sees to it",
+    ),
+  },
   Konnector: {
+    ReplicasMissing: warning("See why its pods do not run: `kubectl -n klutch-bind describe pods -l app=konnector`"),
     KonnectorNotFound: error("Install it: `kubectl klutch konnector install`"),
     KonnectorStopped: error(
       "Start it again, after a look at its log: `kubectl -n klutch-bind logs deployment/konnector`",
@@ -26,6 +35,7 @@ const CHECKPOINTS = {
     ProviderClockSkewed: warning("Set the clocks of both clusters: heartbeats rest on them"),
   },
   Schema: {
+    SchemaDiffers: info("Wait: the konnector brings it up to date, or a condition of the binding says why it cannot"),
     DefinitionNotFound: error("Wait for the konnector to install it, and look at the conditions of the binding"),
   },
   Rights: {
@@ -52,6 +62,7 @@ const CHECKPOINTS = {
   },
   Operator: {
     OperatorSilent: info(`Wait for the provider's operator to report; else ${lower(TALK_TO_PROVIDER)}`),
+    OperatorFailed: warning(`${TALK_TO_PROVIDER}: its operator reports a failure`),
     OperatorAtWork: info("Wait: the provider's operator is not done"),
   },
   Status: {

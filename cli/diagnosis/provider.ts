@@ -15,8 +15,10 @@ import { isForbidden, isUnauthorized, messageOf } from "../../kube/errors.ts";
 import type { ClusterConfig } from "../../kube/kubeconfig.ts";
 import { parseReceivedKubeconfig } from "../../kube/received_kubeconfig.ts";
 import { type Secret, SECRETS } from "../../kube/resources.ts";
-import { formatKey } from "../../kube/types.ts";
+import { Store } from "../../kube/store.ts";
+import { formatKey, keyOf } from "../../kube/types.ts";
 import { kubeconfigText } from "../../sync/kubeconfig_secret.ts";
+import { mappedNamespaceIndex } from "../../sync/mapping.ts";
 import { type Finding, ofCondition, passed, stopped } from "./finding.ts";
 
 const KIND = "APIServiceBinding";
@@ -42,7 +44,7 @@ export interface Contract {
   now?: Date;
   clusterBinding?: ClusterBinding;
   exports: Map<string, APIServiceExport>;
-  namespaces: Map<string, APIServiceNamespace>;
+  namespaces: Store<APIServiceNamespace>;
 }
 
 /** Providers by the Secret that leads to them; each is asked once. */
@@ -117,12 +119,14 @@ async function readContract(client: KubeClient, namespace: string, signal: Abort
     client.api<APIServiceExport>(API_SERVICE_EXPORTS).list({ namespace }, signal),
     client.api<APIServiceNamespace>(API_SERVICE_NAMESPACES).list({ namespace }, signal),
   ]);
+  const mapped = new Store<APIServiceNamespace>(mappedNamespaceIndex);
+  for (const one of namespaces.items) mapped.set(keyOf(one), one);
   return {
     version,
     now: time,
     clusterBinding,
     exports: new Map(exports.items.map((one) => [one.metadata.name, one])),
-    namespaces: new Map(namespaces.items.map((one) => [one.metadata.name, one])),
+    namespaces: mapped,
   };
 }
 

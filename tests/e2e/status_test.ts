@@ -11,16 +11,22 @@ const API = `mangodbs.${GROUP}`;
 Deno.test("klutch status tells what is bound and how it fares, for people and for programs", async (t) => {
   await using story = await Story.open();
   const mangos = new Mangos(story, GROUP);
-  const status = async (...args: string[]) => {
-    const program = await story.run(["status", `--kubeconfig=${story.consumer.plane.kubeconfigPath}`, ...args]);
+  const run = async (...args: string[]) => {
+    const program = await story.run([...args, `--kubeconfig=${story.consumer.plane.kubeconfigPath}`]);
     const code = await program.ended();
     return { code, stdout: await program.stdout, stderr: await program.stderr };
   };
+  const status = (...args: string[]) => run("status", ...args);
 
   await story.step(t, "without a binding it says what to do", async () => {
     const { code, stdout, stderr } = await status();
     assert.deepEqual([code, stderr], [0, ""]);
     assert.equal(stdout, "Nothing is bound in this cluster. Bind an API with `kubectl klutch bind URL`.\n");
+    const check = await run("check");
+    assert.equal(check.code, 3);
+    assert.match(check.stdout, /^OK {4}Cluster {4}https:\/\/\S+, version v1\.\d+/);
+    assert.match(check.stdout, /^WAIT {2}Cluster {4}BindingsNotServed: /m);
+    assert.match(check.stdout, /^FAIL {2}Konnector {2}KonnectorNotFound: .*\n {17}→ Install it/m);
   });
 
   const { konnector } = await story.given(t, mangoDbCrd(GROUP));
@@ -53,6 +59,10 @@ Deno.test("klutch status tells what is bound and how it fares, for people and fo
     });
     assert.match((await status("-o=yaml")).stdout, /^verdict: OK\nkonnector:\n {2}checkpoint: Konnector\n/);
     assert.match((await status("-n", "elsewhere")).stdout, /^Nothing is bound/);
+    const check = await run("check", "-o", "json");
+    assert.equal(check.code, 0, check.stdout);
+    const checkpoints = JSON.parse(check.stdout).findings.map(({ checkpoint }: { checkpoint: string }) => checkpoint);
+    assert.deepEqual([...new Set(checkpoints)], ["Cluster", "Konnector", "Secret", "Provider"]);
   });
 
   await story.step(t, "without a konnector it fails, and says so once", async () => {
