@@ -89,10 +89,11 @@ export class Agenda {
   }
 
   #consumerChanged({ key, object, after, fresh }: Change<Digest, DynamicObject>): void {
-    if (object) this.inHand.consumer.put(formatKey(key), object);
+    const providerKey = this.#mapping.toProvider(key);
+    if (object && !this.#isSettled(key, providerKey)) this.inHand.consumer.put(formatKey(key), object);
     if (after) this.#deleted.delete(formatKey(key));
     else if (fresh) this.#deleted.add(formatKey(key));
-    if (this.#isOpen) this.#consider(key, this.#mapping.toProvider(key), fresh);
+    if (this.#isOpen) this.#consider(key, providerKey, fresh);
   }
 
   #providerChanged({ key, object, fresh }: Change<Digest, DynamicObject>): void {
@@ -118,7 +119,7 @@ export class Agenda {
 
   #consider(key: ObjectKey, providerKey: ObjectKey | undefined, fresh: boolean): void {
     const text = formatKey(key);
-    if (!providerKey || !this.#isSettled(key, providerKey)) {
+    if (!this.#isSettled(key, providerKey)) {
       this.queue.add(text, { priority: fresh ? "fresh" : "backlog" });
     } else if (!this.queue.isTaken(text)) { // a pass under way may be about to write
       this.#dropInHand(key, providerKey);
@@ -126,8 +127,8 @@ export class Agenda {
     }
   }
 
-  #isSettled(key: ObjectKey, providerKey: ObjectKey): boolean {
-    return compare(this.#consumer.store.get(key), this.#provider.store.get(providerKey)) === "settled";
+  #isSettled(key: ObjectKey, providerKey: ObjectKey | undefined): providerKey is ObjectKey {
+    return !!providerKey && compare(this.#consumer.store.get(key), this.#provider.store.get(providerKey)) === "settled";
   }
 
   #rest(key: ObjectKey, providerKey: ObjectKey): void {

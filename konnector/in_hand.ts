@@ -2,7 +2,7 @@ import type { DynamicObject } from "../kube/types.ts";
 
 /**
  * Whole objects between the event that brought them and the pass it causes, so that most passes need no read. Bounded:
- * in a large backlog the oldest are forgotten, and read again when their turn comes.
+ * of a large backlog it keeps those whose turn comes first; the others are read again.
  */
 export class InHand {
   readonly #limit: number;
@@ -14,9 +14,7 @@ export class InHand {
   }
 
   put(key: string, object: DynamicObject): void {
-    this.#objects.delete(key);
-    if (this.#objects.size >= this.#limit) this.#objects.delete(this.#objects.keys().next().value!);
-    this.#objects.set(key, object);
+    if (this.#objects.size < this.#limit || this.#objects.has(key)) this.#objects.set(key, object);
   }
 
   /** The object, if it is that version of it. */

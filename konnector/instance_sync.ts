@@ -137,7 +137,6 @@ async function runSync(
 
   async function work(): Promise<void> {
     await consumer.synced(signal);
-    if (scopes.size > 0) await provider.synced(signal);
     agenda.open();
     log.info("sync started", { objects: consumer.store.size, toDo: agenda.queue.depth });
     await runController({
@@ -149,5 +148,7 @@ async function runSync(
       metrics,
     }, signal);
   }
+  // The provider first: of what agrees with it, nothing has to be kept at hand while the consumer is listed.
+  if (scopes.size > 0) await provider.synced(signal);
   await Promise.all([consumer.watch({}, signal), work()]);
 }
