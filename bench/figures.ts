@@ -23,6 +23,8 @@ export const FIGURES = {
   "ceiling.pair": perSecond("ceiling: pair"),
   "backlog.rate": perSecond("backlog, from its first object to its last"),
   "backlog.seconds": less("s", "backlog, from the konnector's start"),
+  "ceiling.upP50": less("ms", "floor: the same writes by a plain client, up, p50"),
+  "ceiling.downP50": less("ms", "floor: the same write by a plain client, down, p50"),
   "latency.upP50": less("ms", "idle latency up, p50"),
   "latency.upP99": less("ms", "idle latency up, p99"),
   "latency.downP50": less("ms", "idle latency down, p50"),

@@ -21,8 +21,8 @@ function copyOf({ provider: { namespace } }: Sides, name: string): DynamicObject
 
 /** The least that any konnector has to write for a new object: one patch on the consumer, one create on the provider. */
 export async function pair(sides: Sides, name: string, signal: AbortSignal): Promise<void> {
-  await hold(sides, name, signal);
-  await sides.provider.agent.create(copyOf(sides, name), signal);
+  const { provider } = sides;
+  await Promise.all([hold(sides, name, signal), provider.agent.create(copyOf(sides, name), signal)]);
 }
 
 /** The same, so that a konnector finds it as if it had made it itself: it owns the fields on the provider. */
