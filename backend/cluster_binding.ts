@@ -24,6 +24,7 @@ export interface ClusterBindingDeps {
   clusterRoleBindings: Informer<RoleBinding>;
   guard: WriteGuard;
   consumerScope: ConsumerScope;
+  tokenLifetimeMs: number;
   log: Log;
   now?: () => Date;
 }
@@ -44,7 +45,7 @@ export async function reconcileClusterBinding(
   if (!binding || isDeleting(binding) || !namespace || isDeleting(namespace)) return;
   const pauseMs = await ensureRights(deps, namespace, signal);
 
-  const { condition, recheckAfterMs } = planHealth(binding, now());
+  const { condition, recheckAfterMs } = planHealth(binding, deps.tokenLifetimeMs, now());
   const conditions = summarize(setCondition(binding.status?.conditions, condition, now()), now());
   if (!deepEqual(conditions, binding.status?.conditions)) {
     await patchStatus(clusterBindings.api, binding, { ...binding.status, conditions }, signal);

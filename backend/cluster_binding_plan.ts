@@ -1,6 +1,8 @@
 import type { ClusterBinding } from "../crds/cluster_binding.ts";
 import { fails, holds, type Reason } from "../crds/reasons.ts";
 import type { ConditionState } from "../kube/conditions.ts";
+import { parseGoDuration } from "../kube/duration.ts";
+import { formatTime } from "../kube/time.ts";
 
 /** Clocks of two clusters may differ by so much before anybody is told. */
 const TOLERATED_SKEW_MS = 10_000;
@@ -11,56 +13,68 @@ export interface Health {
   recheckAfterMs?: number;
 }
 
-/** Whether the konnector of an app cluster is alive, judged by its last heartbeat and the interval it promised. */
-export function planHealth({ status }: ClusterBinding, now: Date): Health {
-  const { lastHeartbeatTime, heartbeatInterval } = status ?? {};
-  const beatAt = Date.parse(lastHeartbeatTime ?? "");
-  if (Number.isNaN(beatAt)) return { condition: unhealthy("FirstHeartbeatPending", "No konnector has reported yet") };
+/**
+ * Whether the konnector of an app cluster is alive, judged by its last heartbeat and the interval it promised. What
+ * counts is when the heartbeat came, as a clock that is wrong does not make a konnector less alive.
+ *
+ * @param credentialMs an app cluster that is silent for longer has no valid credential any more
+ */
+export function planHealth(binding: ClusterBinding, credentialMs: number, now: Date): Health {
+  const { lastHeartbeatTime, heartbeatInterval } = binding.status ?? {};
+  const arrivedAt = arrivalOf(binding);
+  const seenAt = lastSeen(binding, now);
+  const silentMs = now.getTime() - (seenAt?.getTime() ?? Date.parse(binding.metadata.creationTimestamp!));
+  const since = seenAt ? `No heartbeat since ${formatTime(seenAt)}` : "No konnector has ever reported";
+  if (silentMs > credentialMs) {
+    return { condition: unhealthy("AppClusterVanished", `${since}, and the credential has expired meanwhile`) };
+  }
+  const untilVanishedMs = credentialMs - silentMs + 1;
+  if (!seenAt) {
+    return { condition: unhealthy("FirstHeartbeatPending", since), recheckAfterMs: untilVanishedMs };
+  }
   const intervalMs = parseGoDuration(heartbeatInterval ?? "");
   if (!intervalMs || intervalMs <= 0) {
     return {
       condition: unhealthy("HeartbeatIntervalMissing", `The heartbeat of ${lastHeartbeatTime} has no interval`),
+      recheckAfterMs: untilVanishedMs,
     };
   }
-  const ageMs = now.getTime() - beatAt;
-  const limitMs = 2 * intervalMs;
-  if (ageMs > limitMs) {
-    const what = `No heartbeat since ${lastHeartbeatTime}, promised every ${heartbeatInterval}`;
-    return { condition: unhealthy("HeartbeatTimeout", what) };
+  const untilLateMs = 2 * intervalMs - silentMs + 1;
+  if (untilLateMs <= 0) {
+    const what = `${since}, promised every ${heartbeatInterval}`;
+    return { condition: unhealthy("HeartbeatTimeout", what), recheckAfterMs: untilVanishedMs };
   }
-  if (ageMs < -TOLERATED_SKEW_MS) {
-    return {
-      condition: unhealthy("HeartbeatTimeDrift", `The last heartbeat, ${lastHeartbeatTime}, lies in the future`),
-      recheckAfterMs: -TOLERATED_SKEW_MS - ageMs + 1,
-    };
+  const skewMs = Date.parse(lastHeartbeatTime!) - seenAt.getTime();
+  if (Math.abs(skewMs) <= TOLERATED_SKEW_MS) {
+    return { condition: holds("ClusterBinding", "Healthy"), recheckAfterMs: untilLateMs };
   }
-  return { condition: holds("ClusterBinding", "Healthy"), recheckAfterMs: limitMs - ageMs + 1 };
+  const seconds = Math.round(Math.abs(skewMs) / TOLERATED_SKEW_MS) * TOLERATED_SKEW_MS / 1000;
+  return {
+    condition: unhealthy(
+      "HeartbeatTimeDrift",
+      `The konnector's clock is about ${seconds} s ${skewMs > 0 ? "ahead of" : "behind"} this cluster's`,
+    ),
+    recheckAfterMs: arrivedAt ? untilLateMs : skewMs - TOLERATED_SKEW_MS + 1,
+  };
 }
+
+/** When a konnector gave its last sign of life, by this cluster's clock; undefined before the first. */
+export function lastSeen(binding: ClusterBinding, now: Date): Date | undefined {
+  const beatAt = Date.parse(binding.status?.lastHeartbeatTime ?? "");
+  if (Number.isNaN(beatAt)) return undefined;
+  return arrivalOf(binding) ?? new Date(Math.min(beatAt, now.getTime()));
+}
+
+/** When the API server took the last heartbeat, which it notes by its own clock. */
+function arrivalOf({ metadata: { managedFields = [] } }: ClusterBinding): Date | undefined {
+  const times = managedFields.filter(({ fieldsV1 }) => isField(fieldsV1?.["f:status"], "f:lastHeartbeatTime"))
+    .map(({ time }) => Date.parse(time ?? ""));
+  const latest = Math.max(...times);
+  return Number.isFinite(latest) ? new Date(latest) : undefined;
+}
+
+const isField = (fields: unknown, name: string): boolean =>
+  typeof fields === "object" && fields !== null && name in fields;
 
 const unhealthy = (reason: Reason<"ClusterBinding", "Healthy">, what: string): ConditionState =>
   fails("ClusterBinding", "Healthy", reason, what);
-
-const UNIT_MS: Record<string, number> = {
-  ns: 1e-6,
-  us: 1e-3,
-  "µs": 1e-3,
-  "μs": 1e-3,
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-};
-
-/**
- * Milliseconds of a duration as Go prints it, e.g. `5m0s` or `1.5h`.
- *
- * @returns undefined for text that is no duration
- * @see https://pkg.go.dev/time#ParseDuration
- */
-export function parseGoDuration(text: string): number | undefined {
-  const [, sign, parts] = /^([-+]?)((?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)$/.exec(text) ?? [];
-  if (parts === undefined) return text === "0" ? 0 : undefined;
-  let totalMs = 0;
-  for (const [, number, unit] of parts.matchAll(/([\d.]+)([^\d.]+)/g)) totalMs += Number(number) * UNIT_MS[unit!]!;
-  return sign === "-" ? -totalMs : totalMs;
-}

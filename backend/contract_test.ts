@@ -1,8 +1,5 @@
 import assert, { deepEqual, equal, rejects } from "node:assert/strict";
 import type { APIServiceExport } from "../crds/api_service_export.ts";
-import type { APIServiceExportRequest } from "../crds/api_service_export_request.ts";
-import type { APIServiceExportTemplate } from "../crds/api_service_export_template.ts";
-import type { APIServiceNamespace } from "../crds/api_service_namespace.ts";
 import type { ClusterBinding } from "../crds/cluster_binding.ts";
 import { installCrds } from "../crds/install.ts";
 import { KINDS } from "../crds/kinds.ts";
@@ -15,11 +12,8 @@ import {
   CLUSTER_BINDINGS,
   IDENTITY_ANNOTATION,
 } from "../crds/names.ts";
-import type { PermissionClaim } from "../crds/shared.ts";
-import { KubeClient } from "../kube/client.ts";
 import { isForbidden } from "../kube/errors.ts";
 import { silentLog } from "../kube/log.ts";
-import { parseReceivedKubeconfig } from "../kube/received_kubeconfig.ts";
 import {
   CLUSTER_ROLE_BINDINGS,
   CLUSTER_ROLES,
@@ -34,166 +28,13 @@ import {
   SECRETS,
 } from "../kube/resources.ts";
 import { TaskGroup } from "../kube/tasks.ts";
-import { isDeleting, type Resource } from "../kube/types.ts";
-import { eventually, provider, type TestCluster, uniqueName, within } from "../tests/clusters.ts";
-import { type ControllersDeps, createCaches, type ProviderCaches, startControllers } from "./controllers.ts";
-import { ensureRole } from "./ensure.ts";
+import { isDeleting } from "../kube/types.ts";
+import { eventually, provider, uniqueName, within } from "../tests/clusters.ts";
+import { depsFor, fail, TestBackend } from "./contract_fixture.ts";
+import { createCaches } from "./controllers.ts";
 import { identityText } from "./identity.ts";
-import type { ConsumerScope } from "./options.ts";
-import { BINDER_ROLE } from "./rbac.ts";
-import { ensureTenant, type Tenant } from "./tenant.ts";
-import { claim, crd, template } from "./test_objects.ts";
-
-// The cluster is shared with other tests: what is watched is narrowed to the namespaces that a test made.
-
-/** A backend without its listener, for one app cluster. */
-class TestBackend implements AsyncDisposable {
-  readonly cluster: TestCluster;
-  readonly group = `${uniqueName("backend")}.test`;
-  readonly identity = { subject: uniqueName("jane"), clusterId: "cl1" };
-  readonly scope: ConsumerScope;
-  tenant!: Tenant;
-  konnector!: KubeClient;
-  caches!: ProviderCaches;
-  #tasks?: TaskGroup;
-  readonly #tidy: (() => Promise<unknown>)[] = [];
-
-  private constructor(cluster: TestCluster, scope: ConsumerScope) {
-    this.cluster = cluster;
-    this.scope = scope;
-  }
-
-  static async open(scope: ConsumerScope = "Namespaced"): Promise<TestBackend> {
-    const backend = new TestBackend(await provider(), scope);
-    const { client } = backend.cluster;
-    await installCrds(client, KINDS, silentLog, within(30_000));
-    await ensureRole(client.api<Role>(CLUSTER_ROLES), undefined, BINDER_ROLE, within(10_000));
-    backend.tenant = await backend.bind();
-    backend.#tidy.push(() => client.api(NAMESPACES).delete({ name: backend.namespace }, {}, within(10_000)));
-    backend.konnector = new KubeClient(parseReceivedKubeconfig(backend.tenant.kubeconfig), { side: "provider" });
-    await backend.start();
-    return backend;
-  }
-
-  get namespace(): string {
-    return this.tenant.namespace;
-  }
-
-  async bind(): Promise<Tenant> {
-    const { client, config } = this.cluster;
-    const deps = this.#deps();
-    await using tasks = new TaskGroup(fail, within(30_000));
-    const { namespaces } = createCaches(deps);
-    tasks.run((signal) => namespaces.watch({}, signal));
-    await namespaces.synced(within(10_000));
-    return await ensureTenant(
-      {
-        client,
-        namespaces: namespaces.store,
-        namespacePrefix: "t",
-        prettyName: "Test",
-        external: { server: config.server, caData: config.caData },
-        log: silentLog,
-      },
-      this.identity,
-      within(20_000),
-    );
-  }
-
-  async start(): Promise<void> {
-    const deps = this.#deps();
-    const tasks = new TaskGroup(fail, new AbortController().signal);
-    this.#tasks = tasks;
-    const { catalogue: _, ...informers } = this.caches = createCaches(deps);
-    const own = { namespace: this.namespace };
-    const { exports, requests, serviceNamespaces, clusterBindings } = informers;
-    for (const informer of Object.values(informers)) {
-      const isOwn = [exports, requests, serviceNamespaces, clusterBindings].some((one) => one === informer);
-      tasks.run((signal) => informer.watch(isOwn ? own : {}, signal));
-    }
-    await Promise.all(Object.values(informers).map((informer) => informer.synced(within(20_000))));
-    startControllers(deps, this.caches, tasks);
-  }
-
-  async stop(): Promise<void> {
-    await this.#tasks?.[Symbol.asyncDispose]();
-  }
-
-  /** A CRD with its template. */
-  async offer(plural: string, claims?: PermissionClaim[], scope?: "Namespaced" | "Cluster"): Promise<Resource> {
-    const { client } = this.cluster;
-    const { metadata: { name }, ...definition } = crd(plural, this.group, { scope });
-    const { kind } = definition.spec.names;
-    await client.api<CustomResourceDefinition>(CUSTOM_RESOURCE_DEFINITIONS)
-      .create({ metadata: { name }, ...definition }, within(10_000));
-    this.#tidy.push(() => client.api(CUSTOM_RESOURCE_DEFINITIONS).delete({ name }, {}, within(10_000)));
-    const { spec, apiVersion, kind: templateKind } = template(plural, [plural, this.group], { claims });
-    const metadata = { namespace: this.namespace, name: plural };
-    await client.api<APIServiceExportTemplate>(API_SERVICE_EXPORT_TEMPLATES)
-      .create({ apiVersion, kind: templateKind, metadata, spec }, within(10_000));
-    return { group: this.group, version: "v1", plural, kind, namespaced: scope !== "Cluster" };
-  }
-
-  /** Asks for exports as the command line does, with the tenant's own credential. */
-  async request(...plurals: string[]): Promise<APIServiceExportRequest> {
-    const api = this.konnector.api<APIServiceExportRequest>(API_SERVICE_EXPORT_REQUESTS);
-    const { metadata: { name } } = await api.create({
-      apiVersion: "klutch.anynines.com/v1alpha1",
-      kind: "APIServiceExportRequest",
-      metadata: { namespace: this.namespace, name: uniqueName("request") },
-      spec: { resources: plurals.map((resource) => ({ group: this.group, resource })) },
-    }, within(10_000));
-    return await eventually("the request is answered", async () => {
-      const request = await api.get({ namespace: this.namespace, name }, within(5000));
-      return request.status?.phase !== "Pending" && request;
-    });
-  }
-
-  /** Asks for a mapped namespace as the konnector does. */
-  async mapNamespace(name: string): Promise<string> {
-    const api = this.konnector.api<APIServiceNamespace>(API_SERVICE_NAMESPACES);
-    const metadata = { namespace: this.namespace, name };
-    const object = { apiVersion: "klutch.anynines.com/v1alpha1", kind: "APIServiceNamespace", metadata };
-    await api.create(object as APIServiceNamespace, within(10_000));
-    return await eventually(
-      "the namespace is mapped",
-      async () => (await api.get(metadata, within(5000))).status?.namespace,
-    );
-  }
-
-  /** Whether the tenant may list these objects. */
-  async mayList(resource: Resource, namespace?: string): Promise<boolean> {
-    try {
-      await this.konnector.api(resource).list({ namespace }, within(5000));
-      return true;
-    } catch (error) {
-      if (isForbidden(error)) return false;
-      throw error;
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const tidy of this.#tidy) await tidy();
-    // With the controllers still running, the mapped namespaces go as well.
-    await eventually("mapped namespaces are deleted", () => {
-      const mapped = Array.from(this.caches.namespaces.store.list())
-        .filter(({ metadata: { name } }) => name.startsWith(`${this.namespace}-`));
-      return mapped.every(isDeleting);
-    });
-    await this.stop();
-    this.konnector.close();
-    this.cluster[Symbol.dispose]();
-  }
-
-  #deps(): ControllersDeps {
-    const { client } = this.cluster;
-    return { client, consumerScope: this.scope, clusterScopedIsolation: "Prefixed", log: silentLog };
-  }
-}
-
-function fail(error: unknown): never {
-  throw error;
-}
+import { ensureTenant } from "./tenant.ts";
+import { claim } from "./test_objects.ts";
 
 Deno.test("A user's app cluster gets one namespace, however often and at once it binds", async () => {
   await using backend = await TestBackend.open();
@@ -209,19 +50,12 @@ Deno.test("Five first binds at once end at one namespace, too", async () => {
   using cluster = await provider();
   const identity = { subject: uniqueName("joe"), clusterId: "cl1" };
   await installCrds(cluster.client, KINDS, silentLog, within(30_000));
-  const { namespaces } = createCaches({
-    client: cluster.client,
-    consumerScope: "Namespaced",
-    clusterScopedIsolation: "Prefixed",
-    log: silentLog,
-  });
+  const { namespaces } = createCaches(depsFor(cluster));
   const deps = {
-    client: cluster.client,
+    ...depsFor(cluster),
     namespaces: namespaces.store, // empty: none of them knows of the others
     namespacePrefix: "t",
     prettyName: "Test",
-    external: { server: cluster.config.server, caData: cluster.config.caData },
-    log: silentLog,
   };
   const tenants = await Promise.all(
     Array.from({ length: 5 }, () => ensureTenant(deps, identity, within(20_000))),
@@ -245,23 +79,18 @@ Deno.test("A contract of the original backend is taken over", async () => {
     metadata: { namespace: name, name: "cluster" },
     spec: { kubeconfigSecretRef: { name: "other-name", key: "kubeconfig" }, providerPrettyName: "Before" },
   }, within(5000));
-  const caches = createCaches({
-    client,
-    consumerScope: "Namespaced",
-    clusterScopedIsolation: "Prefixed",
-    log: silentLog,
-  });
+  const caches = createCaches(depsFor(cluster));
   await using tasks = new TaskGroup(fail, within(30_000));
   tasks.run((signal) => caches.namespaces.watch({}, signal));
   await caches.namespaces.synced(within(10_000));
   const deps = {
-    client,
+    ...depsFor(cluster),
     namespaces: caches.namespaces.store,
     namespacePrefix: "t",
     prettyName: "After",
-    log: silentLog,
+    external: { server: "https://x" },
   };
-  const tenant = await ensureTenant({ ...deps, external: { server: "https://x" } }, identity, within(20_000));
+  const tenant = await ensureTenant(deps, identity, within(20_000));
   const secret = await client.api<Secret>(SECRETS).get({ namespace: name, name: "other-name" }, within(5000));
   await client.api(NAMESPACES).delete({ name }, {}, within(5000));
   equal(tenant.namespace, name);
@@ -370,7 +199,7 @@ Deno.test("Roles that somebody changes or deletes come back, and are not written
 
 Deno.test("Health follows the clock: two seconds after a heartbeat promised every second, it is gone", async () => {
   await using backend = await TestBackend.open();
-  const api = backend.cluster.client.api<ClusterBinding>(CLUSTER_BINDINGS);
+  const api = backend.konnector.api<ClusterBinding>(CLUSTER_BINDINGS);
   const key = { namespace: backend.namespace, name: "cluster" };
   const reason = async () => {
     const { status } = await api.get(key, within(5000));

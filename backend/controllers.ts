@@ -15,7 +15,7 @@ import {
 import { groupResourceName } from "../crds/shared.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { type Outcome, runController } from "../kube/controller.ts";
-import { type Change, Informer } from "../kube/informer.ts";
+import { type Change, Informer, type Scope } from "../kube/informer.ts";
 import type { Log } from "../kube/log.ts";
 import type { Metrics } from "../kube/metrics.ts";
 import { WorkQueue } from "../kube/queue.ts";
@@ -29,12 +29,16 @@ import {
   type Role,
   ROLE_BINDINGS,
   type RoleBinding,
+  type Secret,
+  SECRETS,
 } from "../kube/resources.ts";
 import type { TaskGroup } from "../kube/tasks.ts";
 import { formatKey, keyOf, type KubeObject, type ObjectKey } from "../kube/types.ts";
 import { Catalogue, type ServedApi, templateIndexers, toServedApi } from "./catalogue.ts";
 import { reconcileClusterBinding } from "./cluster_binding.ts";
 import { CrdSource } from "./crd_source.ts";
+import { reconcileCredential, toLegacyToken } from "./credential.ts";
+import type { LegacyToken } from "./credential_plan.ts";
 import { reconcileExportRequest, requestIndexers, REQUESTS_BY_API } from "./export_request.ts";
 import { identityIndexer } from "./identity.ts";
 import type { ConsumerScope, Isolation } from "./options.ts";
@@ -42,14 +46,19 @@ import { clusterNamespaceOfRole } from "./rbac.ts";
 import { exportIndexers, EXPORTS_BY_NAME, reconcileServiceExport } from "./service_export.ts";
 import { Orphans, reconcileServiceNamespace } from "./service_namespace.ts";
 import { mappedKeyOf, ownerIndexer } from "./service_namespace_plan.ts";
+import type { ExternalAccess } from "./tenant_kubeconfig.ts";
 import { WriteGuard } from "./write_guard.ts";
 
 export interface ControllersDeps {
   client: KubeClient;
   consumerScope: ConsumerScope;
   clusterScopedIsolation: Isolation;
+  /** What kubeconfigs of app clusters say. */
+  external: ExternalAccess;
+  tokenLifetimeMs: number;
   log: Log;
   metrics?: Metrics;
+  now?: () => Date;
 }
 
 /** What is known of the provider's cluster, kept up to date by watches. */
@@ -61,6 +70,7 @@ export interface ProviderCaches {
   serviceNamespaces: Informer<APIServiceNamespace>;
   clusterBindings: Informer<ClusterBinding>;
   namespaces: Informer<Namespace>;
+  legacyTokens: Informer<Secret, LegacyToken>;
   roleBindings: Informer<RoleBinding>;
   clusterRoles: Informer<Role>;
   clusterRoleBindings: Informer<RoleBinding>;
@@ -93,18 +103,23 @@ export function createCaches({ client, consumerScope, log, metrics }: Controller
       ...options,
       indexers: { ...identityIndexer, ...ownerIndexer },
     }),
+    legacyTokens: new Informer(client.api<Secret>(SECRETS), { ...options, project: toLegacyToken }),
     roleBindings: new Informer(client.api<RoleBinding>(ROLE_BINDINGS), options),
     clusterRoles: new Informer(client.api<Role>(CLUSTER_ROLES), options),
     clusterRoleBindings: new Informer(client.api<RoleBinding>(CLUSTER_ROLE_BINDINGS), options),
   };
 }
 
+/** Of all the objects of these kinds in a cluster, those of one name concern us. */
+export const SCOPES: Partial<Record<keyof ProviderCaches, Scope>> = {
+  legacyTokens: { fieldSelector: `metadata.name=${BINDER},type=kubernetes.io/service-account-token` },
+  roleBindings: { fieldSelector: `metadata.name=${BINDER}` },
+};
+
 /** Watches the provider's cluster as long as the tasks run; settles once all caches are complete. */
 export async function watchCaches({ catalogue: _, ...informers }: ProviderCaches, tasks: TaskGroup): Promise<void> {
-  for (const informer of Object.values(informers)) {
-    // Of all the RoleBindings in a cluster, those of one name concern us.
-    const scope = informer === informers.roleBindings ? { fieldSelector: `metadata.name=${BINDER}` } : {};
-    tasks.run((signal) => informer.watch(scope, signal));
+  for (const [name, informer] of Object.entries(informers)) {
+    tasks.run((signal) => informer.watch(SCOPES[name as keyof ProviderCaches] ?? {}, signal));
   }
   await Promise.all(Object.values(informers).map((informer) => informer.synced(tasks.signal)));
 }
@@ -171,6 +186,12 @@ export function startControllers(deps: ControllersDeps, caches: ProviderCaches, 
     };
     roles.subscribe(onChange, signal);
   }
+
+  const addCredential = start("credentials", 2, (key, signal) => reconcileCredential(shared, key, signal));
+  clusterBindings.subscribe((change) => addCredential(change.key, change), signal);
+  caches.legacyTokens.subscribe((change) => {
+    addCredential({ namespace: change.key.namespace, name: CLUSTER_BINDING_NAME }, change);
+  }, signal);
 
   const orphans = new Orphans();
   const mappingDeps = { ...shared, requests: serviceNamespaces, orphans };

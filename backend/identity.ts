@@ -17,12 +17,16 @@ export const isUsableSubject = (subject: string): boolean => subject !== "" && !
 /** Value of the annotation by which a cluster namespace says whose it is. */
 export const identityText = ({ subject, clusterId }: TenantIdentity): string => `${subject}#${clusterId}`;
 
+/** What `identityText` has written on a cluster namespace; undefined for one that no login made. */
+export const identityOf = (namespace: Namespace | undefined): string | undefined =>
+  namespace && annotationOf(namespace, IDENTITY_ANNOTATION);
+
 /** Index of namespaces by `identityText`. */
 export const NAMESPACES_BY_IDENTITY = "identity";
 
 export const identityIndexer = {
   [NAMESPACES_BY_IDENTITY]: (namespace: Namespace): string[] => {
-    const identity = annotationOf(namespace, IDENTITY_ANNOTATION);
+    const identity = identityOf(namespace);
     return identity === undefined ? [] : [identity];
   },
 };

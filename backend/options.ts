@@ -2,6 +2,7 @@ import { Command, Option } from "commander";
 import { flagsOf } from "../command_line.ts";
 import { examples } from "../help.ts";
 import { type ListenAddress, parseListenAddress } from "../kube/address.ts";
+import { parseGoDuration } from "../kube/duration.ts";
 import { ConfigError } from "../kube/errors.ts";
 import type { KubeconfigSource } from "../kube/kubeconfig.ts";
 import { createLog } from "../kube/log.ts";
@@ -31,6 +32,8 @@ export interface BackendOptions {
   prettyName: string;
   consumerScope: ConsumerScope;
   clusterScopedIsolation: Isolation;
+  /** How long a credential of an app cluster is valid; it is renewed at half that time. */
+  tokenLifetimeMs: number;
   /** What kubeconfigs for app clusters say, where it differs from our own way to the API server. */
   external: { address?: string; caFile?: string; tlsServerName?: string };
   listen: ListenAddress;
@@ -70,6 +73,11 @@ export function backendCommand(context: ProgramContext): Command {
     .option("--external-address <url>", "API server's URL as app clusters reach it; otherwise as we do")
     .option("--external-ca-file <file>", "CA that app clusters verify that server with")
     .option("--external-server-name <name>", "name that app clusters verify that server against")
+    .option(
+      "--token-lifetime <duration>",
+      "how long an app cluster's credential is valid, e.g. 168h; renewed at half that time",
+      "168h",
+    )
     .optionsGroup("Public listener:")
     .option("--listen-address <host:port>", "serves the pages and /export", "127.0.0.1:8080")
     .option("--tls-cert-file <file>", "certificate chain; serves HTTPS together with the key")
@@ -121,6 +129,7 @@ export interface BackendFlags {
   consumerScope: string;
   clusterScopedIsolation: string;
   healthAddress: string;
+  tokenLifetime: string;
   controlPlaneMode?: boolean;
   externalAddress?: string;
   externalCaFile?: string;
@@ -174,6 +183,7 @@ export function readBackendOptions(
       flags.clusterScopedIsolation,
       "--cluster-scoped-isolation",
     ),
+    tokenLifetimeMs: readTokenLifetime(flags.tokenLifetime),
     external: {
       address: flags.externalAddress === undefined ? undefined : readExternalAddress(flags.externalAddress),
       caFile: flags.externalCaFile,
@@ -260,6 +270,17 @@ function readNamespacePrefix(text: string): string {
   throw new UsageError(
     `invalid value '${text}' for '--namespace-prefix': it takes 1 to ${LONGEST_PREFIX} lower-case letters, ` +
       "digits and dashes, and begins and ends with a letter or digit",
+  );
+}
+
+/** API servers refuse less, and a credential of years is none that expires. */
+const TOKEN_LIFETIME = { leastMs: 10 * 60_000, mostMs: 365 * 24 * 3_600_000 };
+
+function readTokenLifetime(text: string): number {
+  const ms = parseGoDuration(text);
+  if (ms !== undefined && ms >= TOKEN_LIFETIME.leastMs && ms <= TOKEN_LIFETIME.mostMs) return ms;
+  throw new UsageError(
+    `invalid value '${text}' for '--token-lifetime': it takes a duration from 10m to 8760h, e.g. 168h for a week`,
   );
 }
 

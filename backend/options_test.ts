@@ -10,6 +10,7 @@ const DEFAULTS: BackendFlags = {
   consumerScope: "Namespaced",
   clusterScopedIsolation: "Prefixed",
   healthAddress: ":8081",
+  tokenLifetime: "168h",
   listenAddress: "127.0.0.1:8080",
 };
 const WITH_ISSUER: BackendFlags = {
@@ -81,6 +82,9 @@ const mistakes: [name: string, flags: Partial<BackendFlags>, message: RegExp][] 
   ["a redirect origin with a path", { allowedRedirectOrigin: ["https://example.com/a"] }, /an https URL/],
   ["two issuers", { oidcEmbedded: true }, /'--oidc-embedded' excludes '--oidc-issuer-url'/],
   ["control-plane mode, which is not there yet", { controlPlaneMode: true }, /not available yet/],
+  ["a credential that is gone in a moment", { tokenLifetime: "599s" }, /'--token-lifetime'.*10m to 8760h/],
+  ["a credential for ever", { tokenLifetime: "8761h" }, /'--token-lifetime'/],
+  ["a lifetime that is no duration", { tokenLifetime: "7 days" }, /'--token-lifetime'/],
 ];
 for (const [name, flags, message] of mistakes) {
   Deno.test(`readBackendOptions() refuses ${name}`, () => {

@@ -34,7 +34,6 @@ import { Login } from "./login.ts";
 import type { BackendOptions, OidcOptions } from "./options.ts";
 import { BINDER_ROLE } from "./rbac.ts";
 import { ensureTenant } from "./tenant.ts";
-import type { ExternalAccess } from "./tenant_kubeconfig.ts";
 
 /** The kinds that the backend works with, installed at its start. */
 const KINDS = [
@@ -56,7 +55,7 @@ export async function runBackend(options: BackendOptions, log: Log, signal: Abor
   const external = await readExternalAccess(options.external, config);
   const metrics = await createMetrics({ prefix: "klutch_backend_" });
   using client = new KubeClient(config, { side: "provider", userAgent: "klutch-backend", metrics });
-  const deps: ControllersDeps = { ...options, client, log, metrics };
+  const deps: ControllersDeps = { ...options, external, client, log, metrics };
   const caches = createCaches(deps);
 
   let failure: { error: unknown } | undefined;
@@ -69,7 +68,7 @@ export async function runBackend(options: BackendOptions, log: Log, signal: Abor
   const caData = oidc.caFile ? await readAuthority(oidc.caFile, "--oidc-ca-file") : undefined;
   using login = new Login(oidc, { caData, log });
   const start = startCluster(deps, caches, tasks);
-  serve(createWebApp({ options, external, oidc, caches, login, isReady: start.readiness, deps }, underWay.signal));
+  serve(createWebApp({ options, oidc, caches, login, isReady: start.readiness, deps }, underWay.signal));
   const health = serveHealth({
     address: options.healthAddress,
     readiness: { cluster: start.readiness, issuer: () => login.readiness },
@@ -153,7 +152,6 @@ function startCluster(deps: ControllersDeps, caches: ProviderCaches, tasks: Task
 
 interface WebAppParts {
   options: BackendOptions;
-  external: ExternalAccess;
   oidc: OidcOptions;
   caches: ProviderCaches;
   login: Login;
@@ -162,12 +160,12 @@ interface WebAppParts {
 }
 
 function createWebApp(
-  { options, external, oidc: { callbackUrl }, caches, login, isReady, deps: { client, log } }: WebAppParts,
+  { options, oidc: { callbackUrl }, caches, login, isReady, deps }: WebAppParts,
   signal: AbortSignal,
 ): (request: Request) => Response | Promise<Response> {
   const { prettyName, namespacePrefix, redirectOrigins, autoSelect } = options;
   const keys = options.cookieKeys ?? { signing: crypto.getRandomValues(new Uint8Array(32)) };
-  const tenants = { client, namespaces: caches.namespaces.store, namespacePrefix, prettyName, external, log };
+  const tenants = { ...deps, namespaces: caches.namespaces.store, namespacePrefix, prettyName };
   const app = createApp({
     prettyName,
     version: PROTOCOL_VERSION,
@@ -185,7 +183,7 @@ function createWebApp(
     bindTokens: new BindTokens(keys),
     catalogue: caches.catalogue,
     ensureTenant: (identity, signal) => ensureTenant(tenants, identity, signal),
-    log,
+    log: deps.log,
     now: () => systemClock.now(),
     signal,
   });

@@ -27,6 +27,7 @@ async function withOptions(run: (options: BackendOptions) => Promise<void>): Pro
       clusterScopedIsolation: "Prefixed",
       listenAddress: "127.0.0.1:0",
       healthAddress: "127.0.0.1:0",
+      tokenLifetime: "168h",
       oidcEmbedded: true,
     }, {}));
   } finally {

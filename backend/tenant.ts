@@ -7,22 +7,10 @@ import {
   IDENTITY_ANNOTATION,
   KUBECONFIG,
 } from "../crds/names.ts";
-import type { KubeClient } from "../kube/client.ts";
-import { isAlreadyExists, isConflict } from "../kube/errors.ts";
-import type { Log } from "../kube/log.ts";
-import {
-  type Namespace,
-  NAMESPACES,
-  ROLE_BINDINGS,
-  type RoleBinding,
-  type Secret,
-  SECRETS,
-  SERVICE_ACCOUNTS,
-  type ServiceAccount,
-} from "../kube/resources.ts";
+import { type Namespace, NAMESPACES, ROLE_BINDINGS, type RoleBinding } from "../kube/resources.ts";
 import type { Store } from "../kube/store.ts";
-import { annotationOf, isDeleting, type ObjectKey } from "../kube/types.ts";
-import { watchObjects } from "../kube/watch.ts";
+import { annotationOf, isDeleting } from "../kube/types.ts";
+import { type CredentialDeps, ensureCredential } from "./credential.ts";
 import { createOrGet, ensureRoleBinding } from "./ensure.ts";
 import {
   identityText,
@@ -33,18 +21,12 @@ import {
 } from "./identity.ts";
 import { binderRoleBinding } from "./rbac.ts";
 import { Refusal } from "./refusal.ts";
-import { type ExternalAccess, tenantKubeconfig, toBase64 } from "./tenant_kubeconfig.ts";
 
-export interface TenantDeps {
-  client: KubeClient;
+export interface TenantDeps extends CredentialDeps {
   /** Indexed by `identityIndexer`, and complete: what it does not know is taken for absent. */
   namespaces: Store<Namespace>;
   namespacePrefix: string;
   prettyName: string;
-  external: ExternalAccess;
-  log: Log;
-  /** How long the cluster may take to issue a token. */
-  tokenTimeoutMs?: number;
 }
 
 export interface Tenant {
@@ -56,25 +38,21 @@ export interface Tenant {
 
 /**
  * Provides one user's app cluster with all it needs on the provider: namespace, ClusterBinding, ServiceAccount with its
- * rights in that namespace, and a kubeconfig, which the Secret `kubeconfig` holds too. May run any number of times, also at once: all of
- * them end at the same namespace. What exists is taken over, also from the original backend.
+ * rights in that namespace, and a kubeconfig, which the Secret `kubeconfig` holds too. May run any number of times, also
+ * at once: all of them end at the same namespace. What exists is taken over, also from the original backend.
  *
  * @throws {Refusal} when the user's name cannot be used, or the namespace is being deleted
  * @throws {KubeError}
  */
 export async function ensureTenant(deps: TenantDeps, identity: TenantIdentity, signal: AbortSignal): Promise<Tenant> {
-  const { client, external, log } = deps;
+  const { client } = deps;
   const namespace = await ensureNamespace(deps, identity, signal);
   const binding = await ensureClusterBinding(deps, namespace, signal);
-  const account: ServiceAccount = { apiVersion: "v1", kind: "ServiceAccount", metadata: { namespace, name: BINDER } };
-  await createOrGet(client.api<ServiceAccount>(SERVICE_ACCOUNTS), account, signal);
   // Before the credential is handed out: who uses it at once must not be refused.
   const role = binderRoleBinding(namespace, BINDER, namespace);
   await ensureRoleBinding(client.api<RoleBinding>(ROLE_BINDINGS), undefined, role, signal);
-  const token = await ensureToken(deps, namespace, signal);
-  const kubeconfig = tenantKubeconfig(external, { namespace, token });
-  const key = { namespace, name: binding.spec.kubeconfigSecretRef.name };
-  if (await writeKubeconfig(client, key, kubeconfig, signal)) log.info("kubeconfig written", { secret: key });
+  const secret = { namespace, name: binding.spec.kubeconfigSecretRef.name };
+  const kubeconfig = await ensureCredential(deps, secret, identityText(identity), signal);
   return { namespace, kubeconfig };
 }
 
@@ -125,55 +103,4 @@ async function ensureClusterBinding(
     spec: { kubeconfigSecretRef: { name: KUBECONFIG, key: KUBECONFIG }, providerPrettyName: prettyName },
   };
   return await createOrGet(client.api<ClusterBinding>(CLUSTER_BINDINGS), wanted, signal) ?? wanted;
-}
-
-async function ensureToken(
-  { client, tokenTimeoutMs = 10_000 }: TenantDeps,
-  namespace: string,
-  signal: AbortSignal,
-): Promise<string> {
-  const api = client.api<Secret>(SECRETS);
-  const wanted: Secret = {
-    apiVersion: "v1",
-    kind: "Secret",
-    metadata: { namespace, name: BINDER, annotations: { "kubernetes.io/service-account.name": BINDER } },
-    type: "kubernetes.io/service-account-token",
-  };
-  const existing = await createOrGet(api, wanted, signal);
-  if (existing?.data?.token) return atob(existing.data.token);
-
-  const timeout = AbortSignal.timeout(tokenTimeoutMs);
-  const scope = { namespace, fieldSelector: `metadata.name=${BINDER}` };
-  try {
-    for await (const notice of watchObjects(api, scope, AbortSignal.any([signal, timeout]))) {
-      if (notice.type === "apply" && notice.object.data?.token) return atob(notice.object.data.token);
-    }
-  } catch (error) {
-    signal.throwIfAborted();
-    if (!timeout.aborted) throw error;
-  }
-  throw new Error(
-    `Cannot get a token for ServiceAccount "${namespace}/${BINDER}" on the provider within ` +
-      `${tokenTimeoutMs / 1000} s: check that kube-controller-manager runs there`,
-  );
-}
-
-/** @returns whether something was written */
-async function writeKubeconfig(client: KubeClient, key: ObjectKey, text: string, signal: AbortSignal) {
-  const api = client.api<Secret>(SECRETS);
-  const data = { [KUBECONFIG]: toBase64(text) };
-  while (true) {
-    const current = await api.find(key, signal);
-    if (current?.data?.[KUBECONFIG] === data[KUBECONFIG]) return false;
-    try {
-      if (current) {
-        const { uid, resourceVersion } = current.metadata;
-        await api.mergePatch(key, { metadata: { uid, resourceVersion }, data }, {}, signal);
-      } else await api.create({ apiVersion: "v1", kind: "Secret", metadata: key, data }, signal);
-      return true;
-    } catch (error) {
-      // Another request of the same user writes the same.
-      if (!isConflict(error) && !isAlreadyExists(error)) throw error;
-    }
-  }
 }

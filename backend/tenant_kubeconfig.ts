@@ -32,3 +32,6 @@ export function tenantKubeconfig(
 
 /** Base64 of a text, whatever its characters. */
 export const toBase64 = (text: string): string => new TextEncoder().encode(text).toBase64();
+
+/** The text behind a Secret's value, which API servers have checked to be Base64. */
+export const fromBase64 = (data: string): string => new TextDecoder().decode(Uint8Array.fromBase64(data));

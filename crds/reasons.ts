@@ -116,7 +116,11 @@ const REASONS = {
       FirstHeartbeatPending: info("Wait for the konnector's first report, or start it on the app cluster"),
       HeartbeatIntervalMissing: info("Wait for the konnector's next report: it did not say how often it reports"),
       HeartbeatTimeout: error("Check the konnector on the app cluster, and that it reaches this cluster"),
-      HeartbeatTimeDrift: warning("Set the clocks of both clusters: the konnector reports from the future"),
+      HeartbeatTimeDrift: warning("Set the clocks of both clusters"),
+      AppClusterVanished: error(
+        "Bind again on the app cluster; if it is gone for good, annotate this ClusterBinding with " +
+          "klutch.anynines.com/orphans=delete, which deletes its namespace with all its service data",
+      ),
     },
     Ready: {},
   },

@@ -1,0 +1,183 @@
+import { installCrds } from "../crds/install.ts";
+import type { APIServiceExportRequest } from "../crds/api_service_export_request.ts";
+import type { APIServiceExportTemplate } from "../crds/api_service_export_template.ts";
+import type { APIServiceNamespace } from "../crds/api_service_namespace.ts";
+import { KINDS } from "../crds/kinds.ts";
+import { API_SERVICE_EXPORT_REQUESTS, API_SERVICE_EXPORT_TEMPLATES, API_SERVICE_NAMESPACES } from "../crds/names.ts";
+import type { PermissionClaim } from "../crds/shared.ts";
+import { KubeClient } from "../kube/client.ts";
+import { isForbidden } from "../kube/errors.ts";
+import { silentLog } from "../kube/log.ts";
+import { parseReceivedKubeconfig } from "../kube/received_kubeconfig.ts";
+import {
+  CLUSTER_ROLES,
+  CUSTOM_RESOURCE_DEFINITIONS,
+  type CustomResourceDefinition,
+  NAMESPACES,
+  type Role,
+} from "../kube/resources.ts";
+import { TaskGroup } from "../kube/tasks.ts";
+import { isDeleting, type Resource } from "../kube/types.ts";
+import { eventually, provider, type TestCluster, uniqueName, within } from "../tests/clusters.ts";
+import { type ControllersDeps, createCaches, type ProviderCaches, SCOPES, startControllers } from "./controllers.ts";
+import { ensureRole } from "./ensure.ts";
+import type { ConsumerScope } from "./options.ts";
+import { BINDER_ROLE } from "./rbac.ts";
+import { ensureTenant, type Tenant } from "./tenant.ts";
+import { crd, template } from "./test_objects.ts";
+
+// The cluster is shared with other tests: what is watched is narrowed to the namespaces that a test made.
+
+/** What all controllers need, without control over who else is on the cluster. */
+export const depsFor = ({ client, config }: TestCluster): ControllersDeps => ({
+  client,
+  consumerScope: "Namespaced",
+  clusterScopedIsolation: "Prefixed",
+  external: { server: config.server, caData: config.caData },
+  tokenLifetimeMs: 24 * 3_600_000,
+  log: silentLog,
+});
+
+/** A backend without its listener, for one app cluster. */
+export class TestBackend implements AsyncDisposable {
+  readonly cluster: TestCluster;
+  readonly group = `${uniqueName("backend")}.test`;
+  readonly identity = { subject: uniqueName("jane"), clusterId: "cl1" };
+  readonly scope: ConsumerScope;
+  tenant!: Tenant;
+  konnector!: KubeClient;
+  caches!: ProviderCaches;
+  #tasks?: TaskGroup;
+  readonly #tidy: (() => Promise<unknown>)[] = [];
+
+  private constructor(cluster: TestCluster, scope: ConsumerScope) {
+    this.cluster = cluster;
+    this.scope = scope;
+  }
+
+  static async open(scope: ConsumerScope = "Namespaced"): Promise<TestBackend> {
+    const backend = new TestBackend(await provider(), scope);
+    const { client } = backend.cluster;
+    await installCrds(client, KINDS, silentLog, within(30_000));
+    await ensureRole(client.api<Role>(CLUSTER_ROLES), undefined, BINDER_ROLE, within(10_000));
+    backend.tenant = await backend.bind();
+    backend.#tidy.push(() => client.api(NAMESPACES).delete({ name: backend.namespace }, {}, within(10_000)));
+    backend.konnector = new KubeClient(parseReceivedKubeconfig(backend.tenant.kubeconfig), {
+      side: "provider",
+      userAgent: "konnector", // API servers note by it who has written what
+    });
+    await backend.start();
+    return backend;
+  }
+
+  get namespace(): string {
+    return this.tenant.namespace;
+  }
+
+  async bind(): Promise<Tenant> {
+    const deps = this.#deps();
+    await using tasks = new TaskGroup(fail, within(30_000));
+    const { namespaces } = createCaches(deps);
+    tasks.run((signal) => namespaces.watch({}, signal));
+    await namespaces.synced(within(10_000));
+    return await ensureTenant(
+      { ...deps, namespaces: namespaces.store, namespacePrefix: "t", prettyName: "Test" },
+      this.identity,
+      within(20_000),
+    );
+  }
+
+  /** @param rest what is to be different this time */
+  async start(rest: Partial<ControllersDeps> = {}): Promise<void> {
+    const deps = { ...this.#deps(), ...rest };
+    const tasks = new TaskGroup(fail, new AbortController().signal);
+    this.#tasks = tasks;
+    const { catalogue: _, ...informers } = this.caches = createCaches(deps);
+    const own = { namespace: this.namespace };
+    const { exports, requests, serviceNamespaces, clusterBindings } = informers;
+    for (const [name, informer] of Object.entries(informers)) {
+      const isOwn = [exports, requests, serviceNamespaces, clusterBindings].some((one) => one === informer);
+      tasks.run((signal) => informer.watch(isOwn ? own : SCOPES[name as keyof ProviderCaches] ?? {}, signal));
+    }
+    await Promise.all(Object.values(informers).map((informer) => informer.synced(within(20_000))));
+    startControllers(deps, this.caches, tasks);
+  }
+
+  async stop(): Promise<void> {
+    await this.#tasks?.[Symbol.asyncDispose]();
+  }
+
+  /** A CRD with its template. */
+  async offer(plural: string, claims?: PermissionClaim[], scope?: "Namespaced" | "Cluster"): Promise<Resource> {
+    const { client } = this.cluster;
+    const { metadata: { name }, ...definition } = crd(plural, this.group, { scope });
+    const { kind } = definition.spec.names;
+    await client.api<CustomResourceDefinition>(CUSTOM_RESOURCE_DEFINITIONS)
+      .create({ metadata: { name }, ...definition }, within(10_000));
+    this.#tidy.push(() => client.api(CUSTOM_RESOURCE_DEFINITIONS).delete({ name }, {}, within(10_000)));
+    const { spec, apiVersion, kind: templateKind } = template(plural, [plural, this.group], { claims });
+    const metadata = { namespace: this.namespace, name: plural };
+    await client.api<APIServiceExportTemplate>(API_SERVICE_EXPORT_TEMPLATES)
+      .create({ apiVersion, kind: templateKind, metadata, spec }, within(10_000));
+    return { group: this.group, version: "v1", plural, kind, namespaced: scope !== "Cluster" };
+  }
+
+  /** Asks for exports as the command line does, with the tenant's own credential. */
+  async request(...plurals: string[]): Promise<APIServiceExportRequest> {
+    const api = this.konnector.api<APIServiceExportRequest>(API_SERVICE_EXPORT_REQUESTS);
+    const { metadata: { name } } = await api.create({
+      apiVersion: "klutch.anynines.com/v1alpha1",
+      kind: "APIServiceExportRequest",
+      metadata: { namespace: this.namespace, name: uniqueName("request") },
+      spec: { resources: plurals.map((resource) => ({ group: this.group, resource })) },
+    }, within(10_000));
+    return await eventually("the request is answered", async () => {
+      const request = await api.get({ namespace: this.namespace, name }, within(5000));
+      return request.status?.phase !== "Pending" && request;
+    });
+  }
+
+  /** Asks for a mapped namespace as the konnector does. */
+  async mapNamespace(name: string): Promise<string> {
+    const api = this.konnector.api<APIServiceNamespace>(API_SERVICE_NAMESPACES);
+    const metadata = { namespace: this.namespace, name };
+    const object = { apiVersion: "klutch.anynines.com/v1alpha1", kind: "APIServiceNamespace", metadata };
+    await api.create(object as APIServiceNamespace, within(10_000));
+    return await eventually(
+      "the namespace is mapped",
+      async () => (await api.get(metadata, within(5000))).status?.namespace,
+    );
+  }
+
+  /** Whether the tenant may list these objects. */
+  async mayList(resource: Resource, namespace?: string): Promise<boolean> {
+    try {
+      await this.konnector.api(resource).list({ namespace }, within(5000));
+      return true;
+    } catch (error) {
+      if (isForbidden(error)) return false;
+      throw error;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const tidy of this.#tidy) await tidy();
+    // With the controllers still running, the mapped namespaces go as well.
+    await eventually("mapped namespaces are deleted", () => {
+      const mapped = Array.from(this.caches.namespaces.store.list())
+        .filter(({ metadata: { name } }) => name.startsWith(`${this.namespace}-`));
+      return mapped.every(isDeleting);
+    });
+    await this.stop();
+    this.konnector.close();
+    this.cluster[Symbol.dispose]();
+  }
+
+  #deps(): ControllersDeps {
+    return { ...depsFor(this.cluster), consumerScope: this.scope };
+  }
+}
+
+export function fail(error: unknown): never {
+  throw error;
+}

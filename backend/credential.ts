@@ -1,0 +1,151 @@
+import type { ClusterBinding } from "../crds/cluster_binding.ts";
+import { APP_CLUSTER_BINDING_NAME_LABEL, BINDER, KUBECONFIG, REPLACED_AT_ANNOTATION } from "../crds/names.ts";
+import type { KubeClient } from "../kube/client.ts";
+import type { Outcome } from "../kube/controller.ts";
+import { isConflict, isNotFound } from "../kube/errors.ts";
+import type { Informer } from "../kube/informer.ts";
+import type { Log } from "../kube/log.ts";
+import { type Namespace, type Secret, SECRETS, SERVICE_ACCOUNTS } from "../kube/resources.ts";
+import { requestToken } from "../kube/service_account_token.ts";
+import { formatTime } from "../kube/time.ts";
+import { annotationOf, isDeleting, type ObjectKey } from "../kube/types.ts";
+import { audit } from "./audit.ts";
+import { claimsOf, type LegacyToken, planCredential, planLegacyToken } from "./credential_plan.ts";
+import { lastSeen } from "./cluster_binding_plan.ts";
+import { createOrGet } from "./ensure.ts";
+import { identityOf } from "./identity.ts";
+import { type ExternalAccess, tenantKubeconfig, toBase64 } from "./tenant_kubeconfig.ts";
+
+export interface CredentialDeps {
+  client: KubeClient;
+  external: ExternalAccess;
+  tokenLifetimeMs: number;
+  log: Log;
+  now?: () => Date;
+}
+
+/**
+ * The kubeconfig that a login hands out: the one of before while it is good for a while, otherwise a new one, which the
+ * Secret holds from then on. Its token ends with the Secret: whoever deletes the Secret takes the access away.
+ *
+ * @param secret may be missing
+ * @param identity for the audit log
+ */
+export async function ensureCredential(
+  deps: CredentialDeps,
+  secret: ObjectKey,
+  identity: string,
+  signal: AbortSignal,
+): Promise<string> {
+  const { client, external, now = () => new Date() } = deps;
+  const namespace = secret.namespace!;
+  const accountKey = { namespace, name: BINDER };
+  const accounts = client.api(SERVICE_ACCOUNTS);
+  await createOrGet(accounts, { apiVersion: "v1", kind: "ServiceAccount", metadata: accountKey }, signal);
+  const { metadata: { uid: accountUid } } = await accounts.get(accountKey, signal);
+  const secrets = client.api<Secret>(SECRETS);
+  await createOrGet(secrets, { apiVersion: "v1", kind: "Secret", metadata: secret }, signal);
+  while (true) {
+    const current = await secrets.get(secret, signal);
+    const plan = planCredential({ namespace, secret: current, external, accountUid }, now());
+    if (plan.do === "keep") return plan.kubeconfig;
+    try {
+      return await issue(deps, current, { why: plan.why, identity }, signal);
+    } catch (error) {
+      if (!isConflict(error)) throw error; // another login of the same user was faster: its credential will do
+    }
+  }
+}
+
+async function issue(
+  { client, external, tokenLifetimeMs, log }: CredentialDeps,
+  secret: Secret,
+  { why, identity }: { why: string; identity?: string },
+  signal: AbortSignal,
+): Promise<string> {
+  const { namespace, name, uid, resourceVersion } = secret.metadata;
+  const lifetimeSeconds = Math.round(tokenLifetimeMs / 1000);
+  const account = { namespace, name: BINDER };
+  const token = await requestToken(client, account, { lifetimeSeconds, secret: { name, uid: uid! } }, signal);
+  const kubeconfig = tenantKubeconfig(external, { namespace: namespace!, token });
+  const data = { [KUBECONFIG]: toBase64(kubeconfig) };
+  await client.api<Secret>(SECRETS)
+    .mergePatch({ namespace, name }, { metadata: { uid, resourceVersion }, data }, {}, signal);
+  const { credentialId, expiresAt } = claimsOf(kubeconfig) ?? {};
+  audit(log, "credential issued", { namespace: namespace!, identity, id: credentialId, expires: expiresAt, why });
+  return kubeconfig;
+}
+
+export interface CredentialControllerDeps extends CredentialDeps {
+  clusterBindings: Informer<ClusterBinding>;
+  namespaces: Informer<Namespace>;
+  legacyTokens: Informer<Secret, LegacyToken>;
+}
+
+/** What is kept of a Secret with a token without end: not the token. */
+export function toLegacyToken(secret: Secret): LegacyToken {
+  const replacedAt = annotationOf(secret, REPLACED_AT_ANNOTATION);
+  return { uid: secret.metadata.uid!, ...(replacedAt && { replacedAt: new Date(replacedAt) }) };
+}
+
+/**
+ * Renews the credential of one app cluster when half of its time is over; the konnector takes it over from the Secret. A
+ * credential that was taken away is not replaced: that takes a login.
+ *
+ * @param key of the ClusterBinding
+ */
+export async function reconcileCredential(
+  deps: CredentialControllerDeps,
+  key: ObjectKey,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const { client, clusterBindings, namespaces, external, now = () => new Date() } = deps;
+  const binding = clusterBindings.store.get(key);
+  if (!binding || isDeleting(binding) || isAppClusterBindings(binding)) return;
+  const namespace = key.namespace!;
+  const secretKey = { namespace, name: binding.spec.kubeconfigSecretRef.name };
+  const secret = await client.api<Secret>(SECRETS).find(secretKey, signal);
+  if (!secret || isDeleting(secret)) return;
+
+  const plan = planCredential({ namespace, secret, external }, now());
+  if (plan.do === "leave") return;
+  if (plan.do === "issue") {
+    const identity = identityOf(namespaces.store.get({ name: namespace }));
+    try {
+      await issue(deps, secret, { why: plan.why, identity }, signal);
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+      return deps.log.warn("credential not renewed: its Secret or ServiceAccount is gone", { namespace });
+    }
+    return { requeueAfterMs: 1000 }; // the next pass reads what is there now
+  }
+  const legacyMs = await endLegacyToken(deps, binding, signal);
+  return { requeueAfterMs: Math.min(plan.renewInMs, legacyMs) };
+}
+
+/** The Secret that such a ClusterBinding names holds the app cluster's kubeconfig, and not ours. */
+const isAppClusterBindings = ({ metadata }: ClusterBinding): boolean =>
+  metadata.labels?.[APP_CLUSTER_BINDING_NAME_LABEL] !== undefined;
+
+/** @returns milliseconds until it has to be looked at again */
+async function endLegacyToken(
+  { client, legacyTokens, tokenLifetimeMs: lifetimeMs, log, now = () => new Date() }: CredentialControllerDeps,
+  binding: ClusterBinding,
+  signal: AbortSignal,
+): Promise<number> {
+  const key = { namespace: binding.metadata.namespace, name: BINDER };
+  const legacy = legacyTokens.store.get(key);
+  if (!legacy) return Infinity;
+  const secrets = client.api<Secret>(SECRETS);
+  const { uid, replacedAt } = legacy;
+  if (!replacedAt) {
+    const annotations = { [REPLACED_AT_ANNOTATION]: formatTime(now()) };
+    await secrets.mergePatch(key, { metadata: { uid, annotations } }, {}, signal);
+    return Infinity; // its event comes back here
+  }
+  const restMs = planLegacyToken(replacedAt, { seenAt: lastSeen(binding, now()), lifetimeMs }, now());
+  if (restMs > 0) return restMs;
+  await secrets.delete(key, { uid }, signal);
+  audit(log, "credential without end taken back", { namespace: key.namespace! });
+  return Infinity;
+}
