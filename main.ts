@@ -47,6 +47,13 @@ const SUBCOMMANDS: readonly Subcommand[] = [
     load: async () => (await import("./cli/check/options.ts")).checkCommand,
   },
   {
+    name: "unbind",
+    summary: "Stop using an API; with --plan, see what that means",
+    group: "App cluster:",
+    plugin: true,
+    load: async () => (await import("./cli/unbind/options.ts")).unbindCommand,
+  },
+  {
     name: "konnector",
     summary: "Run the agent that keeps objects of both clusters in sync",
     group: "App cluster:",

@@ -51,6 +51,8 @@ export const CREATE_ONLY_ANNOTATION = "bootstrap.klutch.anynines.com/create-only
  * although nobody saw it deleted.
  */
 export const ORPHANS_ANNOTATION = "klutch.anynines.com/orphans";
+/** On an APIServiceBinding: what becomes of its objects when it is deleted, `orphan` (by default), `drain` or `force`. */
+export const ON_UNBIND_ANNOTATION = "klutch.anynines.com/on-unbind";
 /** On the Secret of a token without end that is in use no longer: since when. */
 export const REPLACED_AT_ANNOTATION = "klutch.anynines.com/replaced-at";
 /** On an APIServiceBinding, shown in a printer column; nobody has to set it. */

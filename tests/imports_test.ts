@@ -189,7 +189,18 @@ Deno.test("klutch --help loads no subcommand", () => {
   assert.ok(loaded.files.size < 20, [...loaded.files].join(" "));
 });
 
-for (const subcommand of ["backend", "konnector", "cli", "cli/status", "cli/explain", "cli/check", "playground/demo"]) {
+for (
+  const subcommand of [
+    "backend",
+    "konnector",
+    "cli",
+    "cli/status",
+    "cli/explain",
+    "cli/check",
+    "cli/unbind",
+    "playground/demo",
+  ]
+) {
   const path = subcommand === "playground/demo" ? `${subcommand}_options.ts` : `${subcommand}/options.ts`;
   Deno.test(`${path}, read for help and for wrong flags, loads nothing that does the work`, () => {
     const late = files.get("main.ts")!.imports.find(({ target }) => target === path);

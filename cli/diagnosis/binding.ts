@@ -3,8 +3,9 @@ import type { APIServiceExport } from "../../crds/api_service_export.ts";
 import type { ClusterBinding } from "../../crds/cluster_binding.ts";
 import { fails } from "../../crds/reasons.ts";
 import { findCondition, READY } from "../../kube/conditions.ts";
+import { parseGoDuration } from "../../kube/duration.ts";
 import { definitionOf } from "../../sync/definition.ts";
-import { formatAge, parseDuration } from "../duration.ts";
+import { formatAge } from "../duration.ts";
 import { type Finding, ofCondition, passed } from "./finding.ts";
 import type { KonnectorView } from "./konnector.ts";
 import type { Contract, ProviderView } from "./provider.ts";
@@ -66,7 +67,7 @@ function heartbeatFindings({ clusterBinding, now }: Contract): Finding[] {
   if (ageMs < -TOLERATED_DRIFT_MS) {
     return unhealthy("HeartbeatTimeDrift", `The last heartbeat is ${formatAge(-ageMs)} ahead of the provider's clock`);
   }
-  const intervalMs = parseDuration(clusterBinding.status?.heartbeatInterval ?? "") ?? 0;
+  const intervalMs = parseGoDuration(clusterBinding.status?.heartbeatInterval ?? "") ?? 0;
   if (intervalMs > 0 && ageMs > 2 * intervalMs) {
     return unhealthy("HeartbeatTimeout", `The provider has not heard from the konnector for ${formatAge(ageMs)}`);
   }

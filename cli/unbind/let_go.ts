@@ -1,0 +1,128 @@
+import { ON_UNBIND_ANNOTATION, SYNC_FINALIZER } from "../../crds/names.ts";
+import type { Api, KubeClient } from "../../kube/client.ts";
+import { systemClock } from "../../kube/clock.ts";
+import { Deadline } from "../../kube/deadline.ts";
+import { isNotFound } from "../../kube/errors.ts";
+import { removeFinalizer } from "../../kube/finalizer.ts";
+import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceDefinition } from "../../kube/resources.ts";
+import { isDeleting, keyOf, type KubeObject, type ObjectKey } from "../../kube/types.ts";
+import type { BindingApi } from "../api_service_binding.ts";
+import { formatDuration } from "../duration.ts";
+import type { Terminal } from "../terminal.ts";
+import { waitForObject, type WaitOptions, WaitTimeoutError } from "../wait.ts";
+import type { UnbindMode } from "./plan.ts";
+import { heldByUs, names, type Survey } from "./survey.ts";
+
+interface LetGoDeps {
+  appCluster: KubeClient;
+  bindingApi: BindingApi;
+  terminal: Terminal;
+  /** One that is there does most of the work. */
+  hasKonnector: boolean;
+  waitTimeoutMs: number;
+}
+
+/** Does what the plan of this mode says; may be run again after it was interrupted anywhere. */
+export async function letGo(deps: LetGoDeps, before: Survey, mode: UnbindMode, signal: AbortSignal): Promise<void> {
+  if (mode === "drain") await drain(deps, before, signal);
+  await deleteBinding(deps, before, mode, signal);
+  await releaseObjects(deps, before, signal);
+  if (mode === "drain" && before.crd) await deleteCrd(deps, before.crd, signal);
+}
+
+async function deleteCrd(
+  { appCluster, terminal, waitTimeoutMs }: LetGoDeps,
+  { metadata: { name, uid } }: CustomResourceDefinition,
+  signal: AbortSignal,
+): Promise<void> {
+  const crds = appCluster.api<CustomResourceDefinition>(CUSTOM_RESOURCE_DEFINITIONS);
+  await crds.delete({ name }, { uid }, signal);
+  await untilGone(crds, { name }, uid, { timeoutMs: waitTimeoutMs, goal: `see CRD ${name} go` }, signal);
+  terminal.say(`✅ Deleted CRD ${name}`);
+}
+
+/** Waits until this object is gone; one of the same name made later is another one. */
+const untilGone = <T extends KubeObject>(
+  api: Api<T>,
+  key: ObjectKey,
+  uid: string | undefined,
+  options: WaitOptions,
+  signal: AbortSignal,
+): Promise<true> => waitForObject(api, key, (found) => found?.metadata.uid === uid ? undefined : true, options, signal);
+
+const LOOK_EVERY_MS = 500;
+
+/** Deletes the user's objects; each stays until the provider's is really gone. */
+async function drain(
+  { terminal, waitTimeoutMs }: LetGoDeps,
+  { consumerApi, objects }: Survey,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!consumerApi || objects.length === 0) return;
+  for (const object of objects) {
+    if (!isDeleting(object)) await consumerApi.delete(keyOf(object), { uid: object.metadata.uid }, signal);
+  }
+  using deadline = new Deadline(waitTimeoutMs, signal);
+  let told: number | undefined;
+  while (true) {
+    const { items } = await consumerApi.list({}, signal);
+    if (items.length === 0) break;
+    if (deadline.signal.aborted) {
+      const left = names(items).slice(0, 3).join(", ");
+      throw new WaitTimeoutError(
+        `Cannot drain within ${formatDuration(waitTimeoutMs)}: ${items.length} objects are left (${left}); ` +
+          "`kubectl klutch explain` says what each waits for, and unbind can be run again",
+      );
+    }
+    if (items.length !== told) {
+      terminal.say(`   Waiting for the provider to delete ${items.length} of ${objects.length}`);
+    }
+    told = items.length;
+    await systemClock.sleep(LOOK_EVERY_MS, signal);
+  }
+  terminal.say(`✅ Deleted ${objects.length} objects here and on the provider`);
+}
+
+/** Deletes the binding, which a konnector may hold until it has let go. */
+async function deleteBinding(
+  { bindingApi, terminal, hasKonnector, waitTimeoutMs }: LetGoDeps,
+  { binding }: Survey,
+  mode: UnbindMode,
+  signal: AbortSignal,
+): Promise<void> {
+  const key = keyOf(binding);
+  const { uid } = binding.metadata;
+  const annotations = { [ON_UNBIND_ANNOTATION]: mode };
+  await bindingApi.mergePatch(key, { metadata: { uid, annotations } }, {}, signal);
+  await bindingApi.delete(key, { uid }, signal);
+  if (!hasKonnector) {
+    await bindingApi.mergePatch(key, { metadata: { uid, finalizers: null } }, {}, signal).catch(ignoreGone);
+  }
+  const goal = `see APIServiceBinding ${key.name} go`;
+  await untilGone(bindingApi, key, uid, { timeoutMs: waitTimeoutMs, goal }, signal);
+  terminal.say(`✅ Deleted APIServiceBinding ${key.name}`);
+}
+
+function ignoreGone(error: unknown): void {
+  if (!isNotFound(error)) throw error;
+}
+
+/** A konnector that still works may put its finalizer back while it learns that the binding is gone. */
+const RELEASE_ROUNDS = 10;
+const ROUND_MS = 1_000;
+
+/** A konnector has done so already, unless there is none, or it is one that leaves its finalizers behind. */
+async function releaseObjects({ terminal }: LetGoDeps, { consumerApi }: Survey, signal: AbortSignal): Promise<void> {
+  if (!consumerApi) return;
+  const released = new Set<string>();
+  for (let round = 0; round < RELEASE_ROUNDS; round++) {
+    const held = heldByUs((await consumerApi.list({}, signal)).items);
+    if (held.length === 0) break;
+    for (const object of held) {
+      await removeFinalizer(consumerApi, object, SYNC_FINALIZER, signal);
+      released.add(object.metadata.uid!);
+    }
+    await systemClock.sleep(ROUND_MS, signal);
+  }
+  if (released.size > 0) terminal.say(`✅ Released ${released.size} objects from the finalizer`);
+}

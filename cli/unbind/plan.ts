@@ -1,0 +1,102 @@
+import type { Finding } from "../diagnosis/finding.ts";
+import { heldByUs, names, type Survey } from "./survey.ts";
+
+/** What becomes of the objects of a binding. */
+export type UnbindMode = "drain" | "orphan" | "force";
+
+/** How much there is of what hung on the binding. */
+export interface Remainder {
+  /** On this cluster. */
+  objects: number;
+  /** On the provider; absent when it does not answer. */
+  copies?: number;
+  crd: boolean;
+  /** Objects here that carry our finalizer. */
+  held: number;
+}
+
+/** What there is, what will be done, and what is left afterwards; `-o json` prints it as it is. */
+export interface UnbindPlan {
+  binding: string;
+  mode: UnbindMode;
+  /** On this cluster, `namespace/name`. */
+  objects: string[];
+  /** On the provider; absent when it does not answer. */
+  copies?: string[];
+  /** Claimed objects that were copied to this cluster; absent when it cannot be told. */
+  claimedCopies?: string[];
+  /** Objects here that carry our finalizer. */
+  held: number;
+  crd?: string;
+  /** Of them, what is left. */
+  left: Remainder;
+  /** In words, one sentence each. */
+  consequences: string[];
+  /** Why it cannot be done like this, if so. */
+  obstacle?: string;
+}
+
+/** @param konnector about the konnector, which has to be alive for all but `force` */
+export function planUnbind(
+  survey: Survey,
+  mode: UnbindMode,
+  konnector: { isAlive: boolean; finding: Finding },
+): UnbindPlan {
+  const { binding, objects, copies, claimedCopies, crd } = survey;
+  const isDrained = mode === "drain";
+  return {
+    binding: binding.metadata.name,
+    mode,
+    objects: names(objects),
+    copies: copies && names(copies),
+    claimedCopies: claimedCopies && names(claimedCopies),
+    held: heldByUs(objects).length,
+    crd: crd?.metadata.name,
+    left: {
+      objects: isDrained ? 0 : objects.length,
+      copies: isDrained ? 0 : copies?.length,
+      crd: crd !== undefined && !isDrained,
+      held: 0,
+    },
+    consequences: consequencesOf(survey, mode),
+    obstacle: obstacleOf(survey, mode, konnector),
+  };
+}
+
+function consequencesOf({ binding, objects, copies, crd, claimedCopies, sharesSecretWith }: Survey, mode: UnbindMode) {
+  const there = copies === undefined ? "what there is on the provider" : count(copies, "object", "on the provider");
+  const secret = binding.spec.kubeconfigSecretRef.name;
+  return [
+    ...(mode === "drain"
+      ? [
+        `${count(objects, "object")} and ${there} are deleted, with the services and data behind them`,
+        ...(crd ? [`The CRD ${crd.metadata.name} is deleted`] : []),
+      ]
+      : [
+        `${count(objects, "object")} and ${there} stay; changes do not cross any more, in either direction`,
+        `Whoever deletes an object here later deletes nothing on the provider`,
+        ...(crd ? [`The CRD ${crd.metadata.name} stays; binding the API again takes the objects over`] : []),
+      ]),
+    ...(claimedCopies?.length
+      ? [`${count(claimedCopies, "copy", "of claimed objects")}: not kept up to date any more`]
+      : []),
+    sharesSecretWith.length > 0
+      ? `Secret ${secret} stays: ${sharesSecretWith.join(", ")} use it, too`
+      : `Secret ${secret} stays: with it the API can be bound again; delete it to forget the provider`,
+  ];
+}
+
+function obstacleOf(
+  { copies }: Survey,
+  mode: UnbindMode,
+  { isAlive, finding }: { isAlive: boolean; finding: Finding },
+) {
+  if (mode === "force") return undefined;
+  if (!isAlive) return `${finding.what}. ${finding.action}; or let go of everything with --mode force`;
+  if (mode === "drain" && copies === undefined) {
+    return "The provider does not answer, so nothing can be deleted there. See `kubectl klutch status`; or let go of everything with --mode force";
+  }
+}
+
+const count = ({ length }: readonly unknown[], what: string, where = "here"): string =>
+  `${length} ${length === 1 ? what : what === "copy" ? "copies" : `${what}s`} ${where}`;

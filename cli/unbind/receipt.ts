@@ -1,0 +1,43 @@
+import { deepEqual } from "../../kube/json.ts";
+import type { Landscape } from "../diagnosis/landscape.ts";
+import type { Remainder, UnbindPlan } from "./plan.ts";
+import { heldByUs, names, type Survey, survey } from "./survey.ts";
+
+/** What was done, and what is left, for the records. */
+export interface Receipt {
+  binding: string;
+  mode: UnbindPlan["mode"];
+  unboundAt: string;
+  /** Whether the plan had said so. */
+  isAsPlanned: boolean;
+  left: Remainder;
+  objects: string[];
+  /** On the provider: as they are now, or as they were when it last answered; absent when it never did. */
+  copies?: string[];
+}
+
+/** Looks again, and compares with what the plan said. */
+export async function receiptOf(
+  landscape: Landscape,
+  { binding, mode, left: planned }: UnbindPlan,
+  before: Survey,
+  signal: AbortSignal,
+): Promise<Receipt> {
+  const { objects, copies, crd } = await survey(landscape, before.binding, signal);
+  const left: Remainder = {
+    objects: objects.length,
+    copies: copies?.length,
+    crd: crd !== undefined,
+    held: heldByUs(objects).length,
+  };
+  const known = copies ?? before.copies;
+  return {
+    binding,
+    mode,
+    unboundAt: new Date().toISOString(),
+    isAsPlanned: deepEqual(left, planned),
+    left,
+    objects: names(objects),
+    copies: known && names(known),
+  };
+}

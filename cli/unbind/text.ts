@@ -1,0 +1,44 @@
+import type { Style } from "../style.ts";
+import type { UnbindPlan } from "./plan.ts";
+import type { Receipt } from "./receipt.ts";
+
+const SHOWN = 10;
+
+/** What there is, name by name, and what becomes of it. */
+export function formatPlan(
+  { binding, mode, objects, copies, claimedCopies, held, crd, consequences, obstacle }: UnbindPlan,
+  style: Style,
+) {
+  const list = (title: string, names: readonly string[] | undefined) =>
+    names === undefined
+      ? [`${title}: not known, the provider does not answer`]
+      : [`${title}: ${names.length || "none"}`, ...shortened(names).map((name) => `  ${name}`)];
+  return [
+    style.strong(`Unbind ${binding}, mode ${mode}`),
+    ...list("Objects here", objects),
+    ...list("Objects on the provider", copies),
+    ...list("Claimed objects copied to here", claimedCopies),
+    `Held by our finalizer: ${held || "none"}`,
+    `CRD of the binding: ${crd ?? "none"}`,
+    "",
+    style.strong("What follows:"),
+    ...consequences.map((line) => `  ${line}.`),
+    ...(obstacle ? ["", `${style.verdict("FAIL")}  ${obstacle}.`] : []),
+    "",
+  ].join("\n");
+}
+
+/** What was done and what is left; after `force` with all names, as nobody else will remember them. */
+export function formatReceipt({ binding, mode, unboundAt, left, copies, isAsPlanned }: Receipt): string {
+  const there = left.copies ?? (copies ? `not known now, ${copies.length} before` : "not known");
+  return [
+    `Unbound ${binding}, mode ${mode}, ${unboundAt}`,
+    `Left here: ${left.objects} objects${left.crd ? " and the CRD" : ""}; on the provider: ${there}`,
+    ...(mode === "force" ? (copies ?? []).map((name) => `  ${name}`) : []),
+    ...(isAsPlanned ? [] : ["That is not what the plan said; somebody may have worked on it at the same time"]),
+    "",
+  ].join("\n");
+}
+
+const shortened = (names: readonly string[]): string[] =>
+  names.length <= SHOWN ? [...names] : [...names.slice(0, SHOWN), `… and ${names.length - SHOWN} more`];

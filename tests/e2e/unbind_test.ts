@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import { API_SERVICE_BINDINGS } from "../../crds/names.ts";
+import { CUSTOM_RESOURCE_DEFINITIONS } from "../../kube/resources.ts";
+import { eventually, within } from "../clusters.ts";
+import { mangoDbCrd } from "../mangodb.ts";
+import { Story } from "./harness.ts";
+import { Mangos } from "./mangos.ts";
+
+const GROUP = "mangodb.com";
+const API = `mangodbs.${GROUP}`;
+const ORDERS = { namespace: "default", name: "orders" };
+const INVOICES = { namespace: "default", name: "invoices" };
+
+Deno.test("klutch unbind leaves exactly what its plan said, in every mode", async (t) => {
+  await using story = await Story.open();
+  const mangos = new Mangos(story, GROUP);
+  const { client } = story.consumer;
+  const unbind = async (...args: string[]) => {
+    const program = await story.run(["unbind", `--kubeconfig=${story.consumer.plane.kubeconfigPath}`, ...args]);
+    const code = await program.ended(60_000);
+    return { code, stdout: await program.stdout, stderr: await program.stderr };
+  };
+  const planOf = async (mode: string) => {
+    const { stdout, stderr } = await unbind(API, "--plan", "-o=json", `--mode=${mode}`);
+    assert.equal(stderr, "");
+    return JSON.parse(stdout);
+  };
+  const crd = () => client.api(CUSTOM_RESOURCE_DEFINITIONS).find({ name: API }, within(5_000));
+  const bindings = async () => (await client.api(API_SERVICE_BINDINGS).list({}, within(5_000))).items.length;
+  const two = async () => {
+    for (const key of [ORDERS, INVOICES]) {
+      if (!await mangos.find("consumer", key)) await mangos.create(key);
+      await mangos.until("provider", "appears", undefined, { key });
+      await mangos.until("consumer", "is held", ({ metadata }) => metadata.finalizers?.length === 1, { key });
+    }
+  };
+  const { konnector } = await story.given(t, mangoDbCrd(GROUP));
+
+  await story.step(t, "a plan changes nothing, and wrong names and unattended questions are refused", async () => {
+    await two();
+    const { objects, copies, held, left } = await planOf("drain");
+    assert.deepEqual(objects.toSorted(), ["default/invoices", "default/orders"]);
+    assert.equal(copies.length, 2);
+    assert.deepEqual([held, left], [2, { objects: 0, copies: 0, crd: false, held: 0 }]);
+    assert.equal(await bindings(), 1);
+    assert.deepEqual([(await mangos.list("consumer")).length, (await mangos.list("provider")).length], [2, 2]);
+
+    const unattended = await unbind(API);
+    assert.equal(unattended.code, 2);
+    assert.match(unattended.stderr, /nobody is there to ask: .* --yes/);
+    const stranger = await unbind("cats.example.com", "--yes");
+    assert.equal(stranger.code, 1);
+    assert.match(stranger.stderr, /there is no such APIServiceBinding; there is mangodbs\.mangodb\.com/);
+  });
+
+  await story.step(t, "drain deletes the objects, their services, the binding and the CRD", async () => {
+    const { code, stdout, stderr } = await unbind(API, "--yes", "-o=json");
+    assert.equal(code, 0, stderr);
+    const { isAsPlanned, left } = JSON.parse(stdout);
+    assert.deepEqual([isAsPlanned, left], [true, { objects: 0, copies: 0, crd: false, held: 0 }]);
+    assert.match(stderr, /Deleted 2 objects here and on the provider\n/);
+    assert.equal(await bindings(), 0);
+    assert.deepEqual((await story.provider.client.api(mangos.provider.resource).list({}, within(5_000))).items, []);
+    await eventually("the CRD is gone", async () => !await crd());
+  });
+
+  await story.step(t, "orphan keeps all of them, held by nobody", async () => {
+    await story.bindOrFail(API);
+    await two();
+    const { left } = await planOf("orphan");
+    assert.deepEqual(left, { objects: 2, copies: 2, crd: true, held: 0 });
+    const { code, stdout, stderr } = await unbind(API, "--yes", "--mode=orphan", "-o=json");
+    assert.equal(code, 0, stderr);
+    assert.deepEqual(JSON.parse(stdout).left, left);
+    for (const { metadata } of await mangos.list("consumer")) assert.deepEqual(metadata.finalizers ?? [], []);
+    await mangos.delete("consumer", INVOICES);
+    await mangos.untilGone("consumer", INVOICES);
+    assert.equal((await mangos.list("provider")).length, 2);
+  });
+
+  await story.step(t, "what was kept can be bound again", async () => {
+    await story.bindOrFail(API);
+    await mangos.patch("consumer", { spec: { tier: "Dedicated" } }, ORDERS);
+    await mangos.until("provider", "follows", ({ spec }) => (spec as { tier: string }).tier === "Dedicated", {
+      key: ORDERS,
+    });
+  });
+
+  await story.step(t, "without konnector and provider only force lets go, with a receipt", async () => {
+    await konnector.signal("SIGTERM");
+    await konnector.ended();
+    await story.provider.plane.stopApiServer();
+    const refused = await unbind(API, "--yes");
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /Cannot unbind .* --mode force/);
+    assert.equal(await bindings(), 1);
+    const plan = await planOf("force");
+    assert.deepEqual([plan.held, plan.left], [1, { objects: 1, crd: true, held: 0 }]);
+    const { code, stdout, stderr } = await unbind(API, "--yes", "--mode=force");
+    assert.equal(code, 0, stderr);
+    assert.match(
+      stdout,
+      /^Unbound mangodbs\.mangodb\.com, mode force, 20\S+Z\nLeft here: 1 objects and the CRD; .*not known\n$/,
+    );
+    assert.equal(await bindings(), 0);
+    await mangos.delete("consumer", ORDERS);
+    await eventually("it is gone at once", async () => !await mangos.consumer.find(ORDERS, within(5_000)));
+  });
+});
