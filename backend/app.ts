@@ -4,28 +4,36 @@ import type { Log } from "../kube/log.ts";
 import type { RelyingParty } from "../oidc/relying_party.ts";
 import type { SessionSealer } from "../oidc/session.ts";
 import type { LoginStates } from "../oidc/state.ts";
+import type { OneTimeCodes } from "../oidc/one_time_code.ts";
+import type { Admission, Person } from "./admission.ts";
 import type { BindTokens } from "./bind_token.ts";
+import type { PublicUrls } from "./binding_documents.ts";
 import type { Catalogue } from "./catalogue.ts";
 import { explainError } from "./error_page.ts";
 import type { TenantIdentity } from "./identity.ts";
 import { MessagePage } from "./pages.tsx";
+import type { TakenCode } from "./redeemed_codes.ts";
 import { Refusal } from "./refusal.ts";
 import { authorizeRoute } from "./routes/authorize.ts";
 import { bindRoute } from "./routes/bind.ts";
 import { callbackRoute } from "./routes/callback.ts";
 import { exportRoute } from "./routes/export.ts";
 import { resourcesRoute } from "./routes/resources.tsx";
+import { responseRoute } from "./routes/response.ts";
 import type { Tenant } from "./tenant.ts";
 
 export interface AppDeps {
   prettyName: string;
   /** What command lines compare themselves with. */
   version: string;
-  /** Where a login begins, as the world sees it. */
-  authorizeUrl: string;
+  urls: PublicUrls;
   /** Whether the world sees us over HTTPS. */
   isSecure: boolean;
   redirectOrigins: readonly string[];
+  /** Whether command lines that know no one-time codes are served. */
+  legacyCallback: boolean;
+  /** Who may log in. */
+  admission: Admission;
   autoSelect?: string;
   /** True once all below work; otherwise what we wait for. */
   readiness: () => true | string;
@@ -34,8 +42,11 @@ export interface AppDeps {
   states: LoginStates;
   sessions: SessionSealer;
   bindTokens: BindTokens;
-  catalogue: Pick<Catalogue, "list" | "find">;
-  ensureTenant: (identity: TenantIdentity, signal: AbortSignal) => Promise<Tenant>;
+  codes: OneTimeCodes;
+  catalogue: Pick<Catalogue, "list" | "find" | "get" | "admittedGroups">;
+  ensureTenant: (user: Person & TenantIdentity, signal: AbortSignal) => Promise<Tenant>;
+  /** False when the code was taken before. */
+  takeCode: (code: TakenCode, signal: AbortSignal) => Promise<boolean>;
   log: Log;
   now: () => Date;
   /** Ends what is under way when the process stops. */
@@ -58,9 +69,7 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
     await next();
     c.header("x-request-id", requestId);
     const durationMs = Math.round(performance.now() - start);
-    // The query holds codes and tokens, and an unknown path anything at all.
-    const path = PATHS.includes(c.req.path) ? c.req.path : "other";
-    log.debug("request answered", { method: c.req.method, path, status: c.res.status, durationMs });
+    log.debug("request answered", { method: c.req.method, path: knownPath(c), status: c.res.status, durationMs });
   });
   app.use(secureHeaders({
     contentSecurityPolicy: {
@@ -79,10 +88,11 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
     c.header("expires", "Thu, 01 Jan 1970 00:00:00 GMT");
     c.header("x-accel-expires", "0");
     if (c.req.url.length > LONGEST_URL) throw new Refusal(414, "This link is too long", "Start again.");
-    if (!PATHS.includes(c.req.path)) throw notFound();
-    if (c.req.method !== "GET") {
-      c.header("allow", "GET");
-      throw new Refusal(405, "Method not allowed", "This address answers GET requests only.");
+    const method = METHODS.get(c.req.path);
+    if (!method) throw notFound();
+    if (c.req.method !== method) {
+      c.header("allow", method);
+      throw new Refusal(405, "Method not allowed", `This address answers ${method} requests only.`);
     }
     const readiness = deps.readiness();
     if (readiness !== true) {
@@ -96,20 +106,35 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
   app.get("/callback", callbackRoute(deps));
   app.get("/resources", resourcesRoute(deps));
   app.get("/bind", bindRoute(deps));
+  app.post(RESPONSE_PATH, responseRoute(deps));
   app.onError((error, c) => answerError(deps, error, c));
   return app;
 }
 
-const PATHS = ["/export", "/authorize", "/callback", "/resources", "/bind"];
+/** Answers command lines, and not browsers. */
+const RESPONSE_PATH = "/response";
+
+const METHODS = new Map([
+  ...["/export", "/authorize", "/callback", "/resources", "/bind"].map((path) => [path, "GET"] as const),
+  [RESPONSE_PATH, "POST"],
+]);
 
 const notFound = () =>
   new Refusal(404, "Nothing here", "Run `kubectl klutch bind` with this provider's address and /export at its end.");
 
+/** For logs: a query holds codes and tokens, and an unknown path anything at all. */
+const knownPath = (c: Context) => METHODS.has(c.req.path) ? c.req.path : "other";
+
 function answerError({ prettyName, signal }: AppDeps, error: Error, c: Context<AppEnv>): Response | Promise<Response> {
   const { status, title, message, level, retryAfterSeconds } = explainError(error, signal);
   const requestId = c.get("requestId");
-  c.get("log")[level]("request failed", { path: PATHS.includes(c.req.path) ? c.req.path : "other", status, error });
+  c.get("log")[level]("request failed", { path: knownPath(c), status, error });
   if (retryAfterSeconds !== undefined) c.header("retry-after", String(retryAfterSeconds));
+  if (c.req.path === RESPONSE_PATH) {
+    return c.json({ title, status, detail: message, requestId }, status, {
+      "content-type": "application/problem+json",
+    });
+  }
   const nonce = c.get("secureHeadersNonce") ?? "";
   return c.html(MessagePage({ prettyName, nonce, title, message, requestId }), status);
 }

@@ -5,21 +5,24 @@ import { type Log, silentLog } from "../kube/log.ts";
 import { parseCookieKeys } from "../oidc/cookie_keys.ts";
 import { OidcError } from "../oidc/errors.ts";
 import { decodePortableBase64 } from "../oidc/portable_base64.ts";
+import { OneTimeCodes } from "../oidc/one_time_code.ts";
 import type { Identity } from "../oidc/relying_party.ts";
 import { SessionSealer } from "../oidc/session.ts";
 import { LoginStates } from "../oidc/state.ts";
 import { FakeClock } from "../tests/fake_clock.ts";
 import { type AppDeps, createApp } from "./app.ts";
 import { BindTokens } from "./bind_token.ts";
-import { type Offer, toServedApi } from "./catalogue.ts";
 import { Refusal } from "./refusal.ts";
-import { claim, crd } from "./test_objects.ts";
+import { catalogue, claim, crd, template } from "./test_objects.ts";
 
 const ISSUER = "https://sso.example.com";
-const OFFERS: Offer[] = [
-  { api: toServedApi(crd("dbs", "x.io")), claims: [claim("secrets")] },
-  { api: toServedApi(crd("queues", "x.io")), claims: [] },
-];
+const OFFERS = catalogue([crd("dbs", "x.io"), crd("queues", "x.io"), crd("vaults", "x.io")], [
+  template("d", ["dbs", "x.io"], { claims: [claim("secrets")] }),
+  template("q", ["queues", "x.io"]),
+  template("v", ["vaults", "x.io"], { allowedGroups: ["security"] }),
+]);
+const VERIFIER = "v".repeat(43);
+const CHALLENGE = "7w_YNF9DSfIdPf_pRjSq646_kPr-2-o9NAl16JGghdM";
 const KEYS = parseCookieKeys({ signingKey: btoa("k".repeat(32)) });
 
 interface TestApp {
@@ -28,18 +31,28 @@ interface TestApp {
   /** Identities that tenants were made for. */
   bound: { subject: string; clusterId: string }[];
   identity: Partial<Identity>;
+  /** Ids of codes that were redeemed. */
+  taken: Set<string>;
 }
 
 function testApp(changes: Partial<AppDeps> = {}): TestApp {
   const clock = new FakeClock("2026-06-01T12:00:00Z");
   const now = () => clock.now();
-  const test: Omit<TestApp, "app"> = { clock, bound: [], identity: { subject: "jane", email: "jane@example.com" } };
+  const taken = new Set<string>();
+  const test: Omit<TestApp, "app"> = {
+    clock,
+    taken,
+    bound: [],
+    identity: { subject: "jane", email: "jane@example.com" },
+  };
   const app = createApp({
     prettyName: "Example <Backend>",
     version: "v1.4.0",
-    authorizeUrl: "https://klutch.example.com/authorize",
+    urls: { authorize: "https://klutch.example.com/authorize", response: "https://klutch.example.com/response" },
     isSecure: true,
     redirectOrigins: [],
+    legacyCallback: true,
+    admission: { groups: [], users: [] },
     readiness: () => true,
     relyingParty: () => ({
       issuer: ISSUER,
@@ -55,10 +68,16 @@ function testApp(changes: Partial<AppDeps> = {}): TestApp {
     states: new LoginStates(KEYS, { now }),
     sessions: new SessionSealer(KEYS, { now }),
     bindTokens: new BindTokens(KEYS),
-    catalogue: { list: () => OFFERS, find: (name) => OFFERS.find(({ api }) => api.name === name) },
+    codes: new OneTimeCodes(KEYS, { now }),
+    catalogue: OFFERS,
     ensureTenant({ subject, clusterId }) {
       test.bound.push({ subject, clusterId });
       return Promise.resolve({ namespace: "cluster-a", kubeconfig: "apiVersion: v1\n" });
+    },
+    takeCode({ codeId }) {
+      const isFirst = !test.taken.has(codeId);
+      test.taken.add(codeId);
+      return Promise.resolve(isFirst);
     },
     log: silentLog,
     now,
@@ -89,8 +108,8 @@ class Browser {
   }
 
   /** From the command line's link to the page. */
-  async logIn(session = "Abc123"): Promise<string> {
-    const state = await this.begin(`/authorize?p=4711&s=${session}&c=cl1`);
+  async logIn(session = "Abc123", codeChallenge = ""): Promise<string> {
+    const state = await this.begin(`/authorize?p=4711&s=${session}&c=cl1&code_challenge=${codeChallenge}`);
     const response = await this.open(`/callback?code=good&state=${encodeURIComponent(state)}`);
     equal(response.status, 302);
     return response.headers.get("location")!;
@@ -120,7 +139,10 @@ Deno.test("GET /export says where to log in, whatever the Host header says", asy
     version: "v1.4.0",
     authenticationMethods: [{
       method: "OAuth2CodeGrant",
-      oauth2CodeGrant: { authenticatedURL: "https://klutch.example.com/authorize" },
+      oauth2CodeGrant: {
+        authenticatedURL: "https://klutch.example.com/authorize",
+        responseURL: "https://klutch.example.com/response",
+      },
     }],
   });
 });
@@ -155,6 +177,86 @@ Deno.test("A login, a click and a bound API: the command line gets kubeconfig an
   deepEqual(test.bound, [{ subject: "jane", clusterId: "cl1" }]);
 });
 
+/** As a command line that knows one-time codes: from its link to the code that the browser brings it. */
+async function choose(browser: Browser, link = "dbs"): Promise<string> {
+  const bound = await browser.open(await browser.link(link, await browser.logIn("Abc123", CHALLENGE)));
+  const target = new URL(bound.headers.get("location")!);
+  equal(target.origin + target.pathname, "http://localhost:4711/callback");
+  deepEqual([...target.searchParams.keys()], ["code"], "the credential does not pass through the browser");
+  return target.searchParams.get("code")!;
+}
+
+const redeem = ({ app }: TestApp, code: string, verifier = VERIFIER) =>
+  app.request("/response", { method: "POST", body: new URLSearchParams({ code, code_verifier: verifier }) });
+
+Deno.test("A command line that asks for a code gets its credential by itself, once, for the code", async () => {
+  const test = testApp();
+  const response = await redeem(test, await choose(new Browser(test)));
+  equal(response.status, 200);
+  const document = await response.json();
+  equal(document.kubeconfig, btoa("apiVersion: v1\n"));
+  equal(document.authentication.oauth2CodeGrant.sid, "Abc123");
+  equal(document.requests[0].metadata.name, "dbs.x.io");
+});
+
+Deno.test("Several APIs are bound in one go, by one request that command lines of old take as well", async () => {
+  const test = testApp();
+  const browser = new Browser(test);
+  const link = new URL(await browser.link("dbs", await browser.logIn()), "http://x");
+  for (const name of ["resource", "group"]) link.searchParams.delete(name);
+  for (const name of ["dbs.x.io", "queues.x.io", "dbs.x.io"]) link.searchParams.append("api", name);
+  const bound = await browser.open(link.pathname + link.search);
+  const response = new URL(bound.headers.get("location")!).searchParams.get("response")!;
+  const { requests } = decodePortableBase64(response) as { requests: unknown[] };
+  deepEqual(requests, [{
+    kind: "APIServiceExportRequest",
+    apiVersion: "klutch.anynines.com/v1alpha1",
+    metadata: {},
+    spec: {
+      resources: [
+        { group: "x.io", resource: "dbs", permissionClaims: [claim("secrets")] },
+        { group: "x.io", resource: "queues" },
+      ],
+    },
+    status: {},
+  }]);
+  equal(test.bound.length, 1);
+});
+
+const misuses: [name: string, status: number, use: (code: string, test: TestApp) => Response | Promise<Response>][] = [
+  ["used twice", 400, async (code, test) => {
+    equal((await redeem(test, code)).status, 200);
+    return await redeem(test, code);
+  }],
+  ["caught on its way by one without the verifier", 400, (code, test) => redeem(test, code, "w".repeat(43))],
+  ["without any verifier", 400, (code, test) => redeem(test, code, "")],
+  ["after five minutes", 400, async (code, test) => {
+    await test.clock.advance(5 * 60_000 + 1000);
+    return await redeem(test, code);
+  }],
+  ["in a query, where logs would keep it", 405, (code, { app }) => app.request(`/response?code=${code}`)],
+  [
+    "in a form of another kind",
+    415,
+    (code, { app }) =>
+      app.request("/response", { method: "POST", body: JSON.stringify({ code, code_verifier: VERIFIER }) }),
+  ],
+  ["in a form that is endless", 413, (code, { app }) => {
+    const body = new URLSearchParams({ code, code_verifier: VERIFIER, more: "x".repeat(100_000) });
+    return app.request("/response", { method: "POST", body });
+  }],
+  ["that is a session cookie", 400, (_code, test) => redeem(test, "eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIn0..a.b.c")],
+];
+for (const [name, status, use] of misuses) {
+  Deno.test(`The app hands nothing out for a code ${name}`, async () => {
+    const test = testApp();
+    const response = await use(await choose(new Browser(test)), test);
+    equal(response.status, status);
+    equal(response.headers.get("content-type"), "application/problem+json");
+    equal((await response.text()).includes("kubeconfig"), false);
+  });
+}
+
 Deno.test("The page shows APIs, claims and who is logged in, and runs nothing from elsewhere", async () => {
   const browser = new Browser(testApp());
   const response = await browser.open(await browser.logIn());
@@ -182,7 +284,8 @@ Deno.test("Cookies are HttpOnly, SameSite=Lax, and Secure behind HTTPS", async (
     const browser = new Browser(test);
     const state = await browser.begin("/authorize?p=4711&s=Abc123&c=cl1");
     const finished = await browser.open(`/callback?code=good&state=${encodeURIComponent(state)}`);
-    const session = finished.headers.getSetCookie().find((line) => line.startsWith("klutch-bind-Abc123="))!;
+    const name = `${isSecure ? "__Host-" : ""}klutch-bind-Abc123=`;
+    const session = finished.headers.getSetCookie().find((line) => line.startsWith(name))!;
     for (const line of [cookie!, session]) {
       match(line, /HttpOnly/);
       match(line, /SameSite=Lax/);
@@ -230,6 +333,35 @@ const attacks: [name: string, status: number, attack: Attack][] = [
     return await browser.open(`/callback?code=stolen&state=${state}`);
   }],
   ["a login for a command line elsewhere", 400, (browser) => browser.open("/authorize?u=https://evil.example&s=a&c=b")],
+  ["a credential in the address of another machine, although it is allowed to get codes", 400, (_browser, test) => {
+    const { app } = testApp({ ...test, redirectOrigins: ["https://console.example.com"] });
+    return Promise.resolve(app.request("/authorize?u=https://console.example.com/&s=a&c=b"));
+  }],
+  ["a credential in any address where --no-legacy-callback forbids it", 400, () => {
+    const { app } = testApp({ legacyCallback: false });
+    return Promise.resolve(app.request("/authorize?p=4711&s=a&c=b"));
+  }],
+  ["a code challenge that is none", 400, (browser) => browser.open("/authorize?p=1&s=a&c=b&code_challenge=short")],
+  ["a person whom --oidc-allowed-groups does not name", 403, async () => {
+    const test = testApp({ admission: { groups: ["dev"], users: [] } });
+    const browser = new Browser(test);
+    const state = encodeURIComponent(await browser.begin("/authorize?p=4711&s=Abc123&c=cl1"));
+    const response = await browser.open(`/callback?code=good&state=${state}`);
+    equal([...browser.cookies.keys()].some((name) => name.includes("klutch-bind")), false);
+    return response;
+  }],
+  ["binding an API that is for others, by a guessed link", 404, async (browser) => {
+    const link = await browser.link("dbs", await browser.logIn());
+    return await browser.open(link.replace("resource=dbs", "resource=vaults"));
+  }],
+  ["binding an API that is for others, hidden behind one that is not", 404, async (browser) => {
+    const link = await browser.link("dbs", await browser.logIn());
+    return await browser.open(link.replace("resource=dbs", "api=dbs.x.io&api=vaults.x.io"));
+  }],
+  ["binding more APIs than anybody needs", 400, async (browser) => {
+    const link = await browser.link("dbs", await browser.logIn());
+    return await browser.open(link + Array.from({ length: 51 }, (_, index) => `&api=a${index}.x.io`).join(""));
+  }],
   ["a login without session id", 400, (browser) => browser.open("/authorize?p=4711&c=cl1")],
   ["a login without cluster id", 400, (browser) => browser.open("/authorize?p=4711&s=Abc123")],
   ["a session id that breaks cookies", 400, (browser) => browser.open("/authorize?p=4711&c=cl1&s=a%3Bb%0D%0Ac")],
@@ -237,7 +369,7 @@ const attacks: [name: string, status: number, attack: Attack][] = [
   ["the page without a session", 401, (browser) => browser.open("/resources?s=Abc123")],
   ["the page with the session of another id", 401, async (browser) => {
     await browser.logIn();
-    browser.cookies.set("klutch-bind-Other1", browser.cookies.get("klutch-bind-Abc123")!);
+    browser.cookies.set("__Host-klutch-bind-Other1", browser.cookies.get("__Host-klutch-bind-Abc123")!);
     return await browser.open("/resources?s=Other1");
   }],
   ["the page with an expired session", 401, async (browser, { clock }) => {
@@ -275,6 +407,15 @@ for (const [name, status, attack] of attacks) {
     deepEqual(test.bound, []);
   });
 }
+
+Deno.test("A template's group lets its members in, and the cookie holds no other group", async () => {
+  const test = testApp({ admission: { groups: ["staff"], users: [] } });
+  test.identity.groups = ["staff", "security", ...Array.from({ length: 500 }, (_, index) => `team-${index}`)];
+  const browser = new Browser(test);
+  const link = await browser.link("vaults", await browser.logIn());
+  equal((await browser.open(link)).status, 302);
+  assert(browser.cookies.get("__Host-klutch-bind-Abc123")!.length < 800);
+});
 
 Deno.test("Methods other than GET are not allowed, and change nothing", async () => {
   const test = testApp();
@@ -379,7 +520,7 @@ Deno.test("Whatever is asked for, the answer is no 500 and reflects nothing unes
       const search = query.map(([key, text]) => `${safe(key)}=${safe(text)}`).join("&");
       const response = await app.request(`${path}?${search}`, {
         method,
-        headers: { cookie: `klutch-bind-Abc123=${cookie}` },
+        headers: { cookie: `__Host-klutch-bind-Abc123=${cookie}` },
       });
       assert(response.status < 500, `${response.status}`);
       equal((await response.text()).includes("<script"), false);

@@ -1,38 +1,56 @@
 import { API_SERVICE_EXPORT_REQUESTS, API_VERSION, VERSION } from "../crds/names.ts";
 import { type BindingProvider, OAUTH2_CODE_GRANT } from "../crds/binding_provider.ts";
 import type { BindingResponse } from "../crds/binding_response.ts";
-import type { Session } from "../oidc/session.ts";
+import type { Choice } from "../oidc/one_time_code.ts";
 import type { Offer } from "./catalogue.ts";
 import { toBase64 } from "./tenant_kubeconfig.ts";
 
+/** Our addresses as the world sees them. */
+export interface PublicUrls {
+  /** Where a login begins. */
+  authorize: string;
+  /** Where one-time codes are redeemed. */
+  response: string;
+}
+
 /** What `/export` says to command lines. */
 export const bindingProvider = (
-  { prettyName, authorizeUrl, version }: { prettyName: string; authorizeUrl: string; version: string },
+  { prettyName, urls, version }: { prettyName: string; urls: PublicUrls; version: string },
 ): BindingProvider => ({
   kind: "BindingProvider",
   apiVersion: VERSION,
   providerPrettyName: prettyName,
   version,
-  authenticationMethods: [{ method: OAUTH2_CODE_GRANT, oauth2CodeGrant: { authenticatedURL: authorizeUrl } }],
+  authenticationMethods: [{
+    method: OAUTH2_CODE_GRANT,
+    oauth2CodeGrant: { authenticatedURL: urls.authorize, responseURL: urls.response },
+  }],
 });
 
 /** What the command line gets after login and choice: a credential, and what to ask for with it. */
 export function bindingResponse(
-  { sessionId, issuer, subject }: Session,
-  { api, claims }: Offer,
+  { sessionId, issuer, subject }: Pick<Choice, "sessionId" | "issuer" | "subject">,
+  offers: readonly Offer[],
   kubeconfig: string,
 ): BindingResponse {
-  const permissionClaims = claims.length > 0 ? { permissionClaims: claims } : {};
+  const [only] = offers.length === 1 ? offers : [];
   return {
     kind: "BindingResponse",
     apiVersion: API_VERSION,
     authentication: { oauth2CodeGrant: { sid: sessionId, id: `${issuer}/${subject}` } },
     kubeconfig: toBase64(kubeconfig),
+    // One for all of them: command lines of old cannot take several.
     requests: [{
       kind: API_SERVICE_EXPORT_REQUESTS.kind,
       apiVersion: API_VERSION,
-      metadata: { name: api.name },
-      spec: { resources: [{ group: api.group, resource: api.plural, ...permissionClaims }] },
+      metadata: { ...(only && { name: only.api.name }) },
+      spec: {
+        resources: offers.map(({ api: { group, plural: resource }, claims }) => ({
+          group,
+          resource,
+          ...(claims.length > 0 && { permissionClaims: claims }),
+        })),
+      },
       ...{ status: {} }, // the original's has one, too
     }],
   };

@@ -3,7 +3,10 @@ import { groupResourceName, type PermissionClaim } from "../crds/shared.ts";
 import type { CustomResourceDefinition } from "../kube/resources.ts";
 import type { Store } from "../kube/store.ts";
 import { isDeleting } from "../kube/types.ts";
+import { type Admission, isAdmitted, type Person } from "./admission.ts";
+import { planOffer } from "./export_template_plan.ts";
 import type { ConsumerScope } from "./options.ts";
+import { Refusal } from "./refusal.ts";
 
 /** What we keep of a CRD; its schemas are read again when they are exported. */
 export interface ServedApi {
@@ -48,6 +51,14 @@ const firstParagraph = (text: string): string => text.split(/\n\s*\n/, 1)[0]!.tr
 /** One API that can be bound, as people see it. */
 export interface Offer {
   api: ServedApi;
+  /** For people. */
+  title: string;
+  about?: string;
+  /** A data URI. */
+  icon?: string;
+  documentationUrl?: string;
+  /** Served versions that are exported. */
+  versions: string[];
   claims: PermissionClaim[];
 }
 
@@ -56,6 +67,12 @@ export const TEMPLATES_BY_API = "api";
 export const templateIndexers = {
   [TEMPLATES_BY_API]: ({ spec }: APIServiceExportTemplate) => [groupResourceName(spec.APIServiceSelector)],
 };
+
+/** Who may bind what a template offers. */
+export const admissionOf = ({ spec }: APIServiceExportTemplate): Admission => ({
+  groups: spec.allowedGroups ?? [],
+  users: spec.allowedUsers ?? [],
+});
 
 /** What is on offer: APIs of this cluster for which somebody wrote a template. */
 export class Catalogue {
@@ -73,25 +90,51 @@ export class Catalogue {
     this.#scope = scope;
   }
 
-  /** All offers, by name of the CRD. */
-  list(): Offer[] {
+  /** All offers to this person, by name of the CRD. */
+  list(person: Person): Offer[] {
     const names = new Set<string>();
     for (const { spec } of this.#templates.list()) names.add(groupResourceName(spec.APIServiceSelector));
-    return [...names].sort().flatMap((name) => this.find(name) ?? []);
+    return [...names].sort().flatMap((name) => this.find(name, person) ?? []);
   }
 
   /** @param name `<resource>.<group>` */
-  find(name: string): Offer | undefined {
+  find(name: string, person: Person): Offer | undefined {
     const api = this.#apis.get({ name });
     const template = this.templateOf(name);
-    if (!api || api.isDeleting || !template) return undefined;
-    if (api.scope === "Cluster" && this.#scope === "Namespaced") return undefined;
-    return { api, claims: template.spec.permissionClaims ?? [] };
+    if (!template || !isAdmitted(admissionOf(template), person)) return undefined;
+    if (!api || planOffer(api, template, this.#scope) !== "offered") return undefined;
+    const { displayName, description, icon, documentationURL, APIServiceSelector, permissionClaims } = template.spec;
+    const { version } = APIServiceSelector;
+    return {
+      api,
+      title: displayName || api.singular,
+      about: description || api.description,
+      icon,
+      documentationUrl: documentationURL,
+      versions: version ? [version] : api.versions,
+      claims: permissionClaims ?? [],
+    };
+  }
+
+  /**
+   * As `find`, where somebody asks for it.
+   *
+   * @throws {Refusal} in the same words, whether there is no such offer or it is not for this person
+   */
+  get(name: string, person: Person): Offer {
+    const offer = this.find(name, person);
+    if (offer) return offer;
+    throw new Refusal(404, "Not on offer", `This provider does not offer "${name}" to you, or not any more.`);
   }
 
   /** The template that counts for an API: the oldest, should there be several. */
   templateOf(name: string): APIServiceExportTemplate | undefined {
     return this.#templates.by(TEMPLATES_BY_API, name).toSorted(byAge)[0];
+  }
+
+  /** Groups that decide who may bind something. */
+  admittedGroups(): Set<string> {
+    return new Set([...this.#templates.list()].flatMap(({ spec }) => spec.allowedGroups ?? []));
   }
 }
 

@@ -1,23 +1,11 @@
-import { deepEqual, equal } from "node:assert/strict";
-import type { APIServiceExportTemplate } from "../crds/api_service_export_template.ts";
-import type { CustomResourceDefinition } from "../kube/resources.ts";
-import { Store } from "../kube/store.ts";
-import { keyOf } from "../kube/types.ts";
-import { Catalogue, templateIndexers, toServedApi } from "./catalogue.ts";
-import type { ConsumerScope } from "./options.ts";
-import { claim, crd, template } from "./test_objects.ts";
+import { deepEqual, equal, throws } from "node:assert/strict";
+import type { Person } from "./admission.ts";
+import { type Catalogue, toServedApi } from "./catalogue.ts";
+import { Refusal } from "./refusal.ts";
+import { catalogue, claim, crd, template } from "./test_objects.ts";
 
-function catalogue(
-  crds: CustomResourceDefinition[],
-  templates: APIServiceExportTemplate[],
-  scope: ConsumerScope = "Namespaced",
-): Catalogue {
-  const apis = new Store(), offered = new Store<APIServiceExportTemplate>(templateIndexers);
-  for (const one of crds) apis.set(keyOf(one), toServedApi(one));
-  for (const one of templates) offered.set(keyOf(one), one);
-  return new Catalogue(apis as ConstructorParameters<typeof Catalogue>[0], offered, scope);
-}
-const names = (one: Catalogue) => one.list().map(({ api }) => api.name);
+const JANE = { subject: "jane" };
+const names = (one: Catalogue) => one.list(JANE).map(({ api }) => api.name);
 
 Deno.test("Catalogue lists what has both a CRD and a template, by name", () => {
   const offers = catalogue(
@@ -25,8 +13,8 @@ Deno.test("Catalogue lists what has both a CRD and a template, by name", () => {
     [template("q", ["queues", "x.io"]), template("d", ["dbs", "x.io"]), template("g", ["ghosts", "x.io"])],
   );
   deepEqual(names(offers), ["dbs.x.io", "queues.x.io"]);
-  equal(offers.find("secrets.internal.io"), undefined);
-  equal(offers.find("ghosts.x.io"), undefined);
+  equal(offers.find("secrets.internal.io", JANE), undefined);
+  equal(offers.find("ghosts.x.io", JANE), undefined);
 });
 
 Deno.test("Catalogue offers cluster-scoped APIs in scope Cluster only", () => {
@@ -41,7 +29,48 @@ Deno.test("Catalogue offers an API once, by its oldest template", () => {
     template("a", ["dbs", "x.io"], { created: "2026-06-02T00:00:00Z" }),
     template("b", ["dbs", "x.io"], { created: "2026-06-01T00:00:00Z", claims }),
   ]);
-  deepEqual(offers.list().map((offer) => offer.claims), [claims]);
+  deepEqual(offers.list(JANE).map((offer) => offer.claims), [claims]);
+});
+
+Deno.test("Catalogue shows an API only to those whom its template names", () => {
+  const offers = catalogue([crd("dbs", "x.io"), crd("queues", "x.io")], [
+    template("d", ["dbs", "x.io"], { allowedGroups: ["dev"], allowedUsers: ["joe"] }),
+    template("q", ["queues", "x.io"]),
+  ]);
+  const seen = (person: Person) => offers.list(person).map(({ api }) => api.plural);
+  deepEqual(seen(JANE), ["queues"]);
+  deepEqual(seen({ ...JANE, groups: ["dev"] }), ["dbs", "queues"]);
+  deepEqual(seen({ subject: "joe" }), ["dbs", "queues"]);
+  throws(() => offers.get("dbs.x.io", JANE), Refusal);
+  deepEqual([...offers.admittedGroups()], ["dev"]);
+});
+
+Deno.test("Catalogue honours the version that a template names", () => {
+  const two = crd("dbs", "x.io");
+  two.spec.versions.push({ ...two.spec.versions[0]!, name: "v2", storage: false });
+  const versions = (version?: string) =>
+    catalogue([two], [template("d", ["dbs", "x.io"], { version })]).find("dbs.x.io", JANE)?.versions;
+  deepEqual(versions(), ["v1", "v2"]);
+  deepEqual(versions("v2"), ["v2"]);
+  equal(versions("v3"), undefined, "not served, so not on offer");
+});
+
+Deno.test("Catalogue speaks of an API as its template does", () => {
+  const words = {
+    displayName: "Database",
+    description: "Keeps data.",
+    documentationURL: "https://docs.x.io",
+    icon: "data:image/png;base64,AA==",
+  };
+  const offer = catalogue([crd("dbs", "x.io")], [template("d", ["dbs", "x.io"], words)]).find("dbs.x.io", JANE)!;
+  const { title, about, documentationUrl, icon } = offer;
+  deepEqual({ title, about, documentationUrl, icon }, {
+    title: "Database",
+    about: "Keeps data.",
+    documentationUrl: "https://docs.x.io",
+    icon: "data:image/png;base64,AA==",
+  });
+  equal(catalogue([crd("dbs", "x.io")], [template("d", ["dbs", "x.io"])]).find("dbs.x.io", JANE)!.about, "A db.");
 });
 
 Deno.test("Catalogue no longer offers an API whose CRD is being deleted", () => {

@@ -34,12 +34,13 @@ import {
 } from "../kube/resources.ts";
 import type { TaskGroup } from "../kube/tasks.ts";
 import { formatKey, keyOf, type KubeObject, type ObjectKey } from "../kube/types.ts";
-import { Catalogue, type ServedApi, templateIndexers, toServedApi } from "./catalogue.ts";
+import { Catalogue, type ServedApi, templateIndexers, TEMPLATES_BY_API, toServedApi } from "./catalogue.ts";
 import { reconcileClusterBinding } from "./cluster_binding.ts";
 import { CrdSource } from "./crd_source.ts";
 import { reconcileCredential, toLegacyToken } from "./credential.ts";
 import type { LegacyToken } from "./credential_plan.ts";
 import { reconcileExportRequest, requestIndexers, REQUESTS_BY_API } from "./export_request.ts";
+import { reconcileExportTemplate } from "./export_template.ts";
 import { identityIndexer } from "./identity.ts";
 import type { ConsumerScope, Isolation } from "./options.ts";
 import { clusterNamespaceOfRole } from "./rbac.ts";
@@ -166,6 +167,20 @@ export function startControllers(deps: ControllersDeps, caches: ProviderCaches, 
       addExportsOf(name, change);
       addRequestsFor(name, change);
     }
+  }, signal);
+
+  const addTemplate = start("templates", 1, (key, signal) => reconcileExportTemplate(shared, key, signal));
+  const addTemplatesOf = (name: string, change: Change<unknown>) => {
+    for (const key of templates.store.keysBy(TEMPLATES_BY_API, name)) addTemplate(key, change);
+  };
+  templates.subscribe((change) => {
+    for (const template of [change.before, change.after]) {
+      if (template) addTemplatesOf(groupResourceName(template.spec.APIServiceSelector), change);
+    }
+  }, signal);
+  apis.subscribe((change) => addTemplatesOf(change.key.name, change), signal);
+  exports.subscribe((change) => {
+    if (!change.before !== !change.after) addTemplatesOf(change.key.name, change);
   }, signal);
 
   const addBinding = start("cluster bindings", 2, (key, signal) => reconcileClusterBinding(shared, key, signal));

@@ -4,16 +4,19 @@ import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 /** Lax, since both have to come along when the issuer sends the browser back to us. */
 const attributes = (isSecure: boolean) => ({ path: "/", httpOnly: true, sameSite: "Lax", secure: isSecure } as const);
 
-const sessionCookie = (sessionId: string) => `klutch-bind-${sessionId}`;
+/** With the prefix, browsers take it only from this very host over HTTPS; over HTTP they refuse the prefix. */
+const hostName = (name: string, isSecure: boolean) => isSecure ? `__Host-${name}` : name;
 
-export const readSession = (c: Context, sessionId: string): string | undefined =>
-  getCookie(c, sessionCookie(sessionId));
+const sessionCookie = (sessionId: string, isSecure: boolean) => hostName(`klutch-bind-${sessionId}`, isSecure);
+
+export const readSession = (c: Context, sessionId: string, isSecure: boolean): string | undefined =>
+  getCookie(c, sessionCookie(sessionId, isSecure));
 
 export function writeSession(
   c: Context,
   { sessionId, sealed, expires, isSecure }: { sessionId: string; sealed: string; expires: Date; isSecure: boolean },
 ): void {
-  setCookie(c, sessionCookie(sessionId), sealed, { ...attributes(isSecure), expires });
+  setCookie(c, sessionCookie(sessionId, isSecure), sealed, { ...attributes(isSecure), expires });
 }
 
 export const readLogin = async (c: Context, state: string, isSecure: boolean): Promise<string | undefined> =>
@@ -38,5 +41,5 @@ export async function clearLogin(c: Context, state: string, isSecure: boolean): 
 /** One cookie per login, so that two of them in one browser do not get into each other's way. */
 async function loginCookie(state: string, isSecure: boolean): Promise<string> {
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(state)));
-  return `${isSecure ? "__Host-" : ""}klutch-login-${digest.slice(0, 8).toHex()}`;
+  return hostName(`klutch-login-${digest.slice(0, 8).toHex()}`, isSecure);
 }

@@ -1,11 +1,23 @@
 import { InvalidObjectError } from "../crds/check.ts";
-import { type ExportCrdSpec, toExportSpec } from "../crds/export_schema.ts";
+import { type ExportCrdSpec, onlyVersion, toExportSpec } from "../crds/export_schema.ts";
 import type { Api } from "../kube/client.ts";
 import type { CustomResourceDefinition } from "../kube/resources.ts";
 import type { ServedApi } from "./catalogue.ts";
 
 /** What a CRD gives to exports, or why it cannot. */
 export type ExportSource = { spec: ExportCrdSpec } | { problem: string };
+
+/** What a template makes of a CRD that names one version of it, or none. */
+export function atVersion(source: ExportSource, version: string | undefined): ExportSource {
+  if (!version || "problem" in source) return source;
+  const spec = onlyVersion(source.spec, version);
+  if (spec) return { spec };
+  const { group, names, versions } = source.spec;
+  const others = versions.map(({ name }) => name).join(", ");
+  return {
+    problem: `Cannot export version "${version}" of "${names.plural}.${group}": what can be exported is ${others}`,
+  };
+}
 
 interface Known {
   uid: string;

@@ -6,10 +6,10 @@ import type { Outcome } from "../kube/controller.ts";
 import { isAlreadyExists, KubeError } from "../kube/errors.ts";
 import type { Informer } from "../kube/informer.ts";
 import type { Log } from "../kube/log.ts";
-import type { CustomResourceDefinition } from "../kube/resources.ts";
+import type { CustomResourceDefinition, Namespace } from "../kube/resources.ts";
 import { isDeleting, keyOf, type ObjectKey } from "../kube/types.ts";
 import type { Catalogue, ServedApi } from "./catalogue.ts";
-import type { CrdSource } from "./crd_source.ts";
+import { atVersion, type CrdSource } from "./crd_source.ts";
 import {
   newExport,
   type Obstacle,
@@ -19,10 +19,12 @@ import {
   type RequestedApi,
 } from "./export_request_plan.ts";
 import type { ConsumerScope, Isolation } from "./options.ts";
+import { personOf } from "./person.ts";
 import { patchStatus } from "./status.ts";
 
 export interface ExportRequestDeps {
   requests: Informer<APIServiceExportRequest>;
+  namespaces: Informer<Namespace>;
   exports: Informer<APIServiceExport>;
   apis: Informer<CustomResourceDefinition, ServedApi>;
   catalogue: Catalogue;
@@ -74,12 +76,15 @@ async function ensureExports(
   signal: AbortSignal,
 ): Promise<Obstacle | undefined> {
   const namespace = request.metadata.namespace!;
+  const contract = deps.namespaces.store.get({ name: namespace });
+  const person = contract && personOf(contract);
   for (const resource of request.spec.resources) {
     const name = groupResourceName(resource);
     const requested: RequestedApi = {
       name,
       api: deps.apis.store.get({ name }),
       template: deps.catalogue.templateOf(name),
+      person,
       export: deps.exports.store.get({ namespace, name }),
     };
     const plan = planExport(requested, deps.consumerScope);
@@ -95,7 +100,7 @@ async function createExport(
   { api, template }: RequestedApi,
   signal: AbortSignal,
 ): Promise<Obstacle | undefined> {
-  const made = await source.get(api!, signal);
+  const made = atVersion(await source.get(api!, signal), template!.spec.APIServiceSelector.version);
   if ("problem" in made) return { reason: "CRDInvalid", what: made.problem };
   const wanted = newExport(namespace, made.spec, template!.spec, options);
   try {

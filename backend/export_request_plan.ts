@@ -7,7 +7,8 @@ import { fails, holds, type Reason } from "../crds/reasons.ts";
 import { setCondition, summarize } from "../kube/conditions.ts";
 import { deepEqual } from "../kube/json.ts";
 import { resourceName } from "../kube/types.ts";
-import type { ServedApi } from "./catalogue.ts";
+import { isAdmitted, type Person } from "./admission.ts";
+import { admissionOf, type ServedApi } from "./catalogue.ts";
 import type { ConsumerScope, Isolation } from "./options.ts";
 
 /** What may still mend itself, e.g. a CRD that is being installed, gets so much time. */
@@ -21,6 +22,8 @@ export interface RequestedApi {
   name: string;
   api?: ServedApi;
   template?: APIServiceExportTemplate;
+  /** Whose app cluster it is; absent where the provider's own people bound it. */
+  person?: Person;
   export?: APIServiceExport;
 }
 
@@ -34,7 +37,7 @@ export interface Obstacle {
 
 /** Whether one API has to be exported now, is so already, or cannot be. */
 export function planExport(
-  { name, api, template, export: existing }: RequestedApi,
+  { name, api, template, person, export: existing }: RequestedApi,
   scope: ConsumerScope,
 ): "export" | "exported" | Obstacle {
   if (!api || api.isDeleting) {
@@ -42,6 +45,9 @@ export function planExport(
   }
   if (existing) return "exported";
   if (!template) return { reason: "NotOffered", what: `There is no APIServiceExportTemplate for "${name}"` };
+  if (person && !isAdmitted(admissionOf(template), person)) {
+    return { reason: "NotOffered", what: `"${name}" is not on offer to the user of this app cluster`, isFinal: true };
+  }
   if (api.scope === "Cluster" && scope === "Namespaced") {
     return { reason: "ClusterScopeNotAllowed", what: `"${name}" is cluster-scoped`, isFinal: true };
   }

@@ -4,7 +4,7 @@ import { ConfigError } from "../kube/errors.ts";
 import type { Log } from "../kube/log.ts";
 import { OidcError } from "../oidc/errors.ts";
 import { openRelyingParty, type RelyingParty } from "../oidc/relying_party.ts";
-import type { OidcOptions } from "./options.ts";
+import type { OidcOptions } from "./login_options.ts";
 
 const MAX_BACKOFF_MS = 15_000;
 
@@ -45,12 +45,11 @@ export class Login implements Disposable {
    * @throws {ConfigError} when trying again is pointless
    */
   async connect(signal: AbortSignal): Promise<void> {
-    const { issuerUrl, clientId, clientSecret, callbackUrl } = this.#options;
+    const { caFile: _, ...options } = this.#options;
     const { caData, log, clock = systemClock } = this.#deps;
     for (let failures = 1;; failures++) {
       try {
-        const options = { issuerUrl, clientId, clientSecret, callbackUrl, caData };
-        this.#relyingParty = await openRelyingParty(options, signal);
+        this.#relyingParty = await openRelyingParty({ ...options, caData }, signal);
         return log.info("issuer reached", { issuer: this.#relyingParty.issuer });
       } catch (error) {
         if (signal.aborted || !(error instanceof OidcError)) throw error;

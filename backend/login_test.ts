@@ -7,7 +7,7 @@ import { OidcError } from "../oidc/errors.ts";
 import { systemClock } from "../kube/clock.ts";
 import { within } from "../tests/clusters.ts";
 import { Login } from "./login.ts";
-import type { OidcOptions } from "./options.ts";
+import type { OidcOptions } from "./login_options.ts";
 
 const callbackUrl = "http://127.0.0.1:9/callback";
 const options = (issuerUrl: string): OidcOptions => ({ issuerUrl, clientId: "klutch", clientSecret: "s", callbackUrl });

@@ -7,26 +7,16 @@ import { ConfigError } from "../kube/errors.ts";
 import type { KubeconfigSource } from "../kube/kubeconfig.ts";
 import { createLog } from "../kube/log.ts";
 import { addLogFlags, readLogFlags } from "../log_flags.ts";
-import { type CookieKeys, parseCookieKeys } from "../oidc/cookie_keys.ts";
-import { OidcError } from "../oidc/errors.ts";
 import { type ProgramContext, UsageError } from "../program.ts";
+import { addLoginFlags, type LoginFlags, type LoginOptions, readLoginOptions } from "./login_options.ts";
+import { notEmpty, readUrl } from "./option_values.ts";
 
 /** Where objects of app clusters may be watched: in mapped namespaces only, or on the whole provider. */
 export type ConsumerScope = "Namespaced" | "Cluster";
 /** How cluster-scoped objects of several app clusters are kept apart. */
 export type Isolation = "Prefixed" | "Namespaced" | "None";
 
-export interface OidcOptions {
-  issuerUrl: string;
-  clientId: string;
-  clientSecret: string;
-  /** Ends in `/callback`; what stands before it is our public address. */
-  callbackUrl: string;
-  /** PEM file of a private issuer's CA. */
-  caFile?: string;
-}
-
-export interface BackendOptions {
+export interface BackendOptions extends LoginOptions {
   kubeconfig: KubeconfigSource;
   namespacePrefix: string;
   prettyName: string;
@@ -40,14 +30,10 @@ export interface BackendOptions {
   /** `host:port` of `/healthz`, `/readyz` and `/metrics`. */
   healthAddress: string;
   tls?: { certFile: string; keyFile: string };
-  /** `embedded`: an issuer in this process, for demos and tests. */
-  oidc: OidcOptions | "embedded";
-  /** What `/export` advertises, if not the neighbour of the callback URL. */
-  authorizeUrl?: string;
-  /** Made up at start when absent, which the embedded issuer alone allows. */
-  cookieKeys?: CookieKeys;
   /** Origins besides loopback that credentials may be handed to. */
   redirectOrigins: string[];
+  /** Whether command lines that know no one-time codes get the credential itself by way of the browser. */
+  legacyCallback: boolean;
   /** `<resource>.<group>` that is bound without a click; for tests. */
   autoSelect?: string;
 }
@@ -84,19 +70,11 @@ export function backendCommand(context: ProgramContext): Command {
     .option("--tls-key-file <file>", "private key of the certificate")
     .option(
       "--allowed-redirect-origin <origin>",
-      "hand credentials to this origin too, not only to loopback",
+      "hand one-time codes to this origin too, not only to loopback",
       (origin: string, others: string[] = []) => [...others, origin],
     )
-    .optionsGroup("Login:")
-    .option("--oidc-issuer-url <url>", "OpenID Connect issuer that users log in at")
-    .option("--oidc-issuer-client-id <id>", "our client there")
-    .option("--oidc-issuer-client-secret <secret>", "the client's secret")
-    .option("--oidc-callback-url <url>", "our public URL that ends in /callback, as registered at the issuer")
-    .option("--oidc-authorize-url <url>", "our public URL that ends in /authorize; otherwise next to the callback URL")
-    .option("--oidc-ca-file <file>", "CA of a private issuer, trusted in addition to the system's")
-    .option("--oidc-embedded", "start an issuer in this process that lets everybody in: for demos and tests only")
-    .option("--cookie-signing-key <base64>", "32 or 64 bytes; the same on every replica")
-    .option("--cookie-encryption-key <base64>", "16, 24 or 32 bytes, optional")
+    .option("--no-legacy-callback", "refuse command lines that take the credential from the browser's address");
+  addLoginFlags(command)
     .addOption(new Option("--listen-ip <ip>").hideHelp())
     .addOption(new Option("--listen-port <port>").hideHelp())
     .addOption(new Option("--testing-auto-select <resource.group>").hideHelp())
@@ -122,7 +100,7 @@ export function backendCommand(context: ProgramContext): Command {
 }
 
 /** The flags as commander hands them over. */
-export interface BackendFlags {
+export interface BackendFlags extends LoginFlags {
   kubeconfig?: string;
   namespacePrefix: string;
   prettyName: string;
@@ -140,15 +118,7 @@ export interface BackendFlags {
   tlsCertFile?: string;
   tlsKeyFile?: string;
   allowedRedirectOrigin?: string[];
-  oidcIssuerUrl?: string;
-  oidcIssuerClientId?: string;
-  oidcIssuerClientSecret?: string;
-  oidcCallbackUrl?: string;
-  oidcAuthorizeUrl?: string;
-  oidcCaFile?: string;
-  oidcEmbedded?: boolean;
-  cookieSigningKey?: string;
-  cookieEncryptionKey?: string;
+  legacyCallback?: boolean;
   testingAutoSelect?: string;
 }
 
@@ -172,8 +142,8 @@ export function readBackendOptions(
   if (!flags.tlsCertFile !== !flags.tlsKeyFile) {
     throw new UsageError("'--tls-cert-file' and '--tls-key-file' go together: give both or none");
   }
-  const oidc = readOidc(flags, listen);
   return {
+    ...readLoginOptions(flags, listen),
     kubeconfig: { path: flags.kubeconfig, env },
     namespacePrefix: readNamespacePrefix(flags.namespacePrefix),
     prettyName: notEmpty(flags.prettyName, "--pretty-name"),
@@ -192,49 +162,9 @@ export function readBackendOptions(
     listen,
     healthAddress: flags.healthAddress,
     tls: flags.tlsKeyFile && flags.tlsCertFile ? { certFile: flags.tlsCertFile, keyFile: flags.tlsKeyFile } : undefined,
-    oidc,
-    authorizeUrl: flags.oidcAuthorizeUrl && readUrl(flags.oidcAuthorizeUrl, "--oidc-authorize-url").href,
-    cookieKeys: readCookieKeys(flags),
     redirectOrigins: (flags.allowedRedirectOrigin ?? []).map(readOrigin),
+    legacyCallback: flags.legacyCallback ?? true,
     autoSelect: flags.testingAutoSelect,
-  };
-}
-
-function readOidc(flags: BackendFlags, listen: ListenAddress): OidcOptions | "embedded" {
-  const required = {
-    "--oidc-issuer-url": flags.oidcIssuerUrl,
-    "--oidc-issuer-client-id": flags.oidcIssuerClientId,
-    "--oidc-issuer-client-secret": flags.oidcIssuerClientSecret,
-    "--oidc-callback-url": flags.oidcCallbackUrl,
-  };
-  if (flags.oidcEmbedded) {
-    const surplus = Object.entries(required).find(([, value]) => value);
-    if (surplus) throw new UsageError(`'--oidc-embedded' excludes '${surplus[0]}': one issuer has to do`);
-    if (!isLoopback(listen)) {
-      throw new UsageError(
-        "'--oidc-embedded' lets everybody in, so '--listen-address' has to be on loopback, e.g. 127.0.0.1:8080",
-      );
-    }
-    return "embedded";
-  }
-  const missing = Object.entries({ ...required, "--cookie-signing-key": flags.cookieSigningKey })
-    .flatMap(([flag, value]) => value ? [] : [`'${flag}'`]);
-  if (missing.length > 0) {
-    throw new UsageError(`missing ${missing.join(", ")}; to try things out, '--oidc-embedded' replaces them all`);
-  }
-  const callback = readUrl(flags.oidcCallbackUrl!, "--oidc-callback-url");
-  if (!callback.pathname.endsWith("/callback")) {
-    throw new UsageError(
-      `invalid value '${callback.href}' for '--oidc-callback-url': its path has to end in /callback`,
-    );
-  }
-  readUrl(flags.oidcIssuerUrl!, "--oidc-issuer-url");
-  return {
-    issuerUrl: flags.oidcIssuerUrl!, // as written, since it is compared with what the issuer says
-    clientId: flags.oidcIssuerClientId!,
-    clientSecret: flags.oidcIssuerClientSecret!,
-    callbackUrl: callback.href,
-    caFile: flags.oidcCaFile,
   };
 }
 
@@ -243,21 +173,6 @@ function readAddress(text: string, flag: string): ListenAddress {
     return parseListenAddress(text);
   } catch (error) {
     if (error instanceof ConfigError) throw new UsageError(`invalid value for '${flag}': ${error.message}`);
-    throw error;
-  }
-}
-
-const isLoopback = ({ host = "" }: ListenAddress): boolean => /^(localhost|::1|127(\.\d+){3})$/.test(host);
-
-function readCookieKeys({ cookieSigningKey, cookieEncryptionKey }: BackendFlags): CookieKeys | undefined {
-  if (!cookieSigningKey) {
-    if (cookieEncryptionKey) throw new UsageError("'--cookie-encryption-key' needs '--cookie-signing-key', too");
-    return undefined;
-  }
-  try {
-    return parseCookieKeys({ signingKey: cookieSigningKey, encryptionKey: cookieEncryptionKey });
-  } catch (error) {
-    if (error instanceof OidcError) throw new UsageError(error.message);
     throw error;
   }
 }
@@ -290,12 +205,6 @@ function readExternalAddress(text: string): string {
   throw new UsageError(`invalid value '${text}' for '--external-address': it has to start with https://`);
 }
 
-function readUrl(text: string, flag: string): URL {
-  const url = URL.parse(text);
-  if (url && /^https?:$/.test(url.protocol) && !url.search && !url.hash && !url.username) return url;
-  throw new UsageError(`invalid value '${text}' for '${flag}': it takes an http or https URL without query`);
-}
-
 function readOrigin(text: string): string {
   const url = readUrl(text, "--allowed-redirect-origin");
   if (url.pathname === "/" && url.protocol === "https:") return url.origin;
@@ -303,11 +212,6 @@ function readOrigin(text: string): string {
     `invalid value '${text}' for '--allowed-redirect-origin': it takes scheme, host and port of an https URL, ` +
       "e.g. https://console.example.com",
   );
-}
-
-function notEmpty(text: string, flag: string): string {
-  if (text.trim()) return text;
-  throw new UsageError(`'${flag}' must not be empty`);
 }
 
 function oneOf<const Values extends readonly string[]>(values: Values, text: string, flag: string): Values[number] {

@@ -1,4 +1,4 @@
-import { deepEqual, equal, throws } from "node:assert/strict";
+import assert, { deepEqual, equal, throws } from "node:assert/strict";
 import { UsageError } from "../program.ts";
 import { type BackendFlags, readBackendOptions } from "./options.ts";
 
@@ -42,7 +42,28 @@ Deno.test("readBackendOptions() takes the flags of the original", () => {
     clientSecret: "s3cret",
     callbackUrl: "https://klutch.example.com/callback",
     caFile: undefined,
+    scopes: undefined,
+    groupsClaim: undefined,
   });
+});
+
+Deno.test("readBackendOptions() reads who may log in, and how the issuer says so", () => {
+  const { oidc, admission } = read({
+    oidcScopes: "openid,groups",
+    oidcGroupsClaim: "roles",
+    oidcAllowedGroups: "dev, ops",
+    oidcAllowedUsers: "jane@example.com",
+    oidcIssuerClientSecret: undefined,
+  });
+  deepEqual(admission, { groups: ["dev", "ops"], users: ["jane@example.com"] });
+  assert(oidc !== "embedded");
+  deepEqual([oidc.scopes, oidc.groupsClaim], [["openid", "groups"], "roles"]);
+  equal(oidc.clientSecret, undefined, "a public client");
+});
+
+Deno.test("readBackendOptions() serves command lines of old, unless told otherwise", () => {
+  equal(read().legacyCallback, true);
+  equal(read({ legacyCallback: false }).legacyCallback, false);
 });
 
 Deno.test("readBackendOptions() lets the deprecated --listen-ip win over --listen-address", () => {
@@ -57,7 +78,9 @@ Deno.test("readBackendOptions() needs nothing else with the embedded issuer", ()
 });
 
 const mistakes: [name: string, flags: Partial<BackendFlags>, message: RegExp][] = [
-  ["a missing client secret", { oidcIssuerClientSecret: "" }, /missing '--oidc-issuer-client-secret'/],
+  ["a missing issuer", { oidcIssuerUrl: "" }, /missing '--oidc-issuer-url'/],
+  ["an empty client secret", { oidcIssuerClientSecret: "" }, /'--oidc-issuer-client-secret' must not be empty/],
+  ["scopes that yield no ID token", { oidcScopes: "profile" }, /'--oidc-scopes': openid has to be among them/],
   ["a missing signing key", { cookieSigningKey: undefined }, /missing '--cookie-signing-key'/],
   ["a signing key of the wrong size", { cookieSigningKey: btoa("short") }, /signing key has 5 bytes/],
   ["an encryption key of the wrong size", { cookieEncryptionKey: KEY_32.slice(0, 8) }, /encryption key has 6 bytes/],

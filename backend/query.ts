@@ -1,4 +1,5 @@
 import type { Context } from "hono";
+import { isCodeChallenge } from "../oidc/one_time_code.ts";
 import { Refusal } from "./refusal.ts";
 
 /** Of a session id: it becomes a part of a cookie's name. */
@@ -10,18 +11,64 @@ const GROUP = /^([a-z0-9][-a-z0-9.]{0,252})?$/;
 
 /** Query parameters that the routes read, each at most once. */
 export function readQuery<Name extends string>(c: Context, ...names: Name[]): Partial<Record<Name, string>> {
-  const parameters = new URL(c.req.url).searchParams;
-  const query: Partial<Record<Name, string>> = {};
+  return pick(new URL(c.req.url).searchParams, names);
+}
+
+function pick<Name extends string>(parameters: URLSearchParams, names: Name[]): Partial<Record<Name, string>> {
+  const picked: Partial<Record<Name, string>> = {};
   for (const name of names) {
     const values = parameters.getAll(name);
     if (values.length > 1) throw invalid(`The parameter "${name}" is there ${values.length} times.`);
-    if (values[0]) query[name] = values[0];
+    if (values[0]) picked[name] = values[0];
   }
-  return query;
+  return picked;
+}
+
+/** Longer forms are none of ours. */
+const LONGEST_FORM = 32_768;
+
+/** Fields of a form that was sent with POST, each at most once. */
+export async function readForm<Name extends string>(
+  c: Context,
+  ...names: Name[]
+): Promise<Partial<Record<Name, string>>> {
+  const type = c.req.header("content-type")?.split(";", 1)[0]?.trim().toLowerCase();
+  if (type !== "application/x-www-form-urlencoded") {
+    throw new Refusal(415, "This form cannot be read", "It has to come as application/x-www-form-urlencoded.");
+  }
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  let sizeBytes = 0;
+  for await (const chunk of c.req.raw.body ?? []) {
+    sizeBytes += chunk.length;
+    if (sizeBytes > LONGEST_FORM) throw new Refusal(413, "This form is too large", "Start again.");
+    chunks.push(chunk);
+  }
+  return pick(new URLSearchParams(await new Blob(chunks).text()), names);
 }
 
 export const readSessionId = (text: string | undefined): string => matching(SESSION_ID, text, "session id");
 export const readClusterId = (text: string | undefined): string => matching(CLUSTER_ID, text, "cluster id");
+
+/** PKCE of the command line; older ones have none. */
+export function readCodeChallenge(text: string | undefined): string | undefined {
+  if (text === undefined || isCodeChallenge(text)) return text;
+  throw invalid("The code challenge has an unexpected form.");
+}
+
+const MOST_APIS = 50;
+
+/** What a person chose: the API of a link (`resource`, `group`), or those of a form (`api`, any number of times). */
+export function readApiNames(c: Context): string[] {
+  const chosen = new URL(c.req.url).searchParams.getAll("api").map((name) => {
+    const dot = name.indexOf(".");
+    return readApiName(dot < 0 ? name : name.slice(0, dot), dot < 0 ? "" : name.slice(dot + 1));
+  });
+  if (chosen.length > MOST_APIS) throw invalid(`More than ${MOST_APIS} APIs cannot be bound in one go.`);
+  if (chosen.length > 0) return [...new Set(chosen)];
+  const { resource, group } = readQuery(c, "resource", "group");
+  if (resource !== undefined) return [readApiName(resource, group)];
+  throw new Refusal(400, "Nothing is chosen", "Go back to the page and choose at least one API.");
+}
 
 /** `<resource>.<group>`, the name of a CRD. */
 export function readApiName(resource: string | undefined, group = ""): string {

@@ -6,7 +6,6 @@ import { ClusterBinding } from "../crds/cluster_binding.ts";
 import { installCrds } from "../crds/install.ts";
 import { formatListenAddress } from "../kube/address.ts";
 import { KubeClient } from "../kube/client.ts";
-import { systemClock } from "../kube/clock.ts";
 import { ConfigError } from "../kube/errors.ts";
 import { serveHealth } from "../kube/health.ts";
 import { type HttpServer, serveHttp } from "../kube/http_server.ts";
@@ -16,11 +15,6 @@ import { createMetrics } from "../kube/metrics.ts";
 import { CLUSTER_ROLES, type Role } from "../kube/resources.ts";
 import { TaskGroup } from "../kube/tasks.ts";
 import { untilReachable } from "../kube/until_reachable.ts";
-import { SessionSealer } from "../oidc/session.ts";
-import { LoginStates } from "../oidc/state.ts";
-import { PROTOCOL_VERSION } from "../version.ts";
-import { createApp } from "./app.ts";
-import { BindTokens } from "./bind_token.ts";
 import {
   type ControllersDeps,
   createCaches,
@@ -31,9 +25,10 @@ import {
 import { ensureRole } from "./ensure.ts";
 import { readAuthority, readExternalAccess, readText } from "./external_access.ts";
 import { Login } from "./login.ts";
-import type { BackendOptions, OidcOptions } from "./options.ts";
+import type { OidcOptions } from "./login_options.ts";
+import type { BackendOptions } from "./options.ts";
 import { BINDER_ROLE } from "./rbac.ts";
-import { ensureTenant } from "./tenant.ts";
+import { createWebApp } from "./web_app.ts";
 
 /** The kinds that the backend works with, installed at its start. */
 const KINDS = [
@@ -145,49 +140,9 @@ function startCluster(deps: ControllersDeps, caches: ProviderCaches, tasks: Task
     await watchCaches(caches, tasks);
     startControllers(deps, caches, tasks);
     readiness = true;
-    log.info("backend ready", { offers: caches.catalogue.list().length });
+    log.info("backend ready", { templates: caches.templates.store.size });
   });
   return { readiness: () => readiness };
-}
-
-interface WebAppParts {
-  options: BackendOptions;
-  oidc: OidcOptions;
-  caches: ProviderCaches;
-  login: Login;
-  isReady: () => true | string;
-  deps: ControllersDeps;
-}
-
-function createWebApp(
-  { options, oidc: { callbackUrl }, caches, login, isReady, deps }: WebAppParts,
-  signal: AbortSignal,
-): (request: Request) => Response | Promise<Response> {
-  const { prettyName, namespacePrefix, redirectOrigins, autoSelect } = options;
-  const keys = options.cookieKeys ?? { signing: crypto.getRandomValues(new Uint8Array(32)) };
-  const tenants = { ...deps, namespaces: caches.namespaces.store, namespacePrefix, prettyName };
-  const app = createApp({
-    prettyName,
-    version: PROTOCOL_VERSION,
-    authorizeUrl: options.authorizeUrl ?? new URL("authorize", callbackUrl).href,
-    isSecure: callbackUrl.startsWith("https://"),
-    redirectOrigins,
-    autoSelect,
-    readiness: () => {
-      const cluster = isReady();
-      return cluster === true ? login.readiness : cluster;
-    },
-    relyingParty: () => login.relyingParty,
-    states: new LoginStates(keys),
-    sessions: new SessionSealer(keys),
-    bindTokens: new BindTokens(keys),
-    catalogue: caches.catalogue,
-    ensureTenant: (identity, signal) => ensureTenant(tenants, identity, signal),
-    log: deps.log,
-    now: () => systemClock.now(),
-    signal,
-  });
-  return (request) => app.fetch(request);
 }
 
 function fired(signal: AbortSignal): Promise<void> {

@@ -6,7 +6,7 @@ import type { Log } from "../kube/log.ts";
 import type { CustomResourceDefinition } from "../kube/resources.ts";
 import { isDeleting, type ObjectKey } from "../kube/types.ts";
 import type { Catalogue, ServedApi } from "./catalogue.ts";
-import type { CrdSource } from "./crd_source.ts";
+import { atVersion, type CrdSource } from "./crd_source.ts";
 import { planServiceExport } from "./service_export_plan.ts";
 import { patchStatus } from "./status.ts";
 
@@ -43,8 +43,12 @@ export async function reconcileServiceExport(
   }
   if (api.isDeleting) return;
   check(APIServiceExport.schema, current);
-  const claims = catalogue.templateOf(name)?.spec.permissionClaims;
-  const view = { export: current, source: await source.get(api, signal), claims };
+  const template = catalogue.templateOf(name);
+  const { versions } = current.spec;
+  // Without a template nothing tells why there is one version only, so that this stays.
+  const version = template ? template.spec.APIServiceSelector.version : versions.length === 1 ? versions[0]!.name : "";
+  const made = atVersion(await source.get(api, signal), version);
+  const view = { export: current, source: made, claims: template?.spec.permissionClaims };
   const { replacement, status } = planServiceExport(view, now());
   if (replacement) {
     await exports.api.replace(replacement, signal);

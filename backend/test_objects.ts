@@ -13,7 +13,10 @@ import {
 } from "../crds/names.ts";
 import type { PermissionClaim } from "../crds/shared.ts";
 import type { CustomResourceDefinition, Namespace } from "../kube/resources.ts";
-import type { ObjectMeta } from "../kube/types.ts";
+import { Store } from "../kube/store.ts";
+import { keyOf, type ObjectMeta } from "../kube/types.ts";
+import { Catalogue, type ServedApi, templateIndexers, toServedApi } from "./catalogue.ts";
+import type { ConsumerScope } from "./options.ts";
 
 // Objects for tests: valid, small, and with just what a test names being different.
 
@@ -83,17 +86,34 @@ export function crd(
 export const template = (
   name: string,
   [resource, group]: [resource: string, group: string],
-  { namespace = "default", claims, created = CREATED }: {
+  { namespace = "default", claims, created = CREATED, version, ...rest }: {
     namespace?: string;
     claims?: PermissionClaim[];
     created?: string;
-  } = {},
+    version?: string;
+  } & Partial<APIServiceExportTemplate["spec"]> = {},
 ): APIServiceExportTemplate => ({
   apiVersion: `${BACKEND_GROUP}/${VERSION}`,
   kind: "APIServiceExportTemplate",
   metadata: meta(namespace, name, { creationTimestamp: created }),
-  spec: { APIServiceSelector: { group, resource }, ...(claims && { permissionClaims: claims }) },
+  spec: {
+    APIServiceSelector: { group, resource, ...(version && { version }) },
+    ...(claims && { permissionClaims: claims }),
+    ...rest,
+  },
 });
+
+/** A catalogue of nothing but these. */
+export function catalogue(
+  crds: CustomResourceDefinition[],
+  templates: APIServiceExportTemplate[],
+  scope: ConsumerScope = "Namespaced",
+): Catalogue {
+  const apis = new Store<ServedApi>(), offered = new Store<APIServiceExportTemplate>(templateIndexers);
+  for (const one of crds) apis.set(keyOf(one), toServedApi(one));
+  for (const one of templates) offered.set(keyOf(one), one);
+  return new Catalogue(apis, offered, scope);
+}
 
 export const serviceExport = (
   namespace: string,

@@ -11,6 +11,7 @@ import { namesOf } from "./export_requests.ts";
 import { loginUrl, openLogin } from "./login.ts";
 import { formatBindings, formatRequests, type Output, questionsTo } from "./output.ts";
 import { describeProvider } from "./remote_kubeconfig.ts";
+import { createExchange } from "./one_time_code.ts";
 import { fetchProviderInfo, type ProviderInfo } from "./provider_info.ts";
 import { ensureNamespace } from "./secret.ts";
 import { createTerminal, LineReader, type Terminal } from "./terminal.ts";
@@ -43,34 +44,40 @@ export async function runBind(options: BindOptions, context: ProgramContext): Pr
   const { namespace, created } = await ensureNamespace(appCluster, signal);
   if (created) terminal.say(`📦 Created ${KLUTCH_NAMESPACE} namespace.`);
 
-  const { kubeconfig, requests } = await logIn(options, context, provider, namespace.metadata.uid!, terminal);
+  const deps = { context, provider, certificates, terminal };
+  const { kubeconfig, requests } = await logIn(options, deps, namespace.metadata.uid!);
   terminal.say(`🔑 Successfully authenticated to ${url.href}`);
   if (options.dryRun) {
     const names = requests.map(namesOf).join(", ");
     terminal.say(`ℹ️ Dry run: would bind ${names} of ${describeProvider(kubeconfig)}.`);
     return terminal.print(await formatRequests(requests, output));
   }
-  const deps = {
-    appCluster,
-    terminal,
-    konnector: options.konnector,
-    waitTimeoutMs: options.waitTimeoutMs,
-    userAgent: `kubectl-klutch/${context.version}`,
-  };
-  const bindings = await bindRequests(deps, kubeconfig, requests, signal);
+  const { konnector, waitTimeoutMs } = options;
+  const userAgent = `kubectl-klutch/${context.version}`;
+  const work = { appCluster, terminal, konnector, waitTimeoutMs, userAgent };
+  const bindings = await bindRequests(work, kubeconfig, requests, signal);
   terminal.print(await formatBindings(appCluster, bindings, options, signal));
+}
+
+interface LoginDeps {
+  context: ProgramContext;
+  provider: ProviderInfo;
+  /** Trusted when talking to the provider. */
+  certificates?: string;
+  terminal: Terminal;
 }
 
 async function logIn(
   { browser }: BindOptions,
-  context: ProgramContext,
-  provider: ProviderInfo,
+  { context, provider, certificates, terminal }: LoginDeps,
   namespaceUid: string,
-  terminal: Terminal,
 ): Promise<BoundIdentity> {
   const sessionId = newSessionId();
-  await using login = openLogin({ sessionId, onUseless: (why) => terminal.say(`⚠️ ${why}`) });
-  const url = loginUrl(provider.loginUrl, { port: login.port, sessionId, clusterId: clusterId(namespaceUid) });
+  const exchange = provider.responseUrl && await createExchange(provider.responseUrl, { certificates }, context.signal);
+  const onUseless = (why: string) => terminal.say(`⚠️ ${why}`);
+  await using login = openLogin({ sessionId, redeem: exchange?.redeem, onUseless });
+  const query = { port: login.port, sessionId, clusterId: clusterId(namespaceUid) };
+  const url = loginUrl(provider.loginUrl, { ...query, codeChallenge: exchange?.codeChallenge });
   terminal.say(`\n\n\nTo authenticate, visit in your browser:\n\n\t${url.href}\n`);
   if (isExposed(url)) terminal.say("⚠️ That page is not encrypted: whoever is on the way can read the credentials.");
   if (browser) await openBrowser(url, context);

@@ -7,6 +7,8 @@ export interface DownloadOptions {
   /** What is expected there, for messages: `a provider's export page`. */
   what: string;
   accept: string;
+  /** Sent by POST; redirects are then refused. */
+  form?: Record<string, string>;
   /** Trusted besides the usual authorities; PEM. */
   certificates?: string;
   timeoutMs?: number;
@@ -31,8 +33,7 @@ export async function readCertificates(path: string): Promise<string> {
 }
 
 /**
- * Fetches a small text from a stranger. Redirects are followed on the same host only, and nothing is sent that could be
- * of value to somebody else.
+ * Fetches a small text from a stranger. Redirects are followed on the same host only, and nothing is sent but `form`.
  *
  * @throws {Error} saying what happened at which URL, and what to do about it
  */
@@ -61,7 +62,7 @@ function createClient(certificates: string): Deno.HttpClient {
 
 async function follow(
   start: URL,
-  { what, accept }: DownloadOptions,
+  { what, accept, form }: DownloadOptions,
   client: Deno.HttpClient | undefined,
   signal: AbortSignal,
 ): Promise<string> {
@@ -69,13 +70,15 @@ async function follow(
   for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
     let response: Response;
     try {
-      response = await fetch(url, { headers: { accept }, redirect: "manual", signal, client });
+      const sent = form && { method: "POST", body: new URLSearchParams(form) };
+      response = await fetch(url, { ...sent, headers: { accept }, redirect: "manual", signal, client });
     } catch (cause) {
       throw failure(url, whyUnreachable(cause, url));
     }
     const location = response.headers.get("location");
     if (response.status >= 300 && response.status < 400 && location !== null) {
       await response.body?.cancel();
+      if (form) throw failure(url, "it redirects, where it should answer");
       url = nextStop(url, location);
       continue;
     }
@@ -139,7 +142,9 @@ function whyUnreachable(cause: unknown, url: URL): string {
 
 const lastPart = (text: string) => printable(text.split(/: (?=[^:]*$)/).at(-1) ?? text, 200);
 
+/** What a server says about its refusal: the detail of a problem document (RFC 9457), or a line of text. */
 const firstLine = (text: string) => {
-  const line = printable(text.trimStart().split("\n", 1)[0] ?? "", 200).trim();
+  const detail = /^\s*\{/.test(text) ? /"detail":"([^"\\]*)"/.exec(text)?.[1] : undefined;
+  const line = printable(detail ?? text.trimStart().split("\n", 1)[0] ?? "", 200).trim();
   return line && !line.startsWith("<") ? `: ${line}` : "";
 };

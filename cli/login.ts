@@ -1,5 +1,6 @@
 import { Deadline } from "../kube/deadline.ts";
 import { messageOf } from "../kube/errors.ts";
+import { parseJson } from "../kube/json.ts";
 import { type BoundIdentity, decodeResponse, readBindingResponse } from "./binding_response.ts";
 import { answerPage } from "./login_page.ts";
 import { orAbort } from "./wait.ts";
@@ -18,6 +19,11 @@ export interface Login extends AsyncDisposable {
 export interface LoginOptions {
   /** Only an answer that carries it is accepted. */
   sessionId: string;
+  /**
+   * Exchanges the one-time code that the browser brings for the text of the answer. Without it, the browser has to bring
+   * the answer itself, as earlier providers let it.
+   */
+  redeem?: (code: string) => Promise<string>;
   timeoutMs?: number;
   /** Told in words about calls that are of no use; the login goes on. */
   onUseless?: (why: string) => void;
@@ -29,17 +35,22 @@ const CALLBACK_PATH = "/callback";
 const GRACE_MS = 500;
 
 /** The URL that a person opens to log in and choose; its answer comes to `port` of this machine. */
-export function loginUrl(start: URL, query: { port: number; sessionId: string; clusterId: string }): URL {
+export function loginUrl(
+  start: URL,
+  query: { port: number; sessionId: string; clusterId: string; codeChallenge?: string },
+): URL {
   const url = new URL(start);
   url.searchParams.set("p", String(query.port));
   url.searchParams.set("s", query.sessionId);
   url.searchParams.set("c", query.clusterId);
+  if (query.codeChallenge) url.searchParams.set("code_challenge", query.codeChallenge);
   url.searchParams.sort();
   return url;
 }
 
 /** Listens on a free loopback port until disposed; the first answer that can be read decides. */
-export function openLogin({ sessionId, timeoutMs = TIMEOUT_MS, onUseless = () => {} }: LoginOptions): Login {
+export function openLogin(options: LoginOptions): Login {
+  const { sessionId, redeem, timeoutMs = TIMEOUT_MS, onUseless = () => {} } = options;
   const { promise, resolve, reject } = Promise.withResolvers<BoundIdentity>();
   promise.catch(() => {}); // whoever calls `answer` gets it
   let settled = false;
@@ -53,9 +64,10 @@ export function openLogin({ sessionId, timeoutMs = TIMEOUT_MS, onUseless = () =>
     if (settled) return new Response("Already authenticated");
     let document: unknown;
     try {
-      const parameter = url.searchParams.get("response");
-      if (!parameter) throw new SyntaxError("the response is missing");
-      document = await decodeResponse(parameter);
+      const name = redeem ? "code" : "response";
+      const parameter = url.searchParams.get(name);
+      if (!parameter) throw new SyntaxError(`the ${name} is missing`);
+      document = redeem ? parseJson(await redeem(parameter)) : await decodeResponse(parameter);
     } catch (error) {
       onUseless(`The browser came back with an answer that cannot be used: ${messageOf(error)}`);
       return answerPage(500, "That did not work", `internal error: ${messageOf(error)}. The login can be tried again.`);

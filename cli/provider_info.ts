@@ -14,6 +14,8 @@ export interface ProviderInfo {
   version: string;
   /** Where the browser starts; `p`, `s` and `c` come on top of its query. */
   loginUrl: URL;
+  /** Where a one-time code is exchanged for the credential; earlier providers send the credential by the browser. */
+  responseUrl?: URL;
 }
 
 /** Earlier providers hand out what later command lines do not understand. */
@@ -58,10 +60,12 @@ export function readProviderInfo(text: string): ProviderInfo {
   }
   checkProviderVersion(typeof version === "string" ? version : "");
   const provider = decode(BindingProvider, document);
+  const grant = grantOf(provider.authenticationMethods);
   return {
     name: printable(provider.providerPrettyName, 100),
     version: printable(provider.version, 100),
-    loginUrl: loginUrlOf(provider.authenticationMethods),
+    loginUrl: readUrl(grant.authenticatedURL, "login URL"),
+    ...(grant.responseURL !== undefined && { responseUrl: readUrl(grant.responseURL, "response URL") }),
   };
 }
 
@@ -78,14 +82,17 @@ export function checkProviderVersion(version: string): void {
   }
 }
 
-function loginUrlOf(methods: readonly AuthenticationMethod[]): URL {
+function grantOf(methods: readonly AuthenticationMethod[]) {
   const grant = methods.find(({ method }) => method === OAUTH2_CODE_GRANT)?.oauth2CodeGrant;
   if (!grant) throw new Error("server does not support OAuth2 code grant flow");
-  const text = grant.authenticatedURL;
+  return grant;
+}
+
+function readUrl(text: string, what: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   // It is handed to the browser, which would do as it is told with file: and javascript:, too.
   if (url?.protocol !== "http:" && url?.protocol !== "https:") {
-    throw new Error(`its login URL ${JSON.stringify(printable(text, 200))} is not an http or https URL`);
+    throw new Error(`its ${what} ${JSON.stringify(printable(text, 200))} is not an http or https URL`);
   }
   return url;
 }

@@ -1,7 +1,7 @@
 import { AGE_COLUMN, defineKind, type ObjectOf } from "./kind.ts";
 import { API_SERVICE_EXPORT_TEMPLATES } from "./names.ts";
-import { object, optional, text } from "./schema.ts";
-import { GroupResource, permissionClaims } from "./shared.ts";
+import { int32, list, object, optional, text } from "./schema.ts";
+import { conditions, GroupResource, permissionClaims } from "./shared.ts";
 
 /** Offers one API of the control plane to app clusters. */
 export const APIServiceExportTemplate = defineKind({
@@ -20,14 +20,34 @@ export const APIServiceExportTemplate = defineKind({
   spec: object({
     APIServiceSelector: object({
       ...GroupResource.properties,
-      version: optional(text("A version of the API; all that are served are exported whatever it says.", {
+      version: optional(text("The version to export; all that are served when unset.", {
         minLength: 1,
       })),
     }, "The offered API, whose CRD has to exist on this cluster."),
     permissionClaims: permissionClaims(
       "What the API needs to read or write on the app cluster besides its own objects.",
     ),
+    displayName: optional(text("Name of the API for people, e.g. `PostgreSQL`.", { maxLength: 100 })),
+    description: optional(text("What the API is good for, in a few sentences for those who choose.", {
+      maxLength: 2000,
+    })),
+    icon: optional(text("A small image as a data URI, so that the page loads nothing from elsewhere.", {
+      maxLength: 50_000,
+      pattern: "^data:image/(svg\\+xml|png|webp|jpeg);base64,[A-Za-z0-9+/]+={0,2}$",
+    })),
+    documentationURL: optional(text("Page to read on.", { maxLength: 2000, pattern: "^https?://" })),
+    allowedGroups: optional(list(
+      text("A group of the issuer."),
+      "Only members of one of them may see and bind the API, besides the allowed users; everybody when both are unset.",
+    )),
+    allowedUsers: optional(list(
+      text("Subject of a user at the issuer, or a verified e-mail address."),
+      "Only these may see and bind the API, besides the allowed groups.",
+    )),
   }, "What is offered, and what comes with it."),
-  status: object({}, "Empty."),
+  status: object({
+    exports: optional(int32("How many app clusters the API is exported to.")),
+    conditions: conditions("the backend"),
+  }, "What has become of the offer."),
 });
 export type APIServiceExportTemplate = ObjectOf<typeof APIServiceExportTemplate>;

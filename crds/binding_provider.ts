@@ -9,6 +9,11 @@ const METHOD = object({
       minLength: 1,
       maxLength: 2048,
     }),
+    responseURL: optional(text(
+      "Where the command line fetches the BindingResponse by POST, with the one-time code that the browser brings it " +
+        "and its verifier; `code_challenge` is then added to the query, too.",
+      { minLength: 1, maxLength: 2048 },
+    )),
   }, "Settings of the OAuth2 code grant.")),
 }, "One way to log in.");
 export type AuthenticationMethod = Type.Static<typeof METHOD>;

@@ -34,6 +34,12 @@ export function toExportSpec(crd: CustomResourceDefinition): ExportCrdSpec {
   return { group, names: toNames(names), scope, versions: served.map(toExportVersion) };
 }
 
+/** The same with one version only, which is then the stored one; undefined when there is no such version. */
+export function onlyVersion(spec: ExportCrdSpec, name: string): ExportCrdSpec | undefined {
+  const version = spec.versions.find((version) => version.name === name);
+  return version && { ...spec, versions: [{ ...version, storage: true }] };
+}
+
 const toNames = ({ plural, singular, shortNames, kind, listKind, categories }: CrdNames): CrdNames =>
   defined({ plural, singular, shortNames, kind, listKind, categories });
 

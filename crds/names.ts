@@ -44,6 +44,10 @@ export const SOURCE_SPEC_HASH_ANNOTATION = "klutch.anynines.com/source-spec-hash
 export const API_SERVICE_NAMESPACE_ANNOTATION = "klutch.anynines.com/api-service-namespace";
 /** On a cluster namespace made by a login: `<OIDC subject>#<cluster id>`. */
 export const IDENTITY_ANNOTATION = "example-backend.klutch.anynines.com/identity";
+/** On a cluster namespace: e-mail and deciding groups of its user, as of the last bind. */
+export const PERSON_ANNOTATION = "klutch.anynines.com/person";
+/** On a cluster namespace: one-time codes that were redeemed and have not expired. */
+export const REDEEMED_CODES_ANNOTATION = "klutch.anynines.com/redeemed-codes";
 /** On an installed object: whatever its value, it is never updated. */
 export const CREATE_ONLY_ANNOTATION = "bootstrap.klutch.anynines.com/create-only";
 /**

@@ -104,6 +104,14 @@ const REASONS = {
     },
     Ready: {},
   },
+  APIServiceExportTemplate: {
+    Established: {
+      CRDNotFound: error("Install the API, or correct group and resource"),
+      CRDInvalid: error("Correct the CustomResourceDefinition, or the version in this template"),
+      ClusterScopeNotAllowed: error("Run the backend with --consumer-scope Cluster, or do not offer the API"),
+      AnotherTemplateCounts: warning("Delete one of the two: nobody can tell which one is meant"),
+    },
+  },
   ClusterBinding: {
     SecretValid: {
       ProviderSecretNotFound: warning("Bind again: the provider's Secret with the kubeconfig is gone"),

@@ -16,6 +16,8 @@ export interface RelyingPartyOptions {
   callbackUrl: string;
   /** `openid` has to be among them. */
   scopes?: string[];
+  /** Claim that lists a person's groups. */
+  groupsClaim?: string;
   /** PEM certificates trusted in addition to the system's. */
   caData?: string;
   /** For each request to the issuer. */
@@ -48,7 +50,8 @@ export interface RelyingParty extends Disposable {
   exchange(callback: URLSearchParams, login: LoginSecrets, signal: AbortSignal): Promise<Identity>;
 }
 
-const DEFAULT_SCOPES = ["openid", "profile", "email", "offline_access"];
+/** Nothing happens in a person's name once they have gone, so no `offline_access`. */
+export const DEFAULT_SCOPES = ["openid", "profile", "email"];
 
 /** Signatures that only the issuer can make; not `none`, nor HMAC, whose key would be the client secret. */
 const SIGNING_ALGORITHMS = "RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA Ed25519".split(" ");
@@ -63,7 +66,8 @@ const LIBRARY_PATIENCE = 2;
  * @throws {OidcError} `configuration` (pointless to try again), `issuer_unreachable`, `issuer_misbehaved`
  */
 export async function openRelyingParty(options: RelyingPartyOptions, signal: AbortSignal): Promise<RelyingParty> {
-  const { clientId, clientSecret, callbackUrl, scopes = DEFAULT_SCOPES, caData, timeoutMs = 10_000 } = options;
+  const { clientId, clientSecret, callbackUrl, scopes = DEFAULT_SCOPES, groupsClaim = "groups" } = options;
+  const { caData, timeoutMs = 10_000 } = options;
   const issuerUrl = checkIssuerUrl(options.issuerUrl);
   checkClient(options);
   const client = caData === undefined ? undefined : Deno.createHttpClient({ caCerts: checkCa(caData) });
@@ -105,7 +109,7 @@ export async function openRelyingParty(options: RelyingPartyOptions, signal: Abo
           const tokens = await oidc.authorizationCodeGrant(configure(signal), currentUrl, checks);
           // The library trusts TLS instead of the signature, and `azp` unless there are several audiences.
           await jose.compactVerify(tokens.id_token!, keys, { algorithms: SIGNING_ALGORITHMS });
-          return identityOf(tokens.claims()!, clientId);
+          return identityOf(tokens.claims()!, { clientId, groupsClaim });
         } catch (error) {
           signal.throwIfAborted();
           throw toOidcError(error, `Cannot log in at issuer "${metadata.issuer}"`);
@@ -200,10 +204,11 @@ function authenticationOf(metadata: oidc.ServerMetadata, clientSecret: string | 
   return wantsForm ? oidc.ClientSecretPost(clientSecret) : oidc.ClientSecretBasic(clientSecret);
 }
 
-function identityOf(claims: oidc.IDToken, clientId: string): Identity {
+function identityOf(claims: oidc.IDToken, wanted: { clientId: string; groupsClaim: string }): Identity {
   const invalid = (why: string) => new OidcError("id_token_invalid", `Cannot trust the ID token of the issuer: ${why}`);
-  const { sub, iss, azp, email, email_verified, name, preferred_username, groups } = claims;
-  if (azp !== undefined && azp !== clientId) throw invalid("it was made for another client (azp)");
+  const { sub, iss, azp, email, email_verified, name, preferred_username } = claims;
+  const groups = claims[wanted.groupsClaim];
+  if (azp !== undefined && azp !== wanted.clientId) throw invalid("it was made for another client (azp)");
   if (!sub || sub.length > 255) throw invalid("its subject is empty or longer than 255 characters");
   const displayName = [name, preferred_username].find((value) => typeof value === "string" && value);
   return {

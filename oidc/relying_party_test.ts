@@ -61,7 +61,7 @@ Deno.test("a login yields the identity that the issuer signed, and no token", as
 /** Appendix B, with its challenge. */
 const RFC_7636_VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
-Deno.test("the authorization request carries PKCE, state, nonce and the original's scopes", async () => {
+Deno.test("the authorization request carries PKCE, state, nonce and no more scopes than needed", async () => {
   await using issuer = await HostileIssuer.open();
   using party = await open(issuer);
   const url = await party.authorizationUrl({ state: "st", nonce: "no", codeVerifier: RFC_7636_VERIFIER });
@@ -70,7 +70,7 @@ Deno.test("the authorization request carries PKCE, state, nonce and the original
     response_type: "code",
     client_id: "klutch",
     redirect_uri: callbackUrl,
-    scope: "openid profile email offline_access",
+    scope: "openid profile email",
     state: "st",
     nonce: "no",
     code_challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",

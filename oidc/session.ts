@@ -1,18 +1,21 @@
-import { EncryptJWT, jwtDecrypt, type JWTPayload } from "jose";
-import { type CookieKeys, deriveKey } from "./cookie_keys.ts";
+import type { CookieKeys } from "./cookie_keys.ts";
 import { OidcError } from "./errors.ts";
+import { type SealedClaims, Sealer } from "./sealer.ts";
 
 /** One logged-in person in one browser, bound to what the login was for; holds no token of the issuer. */
 export interface Session {
   subject: string;
   issuer: string;
   email?: string;
+  emailVerified?: boolean;
   name?: string;
   /** Only those that decide something later: hundreds of them do not fit into a cookie. */
   groups?: string[];
   redirectUrl: string;
   sessionId: string;
   clusterId: string;
+  /** Of the client that waits at `redirectUrl`, see `LoginTarget`. */
+  codeChallenge?: string;
   /** Whole seconds, as in JWT. */
   createdAt: Date;
   expiresAt: Date;
@@ -20,39 +23,26 @@ export interface Session {
 
 /** Cookie values; browsers take 4096 bytes for name, value and attributes together. */
 const LARGEST_COOKIE_VALUE = 3800;
-const ISSUER_OF_COOKIES = "klutch";
-const AUDIENCE_OF_COOKIES = "klutch session";
 
 /**
  * Turns a session into an encrypted, authenticated cookie value and back; nothing is stored on the server, so that
  * sessions outlive restarts and work on every replica with the same keys.
  */
 export class SessionSealer {
-  readonly #keys: CookieKeys;
-  readonly #now: () => Date;
-  #sealingKey?: Promise<Uint8Array>;
+  readonly #sealer: Sealer;
 
-  constructor(keys: CookieKeys, { now = () => new Date() }: { now?: () => Date } = {}) {
-    this.#keys = keys;
-    this.#now = now;
+  constructor(keys: CookieKeys, options: { now?: () => Date } = {}) {
+    this.#sealer = new Sealer(keys, "session cookie", options);
   }
 
   /**
-   * The cookie value of `session`: letters, digits, `-`, `_` and `.` (a JWE, `dir` with A256GCM).
+   * The cookie value of `session`: letters, digits, `-`, `_` and `.`
    *
    * @throws {OidcError} `session_too_large`
    */
   async seal(session: Session): Promise<string> {
-    const { subject, issuer, email, name, groups, redirectUrl, sessionId, clusterId, createdAt, expiresAt } = session;
-    const text = await new EncryptJWT({ oiss: issuer, email, name, groups, url: redirectUrl, cid: clusterId })
-      .setProtectedHeader({ alg: "dir", enc: "A256GCM" })
-      .setIssuer(ISSUER_OF_COOKIES)
-      .setAudience(AUDIENCE_OF_COOKIES)
-      .setSubject(subject)
-      .setJti(sessionId)
-      .setIssuedAt(createdAt)
-      .setExpirationTime(expiresAt)
-      .encrypt(await this.#key());
+    const { groups } = session;
+    const text = await this.#sealer.seal(toClaims(session));
     if (text.length > LARGEST_COOKIE_VALUE) {
       throw new OidcError(
         "session_too_large",
@@ -69,53 +59,58 @@ export class SessionSealer {
    */
   async open(text: string | undefined, sessionId: string): Promise<Session | undefined> {
     if (!text || text.length > LARGEST_COOKIE_VALUE) return undefined;
-    const key = await this.#key();
-    try {
-      const { payload } = await jwtDecrypt(text, key, {
-        issuer: ISSUER_OF_COOKIES,
-        audience: AUDIENCE_OF_COOKIES,
-        requiredClaims: ["sub", "jti", "iat", "exp"],
-        currentDate: this.#now(),
-        keyManagementAlgorithms: ["dir"],
-        contentEncryptionAlgorithms: ["A256GCM"],
-      });
-      return payload.jti === sessionId ? toSession(payload as SessionClaims) : undefined;
-    } catch {
-      return undefined;
-    }
-  }
-
-  #key(): Promise<Uint8Array> {
-    return this.#sealingKey ??= deriveKey(this.#keys, "session cookie");
+    const claims = await this.#sealer.open<SessionClaims>(text);
+    return claims?.jti === sessionId ? toSession(claims) : undefined;
   }
 }
 
-interface SessionClaims extends JWTPayload {
-  sub: string;
-  jti: string;
-  iat: number;
-  exp: number;
+interface SessionClaims extends SealedClaims {
   /** Who vouches for `sub`; `iss` is the one who sealed the cookie. */
   oiss: string;
   email?: string;
+  emailv?: boolean;
   name?: string;
   groups?: string[];
   url: string;
   cid: string;
+  chl?: string;
+}
+
+function toClaims(session: Session): SessionClaims {
+  const { subject, issuer, email, emailVerified, name, groups } = session;
+  const { redirectUrl, sessionId, clusterId, codeChallenge } = session;
+  return {
+    sub: subject,
+    jti: sessionId,
+    iat: toSeconds(session.createdAt),
+    exp: toSeconds(session.expiresAt),
+    oiss: issuer,
+    email,
+    emailv: emailVerified,
+    name,
+    groups,
+    url: redirectUrl,
+    cid: clusterId,
+    chl: codeChallenge,
+  };
 }
 
 function toSession(claims: SessionClaims): Session {
-  const { sub, oiss, email, name, groups, url, jti, cid, iat, exp } = claims;
+  const { sub, oiss, email, emailv, name, groups, url, jti, cid, chl, iat, exp } = claims;
   return {
     subject: sub,
     issuer: oiss,
     ...(email !== undefined && { email }),
+    ...(emailv !== undefined && { emailVerified: emailv }),
     ...(name !== undefined && { name }),
     ...(groups !== undefined && { groups }),
     redirectUrl: url,
     sessionId: jti,
     clusterId: cid,
+    ...(chl !== undefined && { codeChallenge: chl }),
     createdAt: new Date(iat * 1000),
     expiresAt: new Date(exp * 1000),
   };
 }
+
+const toSeconds = (date: Date) => Math.floor(date.getTime() / 1000);

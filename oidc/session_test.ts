@@ -129,10 +129,10 @@ Deno.test("a cookie whose maker had the key but not our purpose, issuer or expir
       .setAudience(audience).setIssuer(issuer).setSubject("mallory").setJti("s3ss10").setIssuedAt(createdAt);
     return (expires ? jwt.setExpirationTime(expires) : jwt).encrypt(key);
   };
-  assert.ok(await sealer.open(await make("klutch session", "klutch", session.expiresAt), "s3ss10"));
+  assert.ok(await sealer.open(await make("klutch session cookie", "klutch", session.expiresAt), "s3ss10"));
   assert.equal(await sealer.open(await make("other", "klutch", session.expiresAt), "s3ss10"), undefined);
-  assert.equal(await sealer.open(await make("klutch session", "other", session.expiresAt), "s3ss10"), undefined);
-  assert.equal(await sealer.open(await make("klutch session", "klutch"), "s3ss10"), undefined);
+  assert.equal(await sealer.open(await make("klutch session cookie", "other", session.expiresAt), "s3ss10"), undefined);
+  assert.equal(await sealer.open(await make("klutch session cookie", "klutch"), "s3ss10"), undefined);
   const signed = new SignJWT({}).setProtectedHeader({ alg: "HS256" }).setSubject("mallory").setJti("s3ss10");
   assert.equal(await sealer.open(await signed.sign(key), "s3ss10"), undefined);
 });

@@ -9,6 +9,8 @@ export interface LoginTarget {
   redirectUrl: string;
   sessionId: string;
   clusterId: string;
+  /** PKCE between the client and us: base64url of the SHA-256 of what only that client knows. */
+  codeChallenge?: string;
 }
 
 /** What the relying party needs on both legs of one login. */
@@ -71,6 +73,7 @@ export class LoginStates {
       redirectURL: target.redirectUrl,
       sid: target.sessionId,
       cid: target.clusterId,
+      chl: target.codeChallenge,
       exp: expiresAtSeconds,
       browser,
     };
@@ -111,6 +114,7 @@ export class LoginStates {
       redirectUrl: fields.redirectURL,
       sessionId: fields.sid,
       clusterId: fields.cid,
+      ...(fields.chl !== undefined && { codeChallenge: fields.chl }),
       ...(await secretsOf(browserSecret)),
     };
   }
@@ -149,6 +153,8 @@ interface StateFields {
   redirectURL: string;
   sid: string;
   cid: string;
+  /** The client's code challenge. */
+  chl?: string;
   /** Seconds since 1970. */
   exp: number;
   /** Digest of the browser's secret. */
@@ -157,17 +163,18 @@ interface StateFields {
 
 function decodeState(text: string): StateFields & { signature: Uint8Array<ArrayBuffer> } | undefined {
   try {
-    const { redirectURL, sid, cid, exp, browser, sig } = decodePortableBase64(text) as Record<string, unknown>;
+    const { redirectURL, sid, cid, chl, exp, browser, sig } = decodePortableBase64(text) as Record<string, unknown>;
     if (typeof redirectURL !== "string" || typeof sid !== "string" || typeof cid !== "string") return undefined;
+    if (chl !== undefined && typeof chl !== "string") return undefined;
     if (typeof exp !== "number" || typeof browser !== "string" || typeof sig !== "string") return undefined;
-    return { redirectURL, sid, cid, exp, browser, signature: new Uint8Array(base64url.decode(sig)) };
+    return { redirectURL, sid, cid, chl, exp, browser, signature: new Uint8Array(base64url.decode(sig)) };
   } catch {
     return undefined;
   }
 }
 
-const signedBytes = ({ redirectURL, sid, cid, exp, browser }: StateFields) =>
-  new TextEncoder().encode(JSON.stringify([redirectURL, sid, cid, exp, browser]));
+const signedBytes = ({ redirectURL, sid, cid, chl = "", exp, browser }: StateFields) =>
+  new TextEncoder().encode(JSON.stringify([redirectURL, sid, cid, chl, exp, browser]));
 
 async function secretsOf(browserSecret: string): Promise<{ nonce: string; codeVerifier: string }> {
   return { nonce: await digest(browserSecret, "nonce"), codeVerifier: await digest(browserSecret, "code verifier") };

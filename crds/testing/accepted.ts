@@ -83,6 +83,13 @@ export const ACCEPTED: Record<string, { name?: string; spec?: Json; status?: Jso
     spec: {
       APIServiceSelector: { group: "example.com", resource: "widgets", version: "v1" },
       permissionClaims: [CLAIM],
+      displayName: "Widgets",
+      description: "Round, and good to have.",
+      icon: "data:image/svg+xml;base64,PHN2Zy8+",
+      documentationURL: "https://docs.example.com/widgets",
+      allowedGroups: ["dev"],
+      allowedUsers: ["jane@example.com"],
     },
+    status: { exports: 3, conditions: CONDITIONS },
   },
 };

@@ -122,6 +122,10 @@ export const PROMISES: Record<string, string[]> = {
     ...required("spec", "spec.APIServiceSelector"),
     ...groupResource("spec.APIServiceSelector"),
     "spec.APIServiceSelector.version minLength 1",
+    // Additions of ours, which others leave alone.
+    "spec.icon pattern ^data:image/(svg\\+xml|png|webp|jpeg);base64,[A-Za-z0-9+/]+={0,2}$",
+    "spec.documentationURL pattern ^https?://",
+    ...conditions,
     ...claim("spec.permissionClaims[0]"),
   ],
 };
