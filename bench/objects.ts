@@ -1,7 +1,7 @@
 import { BOUND_ANNOTATION, FIELD_MANAGER, SYNC_FINALIZER } from "../crds/names.ts";
 import { type DynamicObject, keyOf } from "../kube/types.ts";
 import { database, databaseStatus } from "./bench_api.ts";
-import { parallel } from "./parallel.ts";
+import { parallel } from "../kube/parallel.ts";
 import type { Side, Sides } from "./sides.ts";
 
 /** What a user does: one create per object. */

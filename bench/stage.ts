@@ -9,7 +9,7 @@ import { KonnectorProcess } from "./konnector_process.ts";
 import { create, wipe } from "./objects.ts";
 import { CLUSTER_NAMESPACE, offerApi, serveNamespaces } from "./offer.ts";
 import type { BenchOptions, ContenderCommand } from "./options.ts";
-import { parallel } from "./parallel.ts";
+import { parallel } from "../kube/parallel.ts";
 import type { ServerCounters } from "./request_counts.ts";
 import { readAllCounters } from "./server_counters.ts";
 import { openSides, type Side, type Sides } from "./sides.ts";

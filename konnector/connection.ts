@@ -13,6 +13,7 @@ import { KubeClient } from "../kube/client.ts";
 import { systemClock } from "../kube/clock.ts";
 import { runController } from "../kube/controller.ts";
 import { Informer } from "../kube/informer.ts";
+import { deepEqual } from "../kube/json.ts";
 import type { ClusterConfig } from "../kube/kubeconfig.ts";
 import type { Log } from "../kube/log.ts";
 import type { Metrics } from "../kube/metrics.ts";
@@ -60,13 +61,16 @@ export class Connection implements AsyncDisposable {
   /** How the last heartbeat went. */
   readonly heartbeat: Heartbeat = {};
   readonly #tasks: TaskGroup;
+  #credentials: ClusterConfig["credentials"];
   #lastingTrouble: string | undefined;
 
   /** @param onChange called whenever something that a binding's conditions show may have changed */
   constructor(deps: ConnectionDeps, target: ConnectionTarget, onChange: () => void, signal: AbortSignal) {
     const { metrics } = deps;
     const log = deps.log.with({ provider: target.config.server, providerNamespace: target.namespace });
-    this.client = new KubeClient(target.config, {
+    this.#credentials = target.config.credentials;
+    const credentials: ClusterConfig["credentials"] = (renew, signal) => this.#credentials(renew, signal);
+    this.client = new KubeClient({ ...target.config, credentials }, {
       side: "provider",
       metrics,
       userAgent: `klutch-konnector/${deps.version}`,
@@ -121,6 +125,11 @@ export class Connection implements AsyncDisposable {
 
     this.#tasks.run((signal) => this.#noticeTrouble(onChange, signal));
     this.#tasks.run((signal) => this.#cleanUpNamespaces(deps.namespaces, log, metrics, signal));
+  }
+
+  /** Takes other credentials from the next request on; watches, caches and work under way stay. */
+  renew(credentials: ClusterConfig["credentials"]): void {
+    this.#credentials = credentials;
   }
 
   /** Whether exports and namespaces are known. */
@@ -180,9 +189,17 @@ export class Connection implements AsyncDisposable {
   }
 }
 
+interface OpenConnection {
+  connection: Connection;
+  text: string;
+  target: ConnectionTarget;
+  /** Keys of bindings. */
+  users: Set<string>;
+}
+
 /** Connections by the Secret that holds their kubeconfig; one closes when its last binding leaves. */
 export class Connections implements AsyncDisposable {
-  readonly #open = new Map<string, { connection: Connection; text: string; users: Set<string> }>();
+  readonly #open = new Map<string, OpenConnection>();
   readonly #closing = new Set<Promise<void>>();
   readonly #openOne: (target: ConnectionTarget, onChange: () => void) => Connection;
 
@@ -191,22 +208,26 @@ export class Connections implements AsyncDisposable {
   }
 
   /**
-   * The connection for one binding; opened anew when the kubeconfig's text has changed.
+   * The connection for one binding. New credentials for the same place are handed to the one that is open; it is opened
+   * anew when the kubeconfig leads somewhere else, or when it does not work, as its next try may be far off.
    *
    * @param onChange see `Connection`; called with the binding's key
    */
   use(binding: string, id: string, text: string, target: ConnectionTarget, onChange: (binding: string) => void) {
     const known = this.#open.get(id);
-    if (known?.text === text) {
+    const isRenewed = known?.text !== text;
+    if (known && leadToSamePlace(known.target, target) && !(isRenewed && known.connection.trouble)) {
+      if (isRenewed) known.connection.renew(target.config.credentials);
+      known.text = text;
       if (!known.users.has(binding)) this.release(binding);
       known.users.add(binding);
       return known.connection;
     }
-    this.release(binding);
     const users = new Set(known?.users).add(binding);
-    if (known) this.#close(id);
+    this.release(binding);
+    this.#close(id);
     const connection = this.#openOne(target, () => users.forEach(onChange));
-    this.#open.set(id, { connection, text, users });
+    this.#open.set(id, { connection, text, target, users });
     users.forEach(onChange);
     return connection;
   }
@@ -223,11 +244,17 @@ export class Connections implements AsyncDisposable {
   }
 
   #close(id: string): void {
-    const { connection } = this.#open.get(id)!;
+    const open = this.#open.get(id);
+    if (!open) return;
     this.#open.delete(id);
-    const closing = connection[Symbol.asyncDispose]().finally(() => this.#closing.delete(closing));
+    const closing = open.connection[Symbol.asyncDispose]().finally(() => this.#closing.delete(closing));
     this.#closing.add(closing);
   }
+}
+
+function leadToSamePlace(one: ConnectionTarget, other: ConnectionTarget): boolean {
+  const place = ({ config: { credentials: _, ...server }, namespace }: ConnectionTarget) => ({ server, namespace });
+  return deepEqual(place(one), place(other));
 }
 
 /** What identifies a connection: the Secret its kubeconfig comes from. */

@@ -8,13 +8,17 @@ import { type Namespace, NAMESPACES } from "../kube/resources.ts";
 import { type TestCluster, within } from "../tests/clusters.ts";
 import { Connection } from "./connection.ts";
 
+/** What a connection reads in its cluster namespace. */
+export const installProviderCrds = ({ client }: TestCluster) =>
+  installCrds(client, [APIServiceExport, APIServiceNamespace, ClusterBinding], silentLog, within(30_000));
+
 /**
  * Connects two clusters as the konnector does, over a cluster namespace of its own.
  *
  * @param opened ends the connection, and fires the signal, when it is disposed of
  */
 export async function openTestConnection(opened: AsyncDisposableStack, app: TestCluster, plane: TestCluster) {
-  await installCrds(plane.client, [APIServiceExport, APIServiceNamespace, ClusterBinding], silentLog, within(30_000));
+  await installProviderCrds(plane);
   const clusterNamespace = opened.use(await plane.namespace("cluster")).name;
   const stop = new AbortController();
   const namespaces = new Informer<Namespace, true>(app.client.api(NAMESPACES), {

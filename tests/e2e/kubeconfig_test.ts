@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import { KLUTCH_NAMESPACE } from "../../crds/names.ts";
+import { parallel } from "../../kube/parallel.ts";
 import { type Secret, SECRETS } from "../../kube/resources.ts";
 import type { DynamicObject } from "../../kube/types.ts";
 import { createTestAuthority } from "../../playground/certificates.ts";
@@ -126,8 +127,10 @@ Deno.test("no kubeconfig of a provider makes the konnector do anything but talk 
 
   await story.step(
     t,
-    "a kubeconfig that the provider renews is taken over, and the old one is not needed any more",
+    "a kubeconfig that the provider renews is taken over in the middle of work, which goes on, without the old one",
     async () => {
+      const syncsStarted = async () => (await konnector.log()).filter(({ msg }) => msg === "sync started").length;
+      const before = await syncsStarted();
       const namespace = clusterNamespace();
       const name = "renewed";
       await providerSecrets.create({
@@ -141,10 +144,18 @@ Deno.test("no kubeconfig of a provider makes the konnector do anything but talk 
         async () => (await providerSecrets.get({ namespace, name }, soon())).data?.token,
       );
       const renewed = withUser(textOf(good), { token: atob(token) });
+      const names = Array.from({ length: 200 }, (_, at) => `db-${at}`);
+      const creating = parallel(names, 4, (name) => mangos.create({ namespace: "default", name }), within(60_000));
       await providerSecrets.mergePatch({ namespace, name: "kubeconfig" }, { data: dataOf(renewed) }, {}, soon());
       await eventually("the app cluster has it", async () => textOf(await secretOf(story)) === renewed);
       await providerSecrets.delete({ namespace, name: "klutch-binder" }, {}, soon());
+      await creating;
       await follows("Shared");
+      await eventually(
+        "all objects are on the provider",
+        async () => (await mangos.list("provider")).length === names.length + 1,
+      );
+      assert.equal(await syncsStarted(), before);
       await story.condition(API, "Ready", { status: "True" });
     },
   );
