@@ -27,10 +27,12 @@ export const API_SERVICE_EXPORT_TEMPLATES = resource("APIServiceExportTemplate",
 
 /** Holds a consumer's instance until the provider's is gone. */
 export const SYNC_FINALIZER = "klutch.anynines.com/syncer";
+/** Holds an APIServiceBinding until the konnector has let its API go. */
+export const BINDING_FINALIZER = "klutch.anynines.com/binding";
 /** Holds an AppClusterBinding until what was made for it is gone. */
 export const APP_CLUSTER_BINDING_FINALIZER = "klutch.anynines.com/appclusterbinding-cleanup";
 
-/** `"true"` on both objects of a pair that we connected. */
+/** `"true"` on both objects of a pair that we connected, and on a CRD that we installed on the consumer. */
 export const BOUND_ANNOTATION = "klutch.anynines.com/bound";
 /** On both objects of a claimed pair: `Provider` or `Consumer`. */
 export const RESOURCE_OWNER_ANNOTATION = "klutch.anynines.com/resource-owner";

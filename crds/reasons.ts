@@ -13,6 +13,7 @@ export const info = (advice: string): Cause => ({ severity: "Info", advice });
 
 export const BIND_AGAIN = "Run `kubectl klutch bind` again with the provider's URL";
 export const TALK_TO_PROVIDER = "Ask whoever runs the provider";
+const FORCE = "annotate this binding with klutch.anynines.com/on-unbind=force if the provider is gone for good";
 const REFUSED_CRD = {
   CustomResourceDefinitionCreateFailed: error(
     `${TALK_TO_PROVIDER} to correct the API's schema: this cluster refuses it`,
@@ -22,6 +23,12 @@ const REFUSED_CRD = {
   ),
   ForeignCustomResourceDefinition: error(
     "Delete the CustomResourceDefinition of that name, with its objects, if nobody needs it; until then the API is not bound",
+  ),
+  AlreadyBound: error(
+    "Delete one of the two bindings: the objects of one API live with one provider; the older binding has it meanwhile",
+  ),
+  APINotAllowed: error(
+    "Delete this binding: Kubernetes' own APIs and those of Klutch itself are never taken from a provider",
   ),
 };
 
@@ -71,6 +78,15 @@ const REASONS = {
       ),
       ClaimedKindNotServed: warning("Install the missing API, or reject the claim in this binding; it is tried again"),
       ClaimSyncFailed: warning("Mend what the message names; it is tried again"),
+    },
+    Unbound: {
+      UnknownMode: error("Set the annotation to orphan, drain or force; until then the API stays bound"),
+      UnbindFailed: warning("Mend what the message names; it is tried again"),
+      ProviderUnreachable: warning(`Mend the connection to the provider, or ${FORCE}`),
+      DeletionsPending: info(`Wait until the provider has deleted its objects, or ${FORCE}`),
+      ObjectsRemain: info(
+        "Wait until they are deleted, or annotate this binding with klutch.anynines.com/on-unbind=orphan to keep the rest",
+      ),
     },
     Ready: {
       Pending: info("Wait: the konnector has not looked at this binding yet"),

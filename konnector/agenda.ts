@@ -56,6 +56,10 @@ export class Agenda {
     }
   }
 
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
   /** A consumer namespace has got its counterpart, or lost it. */
   namespaceMapped(namespace: string): void {
     this.#considerWhere((key) => key.namespace === namespace);

@@ -1,24 +1,28 @@
 import type { APIServiceBinding } from "../crds/api_service_binding.ts";
-import { ORPHANS_ANNOTATION } from "../crds/names.ts";
+import { BINDING_FINALIZER, ORPHANS_ANNOTATION } from "../crds/names.ts";
+import type { Condition } from "../crds/shared.ts";
 import type { Api, KubeClient } from "../kube/client.ts";
+import { type ConditionState, findCondition, setCondition, summarize } from "../kube/conditions.ts";
 import type { Outcome } from "../kube/controller.ts";
-import { isAlreadyExists, isInvalid, messageOf } from "../kube/errors.ts";
+import { isAlreadyExists, isConflict, isInvalid, messageOf } from "../kube/errors.ts";
+import { addFinalizer, removeFinalizer } from "../kube/finalizer.ts";
 import type { Informer } from "../kube/informer.ts";
-import { deepEqual } from "../kube/json.ts";
 import type { Log } from "../kube/log.ts";
 import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceDefinition, type Secret } from "../kube/resources.ts";
 import type { Scopes } from "../kube/scopes.ts";
-import { annotationOf, formatKey, keyOf, type ObjectKey, parseKey } from "../kube/types.ts";
+import { annotationOf, formatKey, hasFinalizer, isDeleting, keyOf, type ObjectKey, parseKey } from "../kube/types.ts";
 import { judgeClaims } from "../sync/claim_judgement.ts";
 import { toConsumerCrd } from "../sync/consumer_crd.ts";
 import type { SyncDefinition } from "../sync/definition.ts";
-import { kubeconfigText } from "../sync/kubeconfig_secret.ts";
 import { type BindingPlan, type BindingView, planBinding } from "./binding_plan.ts";
+import { writeExportStatus, writeStatus } from "./binding_status.ts";
+import { BY_NAME, isLetGo, readBinding } from "./binding_view.ts";
 import { type ClaimPart, claimStatus, leavingClaims } from "./claim_status.ts";
 import type { Claims } from "./claims.ts";
 import { type Connection, connectionId, type Connections, type ConnectionTarget } from "./connection.ts";
-import { exportStatus } from "./export_status.ts";
 import type { InstanceSync } from "./instance_sync.ts";
+import { unbind } from "./unbind.ts";
+import { type UnbindMode, unbindModeOf, unknownMode } from "./unbind_plan.ts";
 
 export interface BindingDeps {
   bindings: Informer<APIServiceBinding>;
@@ -50,86 +54,124 @@ export interface SyncBinding {
 const SYNC_NEWS_MS = 500;
 /** How soon a provider that does not answer is looked at again, to tell about it. */
 const TROUBLE_CHECK_MS = 5_000;
+/** How soon what an unbinding waits for is looked at again: not at once, where there are many objects to look at. */
+const UNBIND_CHECK_MS = 1_000;
+const UNBIND_CHECK_MS_PER_OBJECT = 1;
 
 /**
  * Follows one APIServiceBinding: its kubeconfig, the connection, the export, the CRD on the app cluster, the sync of its
- * objects, and the conditions on both clusters. Without the binding, its sync ends; the CRD and the objects stay.
+ * objects, and the conditions on both clusters. A finalizer keeps it until its API has been let go.
  */
 export async function reconcileBinding(deps: BindingDeps, key: ObjectKey, signal: AbortSignal): Promise<Outcome> {
   const id = formatKey(key);
-  const binding = deps.bindings.store.get(key);
-  if (!binding?.spec) {
+  let binding = deps.bindings.store.get(key);
+  if (!binding || isLetGo(binding)) {
     await closeSync(deps, id);
     deps.claims.release(id);
     deps.connections.release(id);
-    if (!binding) dropScopes(deps, id, key);
+    if (!binding) dropScopes(deps, key);
     return;
   }
   const { connection, ...view } = await readBinding(deps, binding, signal);
+  if (!view.rival && !isDeleting(binding)) binding = view.binding = await hold(deps, binding, signal);
   view.orphans = deps.syncs.get(id)?.orphans;
   let plan = planBinding({ ...view, connection }, now(deps));
+  if (isDeleting(binding)) {
+    const mode = unbindModeOf(binding);
+    if (mode) return await endBinding(deps, { ...view, connection, plan, mode }, signal);
+    plan.conditions = withCondition(plan.conditions, unknownMode(binding), now(deps));
+  }
   if (plan.crd) {
     const written = await writeCrd(deps, view, plan.crd, signal);
     Object.assign(view, written);
     plan = planBinding({ ...view, connection }, now(deps));
   }
-  await followSync(deps, id, plan, connection);
+  await followSync(deps, id, plan.sync, connection);
   const claims = followClaims(deps, binding, plan, connection);
-  plan.conditions = claims.conditions;
-  await writeStatus(deps, binding, claims, connection, signal);
-  if (connection && !connection.trouble && view.export) await writeExportStatus(deps, connection, view, plan, signal);
+  await writeStatus(deps.bindings, binding, claims, connection, signal);
+  if (connection && !connection.trouble && view.export) {
+    const { conditions } = claims;
+    await writeExportStatus(connection, view.export, { conditions, crd: view.crd }, now(deps), signal);
+  }
   if (connection && !connection.isSynced) return { requeueAfterMs: TROUBLE_CHECK_MS };
   if (view.refusal) return { requeueAfterMs: 60_000 };
 }
 
 const now = ({ now }: BindingDeps) => now?.() ?? new Date();
 
-async function readBinding(
-  deps: BindingDeps,
-  binding: APIServiceBinding,
-  signal: AbortSignal,
-): Promise<Omit<BindingView, "connection"> & { connection?: Connection }> {
-  const id = formatKey(keyOf(binding));
-  const ref = binding.spec.kubeconfigSecretRef;
-  const secretKey = { namespace: ref.namespace, name: ref.name };
-  deps.secrets.scopes.add(connectionId(ref), {
-    namespace: ref.namespace,
-    fieldSelector: `metadata.name=${ref.name}`,
-  });
-  deps.crds.scopes.add(binding.metadata.name, { fieldSelector: `metadata.name=${binding.metadata.name}` });
+const withCondition = (conditions: Condition[], state: ConditionState, now: Date) =>
+  summarize(setCondition(conditions, state, now), now);
 
-  const trouble = (reason: "KubeconfigSecretNotFound" | "KubeconfigSecretInvalid", message: string) => {
-    deps.connections.release(id);
-    return { binding, kubeconfigTrouble: { reason, message } };
-  };
-  const secret = await known(deps.secrets.informer, secretKey, signal);
-  const described = `Secret "${formatKey(secretKey)}"`;
-  if (!secret) return trouble("KubeconfigSecretNotFound", `${described} does not exist; bind again to create it`);
-  const text = kubeconfigText(secret, ref.key);
-  if (text === undefined) return trouble("KubeconfigSecretInvalid", `${described} has no text under "${ref.key}"`);
-  let target: ConnectionTarget;
-  try {
-    target = deps.targetOf(binding, text);
-  } catch (error) {
-    return trouble("KubeconfigSecretInvalid", `${described}: ${messageOf(error)}`);
-  }
-  const connection = deps.connections.use(id, connectionId(ref), text, target, deps.wake);
-  if (!connection.isSynced) return { binding, connection };
-  return {
-    binding,
-    connection,
-    export: connection.exports.store.get({ namespace: connection.namespace, name: binding.metadata.name }),
-    crd: await known(deps.crds.informer, { name: binding.metadata.name }, signal),
-  };
+/** Before anything is done for a binding, so that it can be undone. */
+async function hold({ bindings }: BindingDeps, binding: APIServiceBinding, signal: AbortSignal) {
+  if (hasFinalizer(binding, BINDING_FINALIZER)) return binding;
+  const held = await addFinalizer(bindings.api, binding, BINDING_FINALIZER, signal);
+  bindings.accept(held);
+  return held;
 }
 
-/** From the cache, or from the server while the cache may not have it yet. */
-async function known<T extends Secret | CustomResourceDefinition>(
-  informer: Informer<T>,
-  key: ObjectKey,
-  signal: AbortSignal,
-): Promise<T | undefined> {
-  return informer.store.get(key) ?? await informer.api.find(key, signal);
+interface Ending extends Omit<BindingView, "connection"> {
+  connection?: Connection;
+  plan: BindingPlan;
+  mode: UnbindMode;
+}
+
+/** One pass over the end of a binding: lets its API go, says what that waits for, and at last lets the binding go. */
+async function endBinding(deps: BindingDeps, ending: Ending, signal: AbortSignal): Promise<Outcome> {
+  const { binding, rival, plan, mode, connection } = ending;
+  const id = formatKey(keyOf(binding));
+  let { conditions } = plan;
+  let claims = binding.status?.claims;
+  if (mode === "drain") {
+    await followSync(deps, id, plan.sync, connection);
+    ({ conditions, claims } = followClaims(deps, binding, plan, connection));
+  } else {
+    deps.claims.release(id);
+    if (mode === "force" || !deps.syncs.get(id)?.definition.onlyDeletions) await closeSync(deps, id);
+  }
+  const unbinding = {
+    binding,
+    mode,
+    consumer: deps.consumer,
+    isSyncing: deps.syncs.get(id)?.isOpen ?? false,
+    obstacle: obstacleTo(plan),
+    log: deps.log,
+  };
+  const awaited = rival ? undefined : await unbind(unbinding, signal);
+  if (awaited) {
+    if (mode === "orphan") {
+      await followSync(deps, id, plan.sync && { ...plan.sync, onlyDeletions: true }, connection);
+    }
+    conditions = withCondition(conditions, awaited.condition, now(deps));
+    await writeStatus(deps.bindings, binding, { conditions, claims }, connection, signal);
+    return { requeueAfterMs: Math.max(UNBIND_CHECK_MS, awaited.objects * UNBIND_CHECK_MS_PER_OBJECT) };
+  }
+  if (mode !== "force" && connection && !connection.isSynced && !connection.trouble) {
+    return { requeueAfterMs: TROUBLE_CHECK_MS }; // its provider is about to hear of it
+  }
+  await closeSync(deps, id);
+  if (!rival) await tellExport(deps, ending, signal);
+  await removeFinalizer(deps.bindings.api, binding, BINDING_FINALIZER, signal);
+  deps.log.info("binding let go", { binding: id, mode });
+}
+
+/** Why objects cannot be deleted on the provider: the first of the conditions on the way there that does not hold. */
+function obstacleTo({ conditions }: BindingPlan): string | undefined {
+  const broken = ["SecretValid", "InformersSynced", "Connected"]
+    .flatMap((type) => findCondition(conditions, type) ?? [])
+    .find(({ status }) => status === "False");
+  return broken && `${broken.type} is False: ${broken.reason}`;
+}
+
+/** A provider that cannot be told will not keep anybody from leaving it. */
+async function tellExport(deps: BindingDeps, { connection, export: exported }: Ending, signal: AbortSignal) {
+  if (!connection || connection.trouble || !exported) return;
+  try {
+    await writeExportStatus(connection, exported, undefined, now(deps), signal);
+  } catch (error) {
+    if (signal.aborted || isConflict(error)) throw error;
+    deps.log.warn("the provider was not told that its API is not bound any more", { error });
+  }
 }
 
 async function writeCrd(
@@ -153,7 +195,12 @@ async function writeCrd(
 }
 
 /** Starts, restarts or ends the sync of the binding's objects. */
-async function followSync(deps: BindingDeps, id: string, { sync }: BindingPlan, connection: Connection | undefined) {
+async function followSync(
+  deps: BindingDeps,
+  id: string,
+  sync: SyncDefinition | undefined,
+  connection: Connection | undefined,
+): Promise<void> {
   const running = deps.syncs.get(id);
   const mayDeleteOrphans = () => mayDeleteOrphansOf(deps, id);
   if (sync && connection && running?.matches(sync, connection)) {
@@ -201,41 +248,10 @@ async function closeSync({ syncs }: BindingDeps, id: string): Promise<void> {
 }
 
 /** Stops watching what only this binding needed. */
-function dropScopes({ bindings, secrets, crds }: BindingDeps, _id: string, { name }: ObjectKey): void {
-  crds.scopes.drop(name);
+function dropScopes({ bindings, secrets, crds }: BindingDeps, { name }: ObjectKey): void {
+  if (bindings.store.keysBy(BY_NAME, name).length === 0) crds.scopes.drop(name);
   const needed = new Set(
     [...bindings.store.list()].flatMap(({ spec }) => spec ? [connectionId(spec.kubeconfigSecretRef)] : []),
   );
   for (const scope of [...secrets.scopes.ids]) if (!needed.has(scope)) secrets.scopes.drop(scope);
-}
-
-async function writeStatus(
-  deps: BindingDeps,
-  binding: APIServiceBinding,
-  { conditions, claims }: ClaimPart,
-  connection: Connection | undefined,
-  signal: AbortSignal,
-): Promise<void> {
-  const clusterBinding = [...connection?.clusterBindings.store.list() ?? []][0];
-  const providerPrettyName = clusterBinding?.spec.providerPrettyName ?? binding.status?.providerPrettyName;
-  const status = { ...binding.status, ...(providerPrettyName && { providerPrettyName }), conditions, claims };
-  if (deepEqual(status, binding.status)) return;
-  const { uid, resourceVersion } = binding.metadata;
-  const patch = { metadata: { uid, resourceVersion }, status: { ...status, claims: claims ?? null } };
-  await deps.bindings.api.mergePatch(keyOf(binding), patch, { subresource: "status" }, signal);
-}
-
-async function writeExportStatus(
-  deps: BindingDeps,
-  connection: Connection,
-  view: BindingView,
-  plan: BindingPlan,
-  signal: AbortSignal,
-): Promise<void> {
-  const exported = view.export!;
-  const status = exportStatus(exported, { conditions: plan.conditions, crd: view.crd }, now(deps));
-  if (deepEqual(status, exported.status)) return;
-  const { uid, resourceVersion } = exported.metadata;
-  const patch = { metadata: { uid, resourceVersion }, status };
-  await connection.exports.api.mergePatch(keyOf(exported), patch, { subresource: "status" }, signal);
 }

@@ -1,12 +1,13 @@
 import type { APIServiceBinding } from "../crds/api_service_binding.ts";
 import type { APIServiceExport } from "../crds/api_service_export.ts";
-import { fails, holds } from "../crds/reasons.ts";
+import { fails, holds, type Reason } from "../crds/reasons.ts";
 import type { Condition } from "../crds/shared.ts";
 import { type ConditionState, findCondition, setCondition, summarize } from "../kube/conditions.ts";
 import type { CustomResourceDefinition } from "../kube/resources.ts";
 import { resourceName } from "../kube/types.ts";
 import { isEstablished, isOurs, nameConflict, sameSchema } from "../sync/consumer_crd.ts";
 import { definitionOf, type SyncDefinition } from "../sync/definition.ts";
+import { mayBeBound } from "../sync/protected_apis.ts";
 import type { Heartbeat } from "./heartbeat.ts";
 
 const KIND = "APIServiceBinding";
@@ -14,6 +15,8 @@ const KIND = "APIServiceBinding";
 /** What is known about one binding, on both clusters. */
 export interface BindingView {
   binding: APIServiceBinding;
+  /** Key of an older binding of the same API, which therefore has it. */
+  rival?: string;
   /** Why the kubeconfig cannot be used; undefined when it can. */
   kubeconfigTrouble?: { reason: "KubeconfigSecretNotFound" | "KubeconfigSecretInvalid"; message: string };
   /** Absent when the kubeconfig cannot be used. */
@@ -46,6 +49,11 @@ export function planBinding(view: BindingView, now: Date): BindingPlan {
     conditions: summarize(conditions, now),
   });
 
+  const refusal = refusalOf(view);
+  if (refusal) {
+    refusal.forEach(set);
+    return done();
+  }
   const { kubeconfigTrouble, connection } = view;
   if (kubeconfigTrouble) {
     set(fails(KIND, "SecretValid", kubeconfigTrouble.reason, kubeconfigTrouble.message));
@@ -73,6 +81,13 @@ export function planBinding(view: BindingView, now: Date): BindingPlan {
   return done({ crd, sync });
 }
 
+/** Why a binding is not served, whatever its provider offers. */
+export function refusalOf({ binding, rival }: Pick<BindingView, "binding" | "rival">): ConditionState[] | undefined {
+  const { name } = binding.metadata;
+  if (!mayBeBound(name.slice(name.indexOf(".") + 1))) return refused("APINotAllowed", `"${name}" may never be bound`);
+  if (rival) return refused("AlreadyBound", `"${name}" is bound by APIServiceBinding "${rival}" already`);
+}
+
 function deletionsSeen(orphans: string[]): ConditionState {
   if (orphans.length === 0) return holds(KIND, "DeletionsSeen");
   const names = orphans.slice(0, 3).join(", ") + (orphans.length > 3 ? ", …" : "");
@@ -82,6 +97,15 @@ function deletionsSeen(orphans: string[]): ConditionState {
 
 /** Without it, `Ready` would say that everything known so far is fine. */
 const pending = (what: string) => fails(KIND, "Connected", "Pending", what);
+
+/** The API is not offered on the consumer, or not as the provider has it now. */
+const refused = (
+  reason: Reason<typeof KIND, "Connected"> & Reason<typeof KIND, "SchemaInSync">,
+  what: string,
+): ConditionState[] => [
+  fails(KIND, "Connected", reason, what),
+  fails(KIND, "SchemaInSync", reason, what),
+];
 
 /** The part that decides between the provider's export and the CRD on the consumer. */
 function planCrd({ binding, export: exported, crd, refusal }: BindingView): {
@@ -101,17 +125,14 @@ function planCrd({ binding, export: exported, crd, refusal }: BindingView): {
   }
   if (crd && !isOurs(crd, binding)) {
     const what = `CustomResourceDefinition "${name}" on this cluster belongs to somebody else and is left alone`;
-    return { conditions: [fails(KIND, "Connected", "ForeignCustomResourceDefinition", what)] };
+    return { conditions: refused("ForeignCustomResourceDefinition", what) };
   }
   if (refusal) {
     const reason = refusal.step === "create"
       ? "CustomResourceDefinitionCreateFailed"
       : "CustomResourceDefinitionUpdateFailed";
-    const conditions = (["Connected", "SchemaInSync"] as const).map((type) =>
-      fails(KIND, type, reason, refusal.message)
-    );
     // Objects of the schema before this one are synced further.
-    return { sync: crd && isEstablished(crd) ? definition : undefined, conditions };
+    return { sync: crd && isEstablished(crd) ? definition : undefined, conditions: refused(reason, refusal.message) };
   }
   const step = !crd ? "create" as const : sameSchema(crd, exported, binding) ? undefined : "update" as const;
   if (!crd || !isEstablished(crd)) {

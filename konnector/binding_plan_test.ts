@@ -5,7 +5,7 @@ import { toExportSpec } from "../crds/export_schema.ts";
 import { API_VERSION } from "../crds/names.ts";
 import { findCondition, setCondition } from "../kube/conditions.ts";
 import type { CustomResourceDefinition } from "../kube/resources.ts";
-import { toConsumerCrd } from "../sync/consumer_crd.ts";
+import { releasedCrd, toConsumerCrd } from "../sync/consumer_crd.ts";
 import { mangoDbCrd } from "../tests/mangodb.ts";
 import { type BindingView, planBinding } from "./binding_plan.ts";
 
@@ -31,6 +31,7 @@ const established = (crd: CustomResourceDefinition): CustomResourceDefinition =>
   status: { conditions: [{ type: "Established", status: "True" }] },
 });
 const crd = established(toConsumerCrd(exported, binding));
+const foreignCrd: CustomResourceDefinition = { ...crd, metadata: { name: NAME } };
 const connection = { isSynced: true, heartbeat: { sentAt: NOW } };
 const healthy: BindingView = { binding, connection, export: exported, crd };
 
@@ -106,7 +107,7 @@ Deno.test("planBinding() tells about a provider that has gone away, and syncs on
   const view = { ...healthy, connection: { ...connection, trouble: "connection refused" } };
   assert.equal(told(view, "Ready"), "False ProviderUnreachable");
   assert.ok(planBinding(view, NOW).sync);
-  const foreign = { ...view, crd: { ...crd, metadata: { ...crd.metadata, ownerReferences: [] } } };
+  const foreign = { ...view, crd: foreignCrd };
   assert.equal(told(foreign, "Connected"), "False ForeignCustomResourceDefinition");
 });
 
@@ -118,10 +119,11 @@ Deno.test("planBinding() updates a CRD that differs from the export, and syncs m
 });
 
 Deno.test("planBinding() leaves a CRD alone that somebody else made, and does not sync its objects", () => {
-  const foreign = { ...crd, metadata: { ...crd.metadata, ownerReferences: [] } };
-  const plan = planBinding({ ...healthy, crd: foreign }, NOW);
+  const view = { ...healthy, crd: foreignCrd };
+  const plan = planBinding(view, NOW);
   assert.deepEqual([plan.crd, plan.sync], [undefined, undefined]);
-  assert.equal(told({ ...healthy, crd: foreign }, "Connected"), "False ForeignCustomResourceDefinition");
+  assert.equal(told(view, "Connected"), "False ForeignCustomResourceDefinition");
+  assert.equal(told(view, "SchemaInSync"), "False ForeignCustomResourceDefinition");
 });
 
 Deno.test("planBinding() takes over the CRD of the same API from before it was unbound", () => {
@@ -129,7 +131,55 @@ Deno.test("planBinding() takes over the CRD of the same API from before it was u
   const plan = planBinding({ ...healthy, binding: again }, NOW);
   assert.equal(plan.crd, "update");
   assert.deepEqual(toConsumerCrd(exported, again, crd).metadata.ownerReferences?.map(({ uid }) => uid), ["b2"]);
+
+  const left = established(releasedCrd(crd, binding)!);
+  assert.equal(left.metadata.ownerReferences, undefined);
+  assert.equal(releasedCrd(left, binding), undefined);
+  assert.equal(planBinding({ ...healthy, binding: again, crd: left }, NOW).crd, "update");
 });
+
+Deno.test("where bindings are cluster-scoped none owns its CRD, as the garbage collector would delete all objects with it", () => {
+  const { namespace: _, ...metadata } = binding.metadata;
+  const clusterScoped = { ...binding, metadata };
+  const taken = established(toConsumerCrd(exported, clusterScoped, crd)); // of an original konnector
+  assert.equal(taken.metadata.ownerReferences, undefined);
+  assert.equal(planBinding({ ...healthy, binding: clusterScoped }, NOW).crd, "update");
+  assert.equal(planBinding({ ...healthy, binding: clusterScoped, crd: taken }, NOW).crd, undefined);
+  assert.ok(planBinding({ ...healthy, binding: clusterScoped, crd: taken }, NOW).sync);
+});
+
+Deno.test("planBinding() leaves owners and annotations of others on the CRD", () => {
+  const other = { apiVersion: "v1", kind: "ConfigMap", name: "release", uid: "c1" };
+  const shared: CustomResourceDefinition = {
+    ...crd,
+    metadata: { ...crd.metadata, annotations: { team: "a" }, ownerReferences: [other] },
+  };
+  const { annotations, ownerReferences } = toConsumerCrd(exported, binding, shared).metadata;
+  assert.deepEqual(annotations, { team: "a", "klutch.anynines.com/bound": "true" });
+  assert.deepEqual(ownerReferences?.map(({ uid }) => uid), ["c1", "b1"]);
+});
+
+Deno.test("planBinding() refuses the API of an older binding, whatever its provider offers, and names that one", () => {
+  const view: BindingView = { binding, rival: "team/mangodbs.mangodb.com" };
+  for (const type of ["Connected", "SchemaInSync", "Ready"]) assert.equal(told(view, type), "False AlreadyBound");
+  assert.match(findCondition(planBinding(view, NOW).conditions, "Ready")!.message!, /"team\/mangodbs\.mangodb\.com"/);
+});
+
+for (
+  const name of [
+    "roles.rbac.authorization.k8s.io",
+    "secrets",
+    "deployments.apps",
+    "apiservicebindings.klutch.anynines.com",
+  ]
+) {
+  Deno.test(`planBinding() refuses ${name}, whatever its provider offers`, () => {
+    const view: BindingView = { ...healthy, binding: { ...binding, metadata: { ...binding.metadata, name } } };
+    for (const type of ["Connected", "SchemaInSync", "Ready"]) assert.equal(told(view, type), "False APINotAllowed");
+    const plan = planBinding(view, NOW);
+    assert.deepEqual([plan.crd, plan.sync], [undefined, undefined]);
+  });
+}
 
 Deno.test("planBinding() reports what the API server said of the schema, and syncs the one before", () => {
   const view: BindingView = { ...healthy, refusal: { step: "update", message: "422 Invalid: must have status" } };

@@ -15,8 +15,9 @@ import {
 } from "../kube/resources.ts";
 import { Scopes } from "../kube/scopes.ts";
 import { TaskGroup } from "../kube/tasks.ts";
-import { formatKey, keyOf, type ObjectKey } from "../kube/types.ts";
+import { formatKey, type ObjectKey } from "../kube/types.ts";
 import { type BindingDeps, reconcileBinding } from "./binding.ts";
+import { BY_NAME } from "./binding_view.ts";
 import { ClaimSync } from "./claim_sync.ts";
 import { Claims } from "./claims.ts";
 import { Connection, Connections } from "./connection.ts";
@@ -51,6 +52,7 @@ export async function runBindings(deps: BindingsDeps, signal: AbortSignal): Prom
         const ref = spec?.kubeconfigSecretRef;
         return ref ? [formatKey({ namespace: ref.namespace, name: ref.name })] : [];
       },
+      [BY_NAME]: ({ metadata }) => [metadata.name],
     },
   });
   const secrets = new Informer<Secret>(clusters.bindings.api(SECRETS), options);
@@ -78,22 +80,24 @@ export async function runBindings(deps: BindingsDeps, signal: AbortSignal): Prom
   );
   await using _syncs = { [Symbol.asyncDispose]: () => closeAll(syncs) };
 
-  bindings.subscribe(({ key }) => queue.add(formatKey(key)), signal);
+  bindings.subscribe(({ key }) => {
+    queue.add(formatKey(key));
+    wakeAll(bindings.store.keysBy(BY_NAME, key.name)); // one may take over what another leaves
+  }, signal);
   secrets.subscribe(
-    ({ key }) => bindings.store.keysBy(BY_SECRET, formatKey(key)).forEach((key) => wake(formatKey(key))),
+    ({ key }) => wakeAll(bindings.store.keysBy(BY_SECRET, formatKey(key))),
     signal,
   );
-  crds.subscribe(({ key }) => {
-    for (const binding of bindings.store.list()) {
-      if (binding.metadata.name === key.name) wake(formatKey(keyOf(binding)));
-    }
-  }, signal);
+  crds.subscribe(({ key }) => wakeAll(bindings.store.keysBy(BY_NAME, key.name)), signal);
   /** Nobody may claim what this cluster's bindings are reached with. */
   function isReserved(kind: string, key: ObjectKey): boolean {
     return kind === SECRETS.plural && bindings.store.keysBy(BY_SECRET, formatKey(key)).length > 0;
   }
   function wake(key: string, afterMs?: number): void {
     queue.add(key, { afterMs });
+  }
+  function wakeAll(keys: ObjectKey[]): void {
+    for (const key of keys) wake(formatKey(key));
   }
 
   tasks.run((signal) => bindings.watch({ namespace: clusters.bindingNamespace }, signal));

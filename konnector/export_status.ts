@@ -14,12 +14,35 @@ export interface ConsumerState {
   crd?: CustomResourceDefinition;
 }
 
-/** The status of an export as the konnector reports it; what the backend wrote there stays. */
-export function exportStatus(
+/**
+ * The status of an export as the konnector reports it; what the backend wrote there stays.
+ *
+ * @param consumer absent when no binding is about the export
+ */
+export const exportStatus = (
   { status }: APIServiceExport,
+  consumer: ConsumerState | undefined,
+  now: Date,
+): NonNullable<APIServiceExport["status"]> =>
+  consumer ? boundStatus(status, consumer, now) : unboundStatus(status, now);
+
+type Status = APIServiceExport["status"];
+
+function unboundStatus(status: Status, now: Date): NonNullable<Status> {
+  const what = "No binding on the app cluster is about it";
+  const own = [
+    fails(KIND, "Connected", "APIServiceBindingNotFound", what),
+    fails(KIND, "ConsumerInSync", "NA", what),
+  ];
+  const conditions = own.reduce((list, state) => setCondition(list, state, now), status?.conditions ?? []);
+  return { ...status, conditions: summarize(conditions, now) };
+}
+
+function boundStatus(
+  status: Status,
   { conditions: ofBinding, crd }: ConsumerState,
   now: Date,
-): NonNullable<APIServiceExport["status"]> {
+): NonNullable<Status> {
   let conditions = setCondition(status?.conditions ?? [], holds(KIND, "Connected"), now);
   const schema = findCondition(ofBinding, "SchemaInSync");
   const consumerInSync = schema

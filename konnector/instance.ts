@@ -51,6 +51,8 @@ export interface InstanceDeps {
   passed(key: ObjectKey, providerKey: ObjectKey): void;
   /** Whether the CRD keeps status apart from the rest of the object. */
   hasStatusSubresource(): boolean;
+  /** See `SyncDefinition`. */
+  onlyDeletions: boolean;
   log: Log;
 }
 
@@ -70,6 +72,7 @@ interface View extends Sides {
  */
 export async function reconcileInstance(deps: InstanceDeps, key: ObjectKey, signal: AbortSignal): Promise<Outcome> {
   const { consumer, provider } = deps;
+  if (deps.onlyDeletions && !consumer.store.get(key)?.isDeleting) return;
   const providerKey = deps.mapping.toProvider(key);
   if (!providerKey) {
     if (consumer.store.get(key)) await deps.requestNamespace(key.namespace!, signal);
@@ -104,10 +107,13 @@ async function settleStatus(
 
 async function settle(deps: InstanceDeps, known: View, signal: AbortSignal): Promise<void> {
   let view = refuseForeign(deps, known);
-  if (planInstance(view).some(isIrreversible)) view = refuseForeign(deps, await readLive(deps, view, signal));
+  if (planFor(deps, view).some(isIrreversible)) view = refuseForeign(deps, await readLive(deps, view, signal));
   deps.noteOrphan(view.key, isOrphan(view));
-  await runSteps(deps, planInstance(view), view, signal);
+  await runSteps(deps, planFor(deps, view), view, signal);
 }
+
+const planFor = ({ onlyDeletions }: InstanceDeps, view: View): Step[] =>
+  onlyDeletions && !(view.consumer && isDeleting(view.consumer)) ? [] : planInstance(view);
 
 /**
  * The steps of each cluster in their order, both clusters at the same time. Should we end right after the first copy was

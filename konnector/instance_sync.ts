@@ -50,6 +50,11 @@ export class InstanceSync implements AsyncDisposable {
     this.#tasks.run((signal) => runSync({ ...deps, log }, definition, (agenda) => this.#agenda = agenda, signal));
   }
 
+  /** Whether both sides are known, so that no deletion from now on can be missed. */
+  get isOpen(): boolean {
+    return this.#agenda?.isOpen ?? false;
+  }
+
   /** Consumer keys of objects on the provider whose consumer object is missing, although nobody saw it deleted. */
   get orphans(): string[] {
     return [...this.#agenda?.orphans ?? []];
@@ -118,6 +123,7 @@ async function runSync(
     passed: (key, providerKey) => agenda.passed(key, providerKey),
     requestNamespace: (name, signal) => requestNamespace({ serviceNamespaces, clusterNamespace, log }, name, signal),
     hasStatusSubresource: () => definition.hasStatusSubresource,
+    onlyDeletions: definition.onlyDeletions ?? false,
     log,
   };
 

@@ -1,7 +1,8 @@
-import { BACKEND_GROUP, GROUP, KLUTCH_NAMESPACE } from "../crds/names.ts";
+import { KLUTCH_NAMESPACE } from "../crds/names.ts";
 import { groupResourceName, type PermissionClaim } from "../crds/shared.ts";
 import { isJsonObject } from "../kube/json.ts";
 import type { DynamicObject, ObjectKey } from "../kube/types.ts";
+import { mayBeClaimed } from "./protected_apis.ts";
 
 /** Whose object a claimed one is: the side it was made on, and is copied from. */
 export type Owner = "Provider" | "Consumer";
@@ -11,20 +12,6 @@ export const OWNERS: readonly Owner[] = ["Provider", "Consumer"];
 /** Whose objects a claim is about. */
 export const ownersOf = ({ selector }: PermissionClaim): readonly Owner[] =>
   selector?.owner ? [selector.owner] : OWNERS;
-
-/** API groups that hand out rights, or decide what an API server does. */
-const FORBIDDEN_GROUPS = new Set([
-  "rbac.authorization.k8s.io",
-  "admissionregistration.k8s.io",
-  "apiextensions.k8s.io",
-  "apiregistration.k8s.io",
-  "authentication.k8s.io",
-  "authorization.k8s.io",
-  "certificates.k8s.io",
-  GROUP, // a claim on bindings could accept further claims
-  BACKEND_GROUP,
-]);
-const FORBIDDEN_CORE_RESOURCES = new Set(["namespaces", "nodes"]);
 
 /** Namespaces on either cluster that no claim reaches, whatever it says. */
 const FORBIDDEN_NAMESPACES = new Set(["kube-system", "kube-public", "kube-node-lease", KLUTCH_NAMESPACE]);
@@ -39,9 +26,7 @@ export const isForbiddenNamespace = (name: string): boolean => FORBIDDEN_NAMESPA
 export function refusalOf({ group, resource }: PermissionClaim, bound: ReadonlySet<string>): string | undefined {
   const name = groupResourceName({ group, resource });
   if (resource.includes("/")) return `${name} are parts of objects, and no objects that could be copied`;
-  if (FORBIDDEN_GROUPS.has(group) || (group === "" && FORBIDDEN_CORE_RESOURCES.has(resource))) {
-    return `${name} may never be claimed`;
-  }
+  if (!mayBeClaimed({ group, resource })) return `${name} may never be claimed`;
   if (bound.has(name)) return `${name} is a bound API itself`;
 }
 

@@ -1,4 +1,5 @@
 import type { APIServiceExport } from "../crds/api_service_export.ts";
+import type { CrdVersion, CustomResourceDefinition } from "../kube/resources.ts";
 import type { Resource } from "../kube/types.ts";
 import type { Isolation } from "./mapping.ts";
 
@@ -10,24 +11,34 @@ export interface SyncDefinition {
   /** How objects of cluster-scoped kinds are kept apart from those of other app clusters. */
   isolation?: Isolation;
   hasStatusSubresource: boolean;
+  /** Living objects are left alone; only deletions under way are brought to their end. */
+  onlyDeletions?: boolean;
 }
 
+/** What CRDs and exports say alike about an API. */
+type ApiSpec = Pick<CustomResourceDefinition["spec"], "group" | "scope"> & {
+  names: { kind: string; plural: string };
+  versions: Pick<CrdVersion, "name" | "served" | "storage">[];
+};
+
 /** The version stored, if it is served, otherwise the first one: all others are made from it. */
-export function definitionOf(
-  { spec: { group, names, scope, versions, informerScope, clusterScopedIsolation = "Prefixed" } }: APIServiceExport,
-): SyncDefinition {
+const versionToSync = <V extends ApiSpec["versions"][number]>(versions: V[]): V => {
   const served = versions.filter((version) => version.served);
-  const version = served.find((version) => version.storage) ?? served[0] ?? versions[0]!;
-  return {
-    resource: {
-      group,
-      version: version.name,
-      plural: names.plural,
-      kind: names.kind,
-      namespaced: scope === "Namespaced",
-    },
-    informerScope,
-    isolation: scope === "Cluster" ? clusterScopedIsolation : undefined,
-    hasStatusSubresource: version.subresources?.status !== undefined,
-  };
-}
+  return served.find((version) => version.storage) ?? served[0] ?? versions[0]!;
+};
+
+/** How the objects of an API are reached. */
+export const resourceOf = ({ group, names, scope, versions }: ApiSpec): Resource => ({
+  group,
+  version: versionToSync(versions).name,
+  plural: names.plural,
+  kind: names.kind,
+  namespaced: scope === "Namespaced",
+});
+
+export const definitionOf = ({ spec }: APIServiceExport): SyncDefinition => ({
+  resource: resourceOf(spec),
+  informerScope: spec.informerScope,
+  isolation: spec.scope === "Cluster" ? spec.clusterScopedIsolation ?? "Prefixed" : undefined,
+  hasStatusSubresource: versionToSync(spec.versions).subresources?.status !== undefined,
+});

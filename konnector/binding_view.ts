@@ -1,0 +1,83 @@
+import type { APIServiceBinding } from "../crds/api_service_binding.ts";
+import { BINDING_FINALIZER } from "../crds/names.ts";
+import { messageOf } from "../kube/errors.ts";
+import type { Informer } from "../kube/informer.ts";
+import type { CustomResourceDefinition, Secret } from "../kube/resources.ts";
+import type { Store } from "../kube/store.ts";
+import { formatKey, hasFinalizer, isDeleting, keyOf, type ObjectKey } from "../kube/types.ts";
+import { kubeconfigText } from "../sync/kubeconfig_secret.ts";
+import type { BindingDeps } from "./binding.ts";
+import { type BindingView, refusalOf } from "./binding_plan.ts";
+import { type Connection, connectionId, type ConnectionTarget } from "./connection.ts";
+
+/** Name of the index from the name of an API to its bindings. */
+export const BY_NAME = "name";
+
+/** Whether nothing is left to do for a binding, although it may still be there. */
+export const isLetGo = (binding: APIServiceBinding): boolean =>
+  isDeleting(binding) ? !hasFinalizer(binding, BINDING_FINALIZER) : !binding.spec;
+
+/** An older binding of the same API: the objects of one kind can live with one provider only. */
+function rivalOf(bindings: Store<APIServiceBinding>, { metadata }: APIServiceBinding): string | undefined {
+  const [oldest] = bindings.by(BY_NAME, metadata.name).filter((one) => !isLetGo(one)).sort(byAge);
+  return oldest && oldest.metadata.uid !== metadata.uid ? formatKey(keyOf(oldest)) : undefined;
+}
+
+function byAge({ metadata: a }: APIServiceBinding, { metadata: b }: APIServiceBinding): number {
+  const [left, right] = [a, b].map(({ creationTimestamp, uid }) => `${creationTimestamp} ${uid}`);
+  return left! < right! ? -1 : 1;
+}
+
+/** Looks at all that a binding is about; opens the connection to its provider, or leaves it. */
+export async function readBinding(
+  deps: BindingDeps,
+  binding: APIServiceBinding,
+  signal: AbortSignal,
+): Promise<Omit<BindingView, "connection"> & { connection?: Connection }> {
+  const id = formatKey(keyOf(binding));
+  const rival = rivalOf(deps.bindings.store, binding);
+  if (refusalOf({ binding, rival }) || !binding.spec) {
+    deps.connections.release(id);
+    return { binding, rival };
+  }
+  const ref = binding.spec.kubeconfigSecretRef;
+  const secretKey = { namespace: ref.namespace, name: ref.name };
+  deps.secrets.scopes.add(connectionId(ref), {
+    namespace: ref.namespace,
+    fieldSelector: `metadata.name=${ref.name}`,
+  });
+  deps.crds.scopes.add(binding.metadata.name, { fieldSelector: `metadata.name=${binding.metadata.name}` });
+
+  const trouble = (reason: "KubeconfigSecretNotFound" | "KubeconfigSecretInvalid", message: string) => {
+    deps.connections.release(id);
+    return { binding, kubeconfigTrouble: { reason, message } };
+  };
+  const secret = await known(deps.secrets.informer, secretKey, signal);
+  const described = `Secret "${formatKey(secretKey)}"`;
+  if (!secret) return trouble("KubeconfigSecretNotFound", `${described} does not exist; bind again to create it`);
+  const text = kubeconfigText(secret, ref.key);
+  if (text === undefined) return trouble("KubeconfigSecretInvalid", `${described} has no text under "${ref.key}"`);
+  let target: ConnectionTarget;
+  try {
+    target = deps.targetOf(binding, text);
+  } catch (error) {
+    return trouble("KubeconfigSecretInvalid", `${described}: ${messageOf(error)}`);
+  }
+  const connection = deps.connections.use(id, connectionId(ref), text, target, deps.wake);
+  if (!connection.isSynced) return { binding, connection };
+  return {
+    binding,
+    connection,
+    export: connection.exports.store.get({ namespace: connection.namespace, name: binding.metadata.name }),
+    crd: await known(deps.crds.informer, { name: binding.metadata.name }, signal),
+  };
+}
+
+/** From the cache, or from the server while the cache may not have it yet. */
+async function known<T extends Secret | CustomResourceDefinition>(
+  informer: Informer<T>,
+  key: ObjectKey,
+  signal: AbortSignal,
+): Promise<T | undefined> {
+  return informer.store.get(key) ?? await informer.api.find(key, signal);
+}
