@@ -57,6 +57,8 @@ const TROUBLE_CHECK_MS = 5_000;
 /** How soon what an unbinding waits for is looked at again: not at once, where there are many objects to look at. */
 const UNBIND_CHECK_MS = 1_000;
 const UNBIND_CHECK_MS_PER_OBJECT = 1;
+/** A provider that is gone for good may not even refuse to answer. */
+const TELL_WITHIN_MS = 5_000;
 
 /**
  * Follows one APIServiceBinding: its kubeconfig, the connection, the export, the CRD on the app cluster, the sync of its
@@ -76,16 +78,14 @@ export async function reconcileBinding(deps: BindingDeps, key: ObjectKey, signal
   if (!view.rival && !isDeleting(binding)) binding = view.binding = await hold(deps, binding, signal);
   view.orphans = deps.syncs.get(id)?.orphans;
   let plan = planBinding({ ...view, connection }, now(deps));
-  if (isDeleting(binding)) {
-    const mode = unbindModeOf(binding);
-    if (mode) return await endBinding(deps, { ...view, connection, plan, mode }, signal);
-    plan.conditions = withCondition(plan.conditions, unknownMode(binding), now(deps));
-  }
+  const mode = isDeleting(binding) && unbindModeOf(binding);
+  if (mode) return await endBinding(deps, { ...view, connection, plan, mode }, signal);
   if (plan.crd) {
     const written = await writeCrd(deps, view, plan.crd, signal);
     Object.assign(view, written);
     plan = planBinding({ ...view, connection }, now(deps));
   }
+  if (isDeleting(binding)) plan.conditions = withCondition(plan.conditions, unknownMode(binding), now(deps));
   await followSync(deps, id, plan.sync, connection);
   const claims = followClaims(deps, binding, plan, connection);
   await writeStatus(deps.bindings, binding, claims, connection, signal);
@@ -166,8 +166,9 @@ function obstacleTo({ conditions }: BindingPlan): string | undefined {
 /** A provider that cannot be told will not keep anybody from leaving it. */
 async function tellExport(deps: BindingDeps, { connection, export: exported }: Ending, signal: AbortSignal) {
   if (!connection || connection.trouble || !exported) return;
+  const soon = AbortSignal.any([signal, AbortSignal.timeout(TELL_WITHIN_MS)]);
   try {
-    await writeExportStatus(connection, exported, undefined, now(deps), signal);
+    await writeExportStatus(connection, exported, undefined, now(deps), soon);
   } catch (error) {
     if (signal.aborted || isConflict(error)) throw error;
     deps.log.warn("the provider was not told that its API is not bound any more", { error });

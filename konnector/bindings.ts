@@ -37,6 +37,9 @@ export interface BindingsDeps {
 /** What claims have to tell about many objects comes together. */
 const CLAIM_NEWS_MS = 500;
 
+/** One binding that waits for its provider, or lets many objects go, keeps no other waiting. */
+const BINDING_WORKERS = 4;
+
 /** Name of the index from a Secret to the bindings whose kubeconfig it holds. */
 const BY_SECRET = "secret";
 
@@ -125,6 +128,7 @@ export async function runBindings(deps: BindingsDeps, signal: AbortSignal): Prom
     name: "bindings",
     queue,
     reconcile: (key, signal) => reconcileBinding(reconciling, key, signal),
+    workers: BINDING_WORKERS,
     log,
     metrics,
   }, signal);

@@ -93,6 +93,13 @@ Deno.test("a renewed token is used from then on, and nothing that is open is ope
   }, within(5_000));
   await eventually("an export that was made meanwhile is seen", () => connection.exports.store.size === 1);
 
-  assert.notEqual(use("three", { config: second, namespace: elsewhere }), connection);
+  const other = use("three", { config: second, namespace: elsewhere });
+  assert.notEqual(other, connection);
   assert.equal(opens, 2);
+  connections.release("binding");
+  const closed = () => other.client.api(NAMESPACES).get({ name: namespace }, within(5_000));
+  await eventually(
+    "nobody talks to a provider that no binding needs",
+    () => closed().then(() => false, (error: Error) => /the client is closed/.test(error.message)),
+  );
 });

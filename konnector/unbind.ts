@@ -3,7 +3,7 @@ import { SYNC_FINALIZER } from "../crds/names.ts";
 import { fails } from "../crds/reasons.ts";
 import type { Api, KubeClient } from "../kube/client.ts";
 import type { ConditionState } from "../kube/conditions.ts";
-import { isConflict, messageOf } from "../kube/errors.ts";
+import { isConflict, KubeError, messageOf } from "../kube/errors.ts";
 import { removeFinalizer } from "../kube/finalizer.ts";
 import type { Log } from "../kube/log.ts";
 import { parallel } from "../kube/parallel.ts";
@@ -40,6 +40,20 @@ export interface Awaited {
  * @throws {KubeError} 409 when somebody else changed an object meanwhile
  */
 export async function unbind(unbinding: Unbinding, signal: AbortSignal): Promise<Awaited | undefined> {
+  try {
+    return await letGo(unbinding, signal);
+  } catch (error) {
+    if (signal.aborted || !(error instanceof KubeError) || isConflict(error)) throw error;
+    return failed(`The API cannot be let go: ${messageOf(error)}`);
+  }
+}
+
+const failed = (what: string, objects = 0): Awaited => ({
+  condition: fails("APIServiceBinding", "Unbound", "UnbindFailed", what),
+  objects,
+});
+
+async function letGo(unbinding: Unbinding, signal: AbortSignal): Promise<Awaited | undefined> {
   const { binding, mode, consumer, obstacle, log } = unbinding;
   const crds: Api<CustomResourceDefinition> = consumer.api(CUSTOM_RESOURCE_DEFINITIONS);
   const { name } = binding.metadata;
@@ -48,11 +62,11 @@ export async function unbind(unbinding: Unbinding, signal: AbortSignal): Promise
   const census = isEstablished(crd)
     ? await takeSteps(consumer.api(resourceOf(crd.spec)), unbinding, signal)
     : new Census();
-  const failure = census.failures.find((error) => !isConflict(error)) ?? census.failures[0];
-  if (failure) {
-    if (isConflict(failure)) throw failure;
-    const what = `${census.failures.length} objects cannot be let go: ${messageOf(failure)}`;
-    return { condition: fails("APIServiceBinding", "Unbound", "UnbindFailed", what), objects: census.total };
+  const { failures, total } = census;
+  if (failures.length > 0) {
+    const failure = failures.find((error) => !isConflict(error));
+    if (!failure) throw failures[0];
+    return failed(`${failures.length} objects cannot be let go: ${messageOf(failure)}`, total);
   }
   const plan = planUnbind({ mode, census, obstacle });
   if (plan.condition) return { condition: plan.condition, objects: census.total };

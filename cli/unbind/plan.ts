@@ -44,6 +44,7 @@ export function planUnbind(
 ): UnbindPlan {
   const { binding, objects, copies, claimedCopies, crd } = survey;
   const isDrained = mode === "drain";
+  const isCrdKept = crd !== undefined && !isDrained && (objects.length > 0 || !konnector.isAlive);
   return {
     binding: binding.metadata.name,
     mode,
@@ -55,28 +56,37 @@ export function planUnbind(
     left: {
       objects: isDrained ? 0 : objects.length,
       copies: isDrained ? 0 : copies?.length,
-      crd: crd !== undefined && !isDrained,
+      crd: isCrdKept,
       held: 0,
     },
-    consequences: consequencesOf(survey, mode),
+    consequences: consequencesOf(survey, mode, isCrdKept),
     obstacle: obstacleOf(survey, mode, konnector),
   };
 }
 
-function consequencesOf({ binding, objects, copies, crd, claimedCopies, sharesSecretWith }: Survey, mode: UnbindMode) {
+function consequencesOf(
+  { binding, objects, copies, crd, claimedCopies, sharesSecretWith }: Survey,
+  mode: UnbindMode,
+  isCrdKept: boolean,
+) {
   const there = copies === undefined ? "what there is on the provider" : count(copies, "object", "on the provider");
   const secret = binding.spec.kubeconfigSecretRef.name;
   return [
     ...(mode === "drain"
       ? [
         `${count(objects, "object")} and ${there} are deleted, with the services and data behind them`,
-        ...(crd ? [`The CRD ${crd.metadata.name} is deleted`] : []),
       ]
       : [
         `${count(objects, "object")} and ${there} stay; changes do not cross any more, in either direction`,
         `Whoever deletes an object here later deletes nothing on the provider`,
-        ...(crd ? [`The CRD ${crd.metadata.name} stays; binding the API again takes the objects over`] : []),
       ]),
+    ...(crd
+      ? [
+        `The CRD ${crd.metadata.name} ${
+          isCrdKept ? "stays; binding the API again takes the objects over" : "is deleted"
+        }`,
+      ]
+      : []),
     ...(claimedCopies?.length
       ? [`${count(claimedCopies, "copy", "of claimed objects")}: not kept up to date any more`]
       : []),
