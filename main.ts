@@ -4,7 +4,7 @@ import { type Invocation, readInvocation, runCommandLine } from "./command_line.
 import { examples } from "./help.ts";
 import { messageOf } from "./kube/errors.ts";
 import { reachLoopbackDirectly } from "./loopback.ts";
-import { type CommandFactory, NotInOrder, type ProgramContext, UsageError } from "./program.ts";
+import { Answer, type CommandFactory, type ProgramContext, UsageError } from "./program.ts";
 import { VERSION } from "./version.ts";
 
 interface Subcommand {
@@ -13,6 +13,8 @@ interface Subcommand {
   group: string;
   /** Offered as `kubectl klutch <name>` too, which serves people and not pods. */
   plugin?: true;
+  /** Exit code for all that went wrong, of a command whose answer is 0, 1 or 2. */
+  troubleCode?: number;
   load(): Promise<CommandFactory>;
 }
 
@@ -66,6 +68,14 @@ const SUBCOMMANDS: readonly Subcommand[] = [
     load: async () => (await import("./backend/options.ts")).backendCommand,
   },
   {
+    name: "schema",
+    summary: "Compare versions of an API; see what a change would break",
+    group: "Control plane:",
+    plugin: true,
+    troubleCode: 4,
+    load: async () => (await import("./cli/schema/options.ts")).schemaCommand,
+  },
+  {
     name: "demo",
     summary: "Try it on this machine: two clusters, one bound API",
     group: "More:",
@@ -116,6 +126,9 @@ function createContext(invocation: Invocation, signal: AbortSignal): ProgramCont
   };
 }
 
+/** Name of the subcommand that is meant. */
+const chosenOf = (args: readonly string[]) => args.find((arg) => !arg.startsWith("-") && arg !== "help");
+
 /** The whole command tree, of which only the subcommand named in `args` has its flags and its action. */
 async function createProgram({ invokedAs, args }: Invocation, context: ProgramContext): Promise<Command> {
   if (invokedAs === "kubectl bind") {
@@ -133,7 +146,7 @@ async function createProgram({ invokedAs, args }: Invocation, context: ProgramCo
         ["Bind an API into the cluster of your current context", `${invokedAs} bind https://HOST/export`],
       ) + `\nSee '${invokedAs} <command> --help' for a command.`,
     );
-  const chosen = args.find((arg) => !arg.startsWith("-") && arg !== "help");
+  const chosen = chosenOf(args);
   for (const { name, summary, group, plugin, load } of SUBCOMMANDS) {
     if (invokedAs === "kubectl klutch" && !plugin) continue;
     const subcommand = name === chosen ? (await load())(context) : new Command(name);
@@ -185,13 +198,16 @@ const isInterruption = (error: unknown): boolean =>
 
 /** Says what went wrong, unless the user did it with Ctrl-C, and picks the exit code that tells the kind of failure. */
 function conclude(error: unknown, stoppedBy: Deno.Signal | undefined): number {
-  if (error instanceof NotInOrder) return 3;
+  if (error instanceof Answer) return error.exitCode;
   if (!stoppedBy || !isInterruption(error)) report(error);
   if (stoppedBy) return exitCodeOf(stoppedBy);
-  return error instanceof UsageError ? 2 : 1;
+  const chosen = chosenOf(invocation.args);
+  const troubleCode = SUBCOMMANDS.find(({ name }) => name === chosen)?.troubleCode;
+  return troubleCode ?? (error instanceof UsageError ? 2 : 1);
 }
 
 reachLoopbackDirectly(Deno.env);
+const invocation = readInvocation(process.argv0, Deno.args);
 const interruptions = listenForSignals();
 for (const type of ["unhandledrejection", "error"] as const) {
   globalThis.addEventListener(type, (event) => {
@@ -201,7 +217,6 @@ for (const type of ["unhandledrejection", "error"] as const) {
   });
 }
 try {
-  const invocation = readInvocation(process.argv0, Deno.args);
   const program = await createProgram(invocation, createContext(invocation, interruptions.signal));
   const args = invocation.args.length > 0 ? invocation.args : ["--help"];
   await runCommandLine(program, args, { writeOut: (text) => write(Deno.stdout, text), writeError });

@@ -21,12 +21,25 @@ export interface ProgramContext {
 /** Builds one subcommand: its flags, its help and its action. */
 export type CommandFactory = (context: ProgramContext) => Command;
 
-/** The command did its work, and found that something is not in order; exit code 3. */
-export class NotInOrder extends Error {
-  override readonly name = "NotInOrder";
+/** The command did its work, and its answer is an exit code. */
+export class Answer extends Error {
+  override readonly name: string = "Answer";
+
+  constructor(readonly exitCode: number) {
+    super(`The answer is exit code ${exitCode}`);
+  }
 }
 
-/** The command line is wrong; printed with a hint to `--help`, exit code 2. */
+/** The command did its work, and found that something is not in order; exit code 3. */
+export class NotInOrder extends Answer {
+  override readonly name = "NotInOrder";
+
+  constructor() {
+    super(3);
+  }
+}
+
+/** The command line is wrong; printed with a hint to `--help`, exit code 2 where nothing else is agreed. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }

@@ -10,6 +10,7 @@ const PAGES = [
   "docs/konnector.md",
   "docs/bind.md",
   "docs/plugin.md",
+  "docs/schema.md",
 ];
 
 for (const page of PAGES) {

@@ -195,6 +195,7 @@ for (
     "konnector",
     "cli",
     "cli/status",
+    "cli/schema",
     "cli/explain",
     "cli/check",
     "cli/unbind",

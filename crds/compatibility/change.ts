@@ -6,6 +6,8 @@ export type Verdict = typeof VERDICTS[number];
 
 /** What kinds of changes there are, for machines, and what each is about. */
 export const CHANGE_RULES = {
+  "api-added": "Another API is defined",
+  "api-removed": "An API is not defined any more",
   "api-renamed": "Group, plural or kind changed: it is another API",
   "names-changed": "Singular, list kind, short names or categories changed",
   "scope-changed": "Objects move into or out of namespaces",
