@@ -27,6 +27,8 @@ import type { Clusters } from "./run.ts";
 export interface BindingsDeps {
   clusters: Clusters;
   workers: number;
+  /** Requests per second to a provider at most. */
+  qps?: number;
   version: string;
   /** Which process this is, e.g. the name of its pod. */
   instance: string;
@@ -45,7 +47,7 @@ const BY_SECRET = "secret";
 
 /** Follows all APIServiceBindings, and with them everything else, until the signal fires. */
 export async function runBindings(deps: BindingsDeps, signal: AbortSignal): Promise<void> {
-  const { clusters, workers, version, instance, log, metrics } = deps;
+  const { clusters, workers, qps, version, instance, log, metrics } = deps;
   const { consumer, beforeWrite } = clusters;
   const options = { log, metrics };
   const bindings = new Informer<APIServiceBinding>(clusters.bindings.api(clusters.bindingResource), {
@@ -68,9 +70,9 @@ export async function runBindings(deps: BindingsDeps, signal: AbortSignal): Prom
   await using secretScopes = new Scopes(secrets);
   await using crdScopes = new Scopes(crds);
   await using connections = new Connections((target, onChange) =>
-    new Connection({ consumer, namespaces, log, metrics, version, beforeWrite }, target, onChange, signal)
+    new Connection({ consumer, namespaces, log, metrics, qps, version, beforeWrite }, target, onChange, signal)
   );
-  await using recorder = createRecorder(consumer, { component: "klutch-konnector", instance }, log);
+  await using recorder = createRecorder(consumer, { component: "klutch-konnector", instance, metrics }, log);
   await using claims = new Claims(
     (connection, definition, { before, onChange }) =>
       new ClaimSync(

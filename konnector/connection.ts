@@ -32,6 +32,8 @@ export interface ConnectionDeps {
   namespaces: ConsumerNamespaces;
   log: Log;
   metrics?: Metrics;
+  /** Requests per second to the provider at most. */
+  qps?: number;
   version: string;
   /** Called before every write on the provider; throws when it must not happen. */
   beforeWrite?: () => void;
@@ -73,6 +75,7 @@ export class Connection implements AsyncDisposable {
     this.client = new KubeClient({ ...target.config, credentials }, {
       side: "provider",
       metrics,
+      qps: deps.qps,
       userAgent: `klutch-konnector/${deps.version}`,
       beforeWrite: deps.beforeWrite,
     });

@@ -18,6 +18,8 @@ export interface KonnectorOptions {
   healthAddress: string;
   /** Objects of one API that are worked on at the same time. */
   workers: number;
+  /** Requests per second to each cluster; as many as it takes otherwise. */
+  qps?: number;
 }
 
 interface Flags {
@@ -32,6 +34,7 @@ interface Flags {
   leaseNamespace?: string;
   healthAddress: string;
   workers: string;
+  qps?: string;
 }
 
 /** `klutch konnector` */
@@ -49,6 +52,10 @@ export function konnectorCommand(context: ProgramContext): Command {
     .option("--context <name>", "context of that kubeconfig")
     .option("--health-address <address>", "listen here for /healthz, /readyz and /metrics", ":8080")
     .option("--workers <number>", "objects of one API worked on at the same time", "32")
+    .option(
+      "--qps <number>",
+      "requests per second to each cluster at most (default: what the servers' flow control admits)",
+    )
     .option("--lease-name <name>", "Lease by which replicas agree on the one that works", KONNECTOR_LEASE)
     .option(
       "--lease-namespace <namespace>",
@@ -78,6 +85,10 @@ export function readOptions(flags: Flags, env: ProgramContext["env"]): Konnector
   if (!Number.isInteger(workers) || workers < 1 || workers > 1000) {
     throw new UsageError(`invalid value '${flags.workers}' for '--workers': it is a number from 1 to 1000`);
   }
+  const qps = flags.qps === undefined ? undefined : Number(flags.qps);
+  if (qps !== undefined && !(qps > 0 && qps <= 100_000)) {
+    throw new UsageError(`invalid value '${flags.qps}' for '--qps': it is a number above 0, up to 100000`);
+  }
   return {
     kubeconfig: flags.kubeconfig,
     context: flags.context,
@@ -89,6 +100,7 @@ export function readOptions(flags: Flags, env: ProgramContext["env"]): Konnector
     },
     healthAddress: flags.healthAddress,
     workers,
+    qps,
   };
 }
 

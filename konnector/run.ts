@@ -62,8 +62,14 @@ export async function runKonnector(
   }, signal);
   log.info("konnector started", { version, pid: Deno.pid, server: config.server, healthPort: health.port });
 
-  const client = { metrics, userAgent: `klutch-konnector/${version}`, beforeWrite: () => leadership.assertHeld() };
-  using unguarded = new KubeClient(config, { ...client, beforeWrite: undefined }); // before and about leadership
+  const client = {
+    metrics,
+    userAgent: `klutch-konnector/${version}`,
+    qps: options.qps,
+    beforeWrite: () => leadership.assertHeld(),
+  };
+  const free = { ...client, qps: undefined, beforeWrite: undefined }; // before and about leadership
+  using unguarded = new KubeClient(config, free);
   try {
     const clusters = options.controlPlane
       ? await openFromControlPlane(options.controlPlane, { config, unguarded, client, log }, signal)
@@ -76,6 +82,7 @@ export async function runKonnector(
         runBindings({
           clusters,
           workers: options.workers,
+          qps: options.qps,
           version,
           instance: options.lease.identity,
           log,
@@ -93,7 +100,7 @@ interface OpenDeps {
   /** The cluster of the process's own kubeconfig, and a client of it that may write at any time. */
   config: ClusterConfig;
   unguarded: KubeClient;
-  client: { metrics: Metrics; userAgent: string; beforeWrite: () => void };
+  client: { metrics: Metrics; userAgent: string; qps?: number; beforeWrite: () => void };
   log: Log;
 }
 

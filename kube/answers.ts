@@ -1,5 +1,6 @@
 import { KubeError, messageOf, type Status } from "./errors.ts";
 import { parseJson } from "./json.ts";
+import { withoutValues } from "./redact.ts";
 import type { HttpAnswer } from "./transport.ts";
 
 /** Asked to wait by the server longer than this, we try again earlier. */
@@ -37,7 +38,8 @@ export async function nextLine(lines: AsyncIterator<string>, signal: AbortSignal
 }
 
 function brokenOff(cause: unknown, signal: AbortSignal): unknown {
-  return signal.aborted ? signal.reason : new KubeError(`the answer broke off: ${messageOf(cause)}`, { status: 0 });
+  if (signal.aborted) return signal.reason;
+  return new KubeError(`the answer broke off: ${messageOf(cause)}`, { status: 0, cause });
 }
 
 /** @throws {KubeError} with status 0 when it is not JSON */
@@ -59,7 +61,8 @@ export function toKubeError(response: Response, text: string): KubeError {
   } catch {
     // not a Status
   }
-  return new KubeError(typeof status.message === "string" ? status.message : describeAnswer(response, text), {
+  const message = typeof status.message === "string" ? withoutValues(status.message) : describeAnswer(response, text);
+  return new KubeError(message, {
     status: response.status,
     reason: typeof status.reason === "string" ? status.reason : response.statusText,
     retryAfterMs: retryAfterMs(response, status),

@@ -4,6 +4,7 @@ import { isNotFound, isUnreachable, KubeError } from "./errors.ts";
 import type { ClusterConfig } from "./kubeconfig.ts";
 import type { Metrics } from "./metrics.ts";
 import { readLines } from "./lines.ts";
+import { TokenBucket } from "./token_bucket.ts";
 import { type HttpAnswer, type Lane, Transport } from "./transport.ts";
 import {
   apiVersionOf,
@@ -22,6 +23,8 @@ export interface KubeClientOptions {
   userAgent?: string;
   /** How long a request may wait for the server before it fails with status 0. */
   timeoutMs?: number;
+  /** Requests per second, watches left out, and as many at once; as many as the server takes otherwise. */
+  qps?: number;
   metrics?: Metrics;
   clock?: Clock;
   /** Called right before every request that changes something; what it throws, the request fails with. */
@@ -108,11 +111,14 @@ export class KubeClient implements Disposable {
   readonly #transport: Transport;
   readonly #options: KubeClientOptions;
   readonly #clock: Clock;
+  readonly #pace: TokenBucket | undefined;
 
   constructor(config: ClusterConfig, options: KubeClientOptions = {}) {
     this.#transport = new Transport(config);
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    const { qps } = options;
+    this.#pace = qps ? new TokenBucket({ burst: Math.max(1, qps), perSecond: qps }, this.#clock) : undefined;
     this.server = config.server;
     this.side = options.side;
   }
@@ -209,6 +215,8 @@ export class KubeClient implements Disposable {
     silenceMs: number,
     signal: AbortSignal,
   ): Promise<HttpAnswer> {
+    const turnMs = lane === "requests" && this.#pace?.reserve();
+    if (turnMs) await this.#clock.sleep(turnMs, signal);
     const headers: Record<string, string> = { accept, "user-agent": this.#options.userAgent ?? "klutch" };
     if (body !== undefined) headers["content-type"] = contentType;
     const request = {

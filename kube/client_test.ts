@@ -87,6 +87,13 @@ Deno.test("429 and 503 with Retry-After are waited for and tried again, writes a
   assert.deepEqual(server.requests, Array(3).fill("PUT /api/v1/namespaces/default/configmaps/db"));
 });
 
+Deno.test("--qps: a burst of that size at once, then one turn after the other", async () => {
+  await using server = connect(found, { qps: 2 });
+  for (let i = 0; i < 5; i++) await server.configMaps.get(db, within());
+  assert.equal(server.waits.length, 3);
+  assert.ok(server.waits.every((ms, at) => ms > at * 500 && ms <= (at + 1) * 500), `${server.waits}`);
+});
+
 Deno.test("a server that asks for more and more time gets an error after five waits of at most a minute", async () => {
   await using server = connect(() => status(429, "TooManyRequests", "slow down", { "retry-after": "86400" }));
   const error = await fails(

@@ -1,5 +1,5 @@
 import { backoffMs } from "./backoff.ts";
-import { isConflict, isUnreachable, KubeError, TerminalError } from "./errors.ts";
+import { isConflict, isUnreachable, KubeError, reasonOf, TerminalError } from "./errors.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import type { WorkQueue } from "./queue.ts";
@@ -75,11 +75,11 @@ export async function runController(options: ControllerOptions, signal: AbortSig
     while (!signal.aborted) {
       const { key, waitedMs } = await queue.take(signal);
       metrics?.queueWaited(name, waitedMs);
-      metrics?.queueDepth(name, queue.depth);
       await runOne(key);
     }
   }
 
+  using _observed = metrics?.queueOpened(name, queue);
   try {
     const results = await Promise.allSettled(Array.from({ length: workers }, work1));
     const broken = results.find((result) => result.status === "rejected" && !signal.aborted);
@@ -90,7 +90,3 @@ export async function runController(options: ControllerOptions, signal: AbortSig
     queue.clear();
   }
 }
-
-/** A word for metrics; their label must not take every message there is. */
-const reasonOf = (error: unknown): string =>
-  error instanceof KubeError ? error.reason || "Unreachable" : error instanceof Error ? error.name : "Error";

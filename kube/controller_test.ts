@@ -35,7 +35,7 @@ function start(
   const metrics = {
     reconciled: (_: string, outcome: string) => outcomes.push(outcome),
     queueWaited: () => {},
-    queueDepth: () => {},
+    queueOpened: () => ({ [Symbol.dispose]: () => {} }),
   } as unknown as Metrics;
   const finished = runController({
     name: "databases",

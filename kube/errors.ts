@@ -63,6 +63,15 @@ export const isConflict = (error: unknown): boolean =>
 /** No answer: refused, reset, timed out, or the certificate did not verify. */
 export const isUnreachable = (error: unknown): boolean => hasStatus(error, 0);
 
+/** The server fell silent in the middle of an answer. */
+export const isSilence = (error: unknown): boolean =>
+  isUnreachable(error) && error instanceof Error && error.cause instanceof DOMException &&
+  error.cause.name === "TimeoutError";
+
+/** A word for metrics; their labels must not take every message there is. */
+export const reasonOf = (error: unknown): string =>
+  error instanceof KubeError ? error.reason || "Unreachable" : error instanceof Error ? error.name : "Error";
+
 /** The message of anything thrown, with its causes: what a log line or a condition can show. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

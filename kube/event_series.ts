@@ -1,5 +1,6 @@
 import type { Clock } from "./clock.ts";
 import { redactText } from "./redact.ts";
+import { TokenBucket } from "./token_bucket.ts";
 import type { KubeObject } from "./types.ts";
 
 /** What `kubectl describe` shows below an object. */
@@ -36,8 +37,7 @@ export interface Occurrence {
 // As in client-go, so that our Events look and weigh like those of other controllers.
 const SIMILAR_MS = 10 * 60_000;
 const MAX_SIMILAR = 10;
-const BURST = 25;
-const REFILL_MS = 5 * 60_000;
+const WRITES_PER_OBJECT = { burst: 25, perSecond: 1 / (5 * 60) };
 /** Events and objects remembered; a forgotten one starts anew with a count of 1. */
 const MAX_REMEMBERED = 4096;
 const MAX_MESSAGE = 1024;
@@ -50,7 +50,7 @@ export class EventSeries {
   readonly #clock: Clock;
   readonly #occurrences = new Recent<Occurrence>();
   readonly #similar = new Recent<{ sinceMs: number; messages: Set<string> }>();
-  readonly #budgets = new Recent<{ tokens: number; atMs: number }>();
+  readonly #budgets = new Recent<TokenBucket>();
   #serial = 0;
 
   constructor(clock: Clock) {
@@ -81,15 +81,9 @@ export class EventSeries {
     return known;
   }
 
-  /** 0 and takes one write from the object's budget, or the milliseconds until there is one to take. */
+  /** Milliseconds until the object's budget allows the next write, which is then spent. */
   permit({ about }: Occurrence): number {
-    const nowMs = this.#clock.monotonicMs();
-    const budget = this.#budgets.get(idOf(about), () => ({ tokens: BURST, atMs: nowMs }));
-    budget.tokens = Math.min(BURST, budget.tokens + (nowMs - budget.atMs) / REFILL_MS);
-    budget.atMs = nowMs;
-    if (budget.tokens < 1) return Math.ceil((1 - budget.tokens) * REFILL_MS);
-    budget.tokens--;
-    return 0;
+    return this.#budgets.get(idOf(about), () => new TokenBucket(WRITES_PER_OBJECT, this.#clock)).reserve()!;
   }
 
   #isOneOfMany(topic: string, message: string): boolean {

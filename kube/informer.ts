@@ -1,6 +1,6 @@
 import type { Api } from "./client.ts";
 import type { Clock } from "./clock.ts";
-import { messageOf } from "./errors.ts";
+import { messageOf, reasonOf } from "./errors.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import { type Indexers, Store } from "./store.ts";
@@ -136,14 +136,18 @@ export class Informer<T extends KubeObject, V = T> {
     };
     const onInterruption = (error: unknown) => {
       state.trouble = messageOf(error);
-      metrics?.watchRestarted(resource, "error");
+      metrics?.watchRestarted(resource, reasonOf(error));
       log.warn("watch interrupted", { resource, namespace: scope.namespace, error });
+    };
+    const onSilence = () => {
+      metrics?.watchRestarted(resource, "Silence");
+      log.debug("watch resumed, nothing was heard on it", { resource, namespace: scope.namespace });
     };
     try {
       for await (
         const notice of watchObjects(
           this.api,
-          { ...scope, clock, silenceMs, schemaMayChange, onOpen, onInterruption },
+          { ...scope, clock, silenceMs, schemaMayChange, onOpen, onInterruption, onSilence },
           signal,
         )
       ) {

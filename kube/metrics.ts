@@ -4,13 +4,24 @@ import { cpuUsage, memoryUsage } from "node:process";
 export interface Metrics {
   /** A request to an API server; `code` is 0 when no answer came. */
   requestDone(request: { verb: string; code: number; durationMs: number }): void;
-  /** Keys of a controller's queue that could be worked on now. */
-  queueDepth(controller: string, depth: number): void;
+  /** A controller has begun to work on that queue; dispose of the answer when it stops. */
+  queueOpened(controller: string, queue: ObservedQueue): Disposable;
   /** How long a key was ready before a worker took it. */
   queueWaited(controller: string, ms: number): void;
   /** @param reason of a failure, as one word out of few: `Conflict`, `Forbidden`, `Unreachable` */
   reconciled(controller: string, outcome: ReconcileOutcome, durationMs: number, reason?: string): void;
+  /** @param reason one word out of few: `Silence`, `Expired`, `Unreachable` */
   watchRestarted(resource: string, reason: string): void;
+  /** What has become of an Event. */
+  eventDone(outcome: "written" | "dropped" | "failed"): void;
+}
+
+/** What is asked of a queue whenever somebody looks. */
+export interface ObservedQueue {
+  /** Keys that could be worked on now. */
+  readonly depth: number;
+  /** How long the first of them has been waiting. */
+  readonly oldestMs: number;
 }
 
 export type ReconcileOutcome = "done" | "requeued" | "failed" | "terminal";
@@ -22,10 +33,8 @@ export interface Counter<L extends string> {
   add(labels: Labels<L>, by?: number): void;
 }
 
-/** A value that goes up and down. */
-export interface Gauge<L extends string> {
-  set(labels: Labels<L>, value: number): void;
-}
+/** What a gauge shows, asked for whenever somebody looks. */
+export type Readings<L extends string> = () => Iterable<readonly [labels: Labels<L>, value: number]>;
 
 /** How values are spread. */
 export interface Histogram<L extends string> {
@@ -35,7 +44,8 @@ export interface Histogram<L extends string> {
 /** All metrics of one process, and how to make more of them. */
 export interface MetricsRegistry extends Metrics {
   counter<L extends string>(name: string, help: string, labels: readonly L[]): Counter<L>;
-  gauge<L extends string>(name: string, help: string, labels: readonly L[]): Gauge<L>;
+  /** A gauge with just the series that `readings` tells of. */
+  observed<L extends string>(name: string, help: string, labels: readonly L[], readings: Readings<L>): void;
   histogram<L extends string>(name: string, help: string, labels: readonly L[], buckets?: number[]): Histogram<L>;
   /** Drops every series that has this label, e.g. `forget("resource", "mangodbs.mangodb.com")` once it is unbound. */
   forget(label: string, value: string): void;
@@ -71,10 +81,17 @@ export async function createMetrics({ prefix, maxSeries = 1000 }: MetricsOptions
     const series = family(metric, labelNames);
     return { add: (labels, by = 1) => by >= 0 && metric.inc(series.bounded(labels), by) };
   };
-  const gauge: MetricsRegistry["gauge"] = (name, help, labelNames) => {
-    const metric = new prometheus.Gauge<string>({ name: prefix + name, help, labelNames, registers });
-    const series = family(metric, labelNames);
-    return { set: (labels, value) => metric.set(series.bounded(labels), value) };
+  const observed: MetricsRegistry["observed"] = (name, help, labelNames, readings) => {
+    new prometheus.Gauge<string>({
+      name: prefix + name,
+      help,
+      labelNames,
+      registers,
+      collect() {
+        this.reset();
+        for (const [labels, value] of [...readings()].slice(0, maxSeries)) this.set({ ...labels }, value);
+      },
+    });
   };
   const histogram: MetricsRegistry["histogram"] = (name, help, labelNames, buckets = SECONDS) => {
     const metric = new prometheus.Histogram<string>({ name: prefix + name, help, labelNames, buckets, registers });
@@ -108,22 +125,46 @@ export async function createMetrics({ prefix, maxSeries = 1000 }: MetricsOptions
 
   const requests = counter("api_requests_total", "Requests to API servers; code 0 is no answer.", ["verb", "code"]);
   const requestSeconds = histogram("api_request_duration_seconds", "Time until an API server answers.", ["verb"]);
-  const depth = gauge("queue_depth", "Keys that could be worked on now.", ["controller"]);
-  const waitSeconds = histogram("queue_wait_seconds", "Time a key was ready before its turn.", ["controller"]);
-  const passes = counter("reconciles_total", "Passes by how they ended.", ["controller", "outcome"]);
+  const queues = new Map<ObservedQueue, string>();
+  const readQueues = (combine: (known: number, queue: ObservedQueue) => number) => () => {
+    const values = new Map<string, number>();
+    for (const [queue, controller] of queues) values.set(controller, combine(values.get(controller) ?? 0, queue));
+    return Array.from(values, ([controller, value]) => [{ controller }, value] as const);
+  };
+  observed(
+    "queue_depth",
+    "Keys that could be worked on now.",
+    ["controller"],
+    readQueues((sum, { depth }) => sum + depth),
+  );
+  observed(
+    "queue_oldest_seconds",
+    "How long the first key of a queue has been ready; 0 when there is none.",
+    ["controller"],
+    readQueues((most, { oldestMs }) => Math.max(most, oldestMs / 1000)),
+  );
+  const waitSeconds = histogram("queue_wait_seconds", "Time a key was ready before a worker took it.", ["controller"]);
+  const passes = counter("reconciles_total", "Passes over one key, by how they ended.", ["controller", "outcome"]);
   const passSeconds = histogram("reconcile_duration_seconds", "Time one pass takes.", ["controller"]);
-  const failures = counter("reconcile_failures_total", "Failed passes by reason.", ["controller", "reason"]);
+  const failures = counter("reconcile_failures_total", "Failed passes, which are tried again, by reason.", [
+    "controller",
+    "reason",
+  ]);
   const restarts = counter("watch_restarts_total", "Watches that had to be opened anew.", ["resource", "reason"]);
+  const events = counter("events_total", "Kubernetes Events by what has become of them.", ["outcome"]);
 
   return {
     counter,
-    gauge,
+    observed,
     histogram,
     requestDone({ verb, code, durationMs }) {
       requests.add({ verb, code: String(code) });
       requestSeconds.observe({ verb }, durationMs / 1000);
     },
-    queueDepth: (controller, value) => depth.set({ controller }, value),
+    queueOpened(controller, queue) {
+      queues.set(queue, controller);
+      return { [Symbol.dispose]: () => void queues.delete(queue) };
+    },
     queueWaited: (controller, ms) => waitSeconds.observe({ controller }, ms / 1000),
     reconciled(controller, outcome, durationMs, reason) {
       passes.add({ controller, outcome });
@@ -131,6 +172,7 @@ export async function createMetrics({ prefix, maxSeries = 1000 }: MetricsOptions
       if (reason) failures.add({ controller, reason });
     },
     watchRestarted: (resource, reason) => restarts.add({ resource, reason }),
+    eventDone: (outcome) => events.add({ outcome }),
     forget(label, value) {
       for (const each of families) each.forget(label, value);
     },

@@ -24,12 +24,15 @@ Deno.test("requests are counted by verb and code, and timed by verb", async () =
 
 Deno.test("queues and passes are told apart by controller", async () => {
   const metrics = await createMetrics({ prefix: "t_" });
-  metrics.queueDepth("bindings", 7);
-  metrics.queueDepth("bindings", 3);
+  const queues = [{ depth: 3, oldestMs: 500 }, { depth: 4, oldestMs: 2500 }];
+  const opened = queues.map((queue) => metrics.queueOpened("bindings", queue));
   metrics.queueWaited("bindings", 250);
   metrics.reconciled("bindings", "done", 10);
   metrics.reconciled("bindings", "failed", 10, "Conflict");
-  assert.deepEqual(await lines(metrics, /^t_queue_depth/), ['t_queue_depth{controller="bindings"} 3']);
+  assert.deepEqual(await lines(metrics, /^t_queue_depth/), ['t_queue_depth{controller="bindings"} 7']);
+  assert.deepEqual(await lines(metrics, /^t_queue_oldest/), ['t_queue_oldest_seconds{controller="bindings"} 2.5']);
+  opened.forEach((one) => one[Symbol.dispose]());
+  assert.deepEqual(await lines(metrics, /^t_queue_(depth|oldest)/), []);
   assert.deepEqual(await lines(metrics, /^t_queue_wait_seconds_bucket.*le="0\.(1|25)"/), [
     't_queue_wait_seconds_bucket{le="0.1",controller="bindings"} 0',
     't_queue_wait_seconds_bucket{le="0.25",controller="bindings"} 1',
@@ -73,7 +76,7 @@ Deno.test("measurements that are none do no harm", async () => {
   const metrics = await createMetrics({ prefix: "t_" });
   metrics.requestDone({ verb: "GET", code: 200, durationMs: NaN });
   metrics.counter("things", "Things.", ["a"]).add({ a: "x" }, -1);
-  metrics.gauge("level", "Level.", []).set({}, 4);
+  metrics.observed("level", "Level.", [], () => [[{}, 4]]);
   assert.deepEqual(await lines(metrics, /^t_(things|level|api_request_duration)/), ["t_level 4"]);
 });
 
@@ -88,6 +91,6 @@ Deno.test("the process shows its memory, its processor time and its start", asyn
 
 Deno.test("two registries share nothing", async () => {
   const [a, b] = [await createMetrics({ prefix: "t_" }), await createMetrics({ prefix: "t_" })];
-  a.queueDepth("bindings", 1);
+  using _ = a.queueOpened("bindings", { depth: 1, oldestMs: 0 });
   assert.deepEqual(await lines(b, /^t_queue_depth\{/), []);
 });

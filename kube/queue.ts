@@ -41,6 +41,12 @@ export class WorkQueue {
     return this.#ready.fresh.size + this.#ready.backlog.size;
   }
 
+  /** How long the first of them has been waiting. */
+  get oldestMs(): number {
+    const sinces = Object.values(this.#ready).flatMap((ready) => [...ready.values().take(1)]);
+    return sinces.length > 0 ? this.#now() - Math.min(...sinces) : 0;
+  }
+
   /** Keys that wait for their time. */
   get delayed(): number {
     return this.#delayed.size;

@@ -4,8 +4,10 @@ import { Deadline } from "./deadline.ts";
 import { isAlreadyExists, isNotFound, KubeError } from "./errors.ts";
 import { type EventDetails, EventSeries, type ObjectReference, type Occurrence } from "./event_series.ts";
 import type { Log } from "./log.ts";
+import type { Metrics } from "./metrics.ts";
 import { EVENTS } from "./resources.ts";
 import { formatTime } from "./time.ts";
+import { TokenBucket } from "./token_bucket.ts";
 import { keyOf, type KubeObject } from "./types.ts";
 
 /** Tells the users of objects what happened to them. */
@@ -19,6 +21,7 @@ export interface RecorderOptions {
   component: string;
   /** Which of its processes, e.g. the name of its pod. */
   instance: string;
+  metrics?: Metrics;
   clock?: Clock;
 }
 
@@ -38,6 +41,10 @@ interface CoreEvent extends KubeObject {
 
 /** Events not written yet; whatever comes beyond is dropped. */
 const MAX_WAITING = 1000;
+/** What merely tells that all is well must not cost a burst of work a tenth of its requests. */
+const NORMAL_RATE = { burst: 25, perSecond: 5 };
+/** A hundred of them may wait; whatever comes beyond is dropped. */
+const NORMAL_MAX_WAIT_MS = 20_000;
 const MAX_TRIES = 5;
 const RETRY_MS = 5_000;
 const REQUEST_MS = 10_000;
@@ -55,6 +62,7 @@ class BackgroundRecorder implements Recorder {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #series: EventSeries;
+  readonly #normalPace: TokenBucket;
   /** What has to be written, oldest first; an occurrence that repeats meanwhile is written once. */
   readonly #waiting = new Set<Occurrence>();
   readonly #delayed = new Map<Occurrence, () => void>();
@@ -69,15 +77,18 @@ class BackgroundRecorder implements Recorder {
     this.#clock = options.clock ?? systemClock;
     this.#log = log;
     this.#series = new EventSeries(this.#clock);
+    this.#normalPace = new TokenBucket(NORMAL_RATE, this.#clock);
   }
 
   event(object: KubeObject, details: EventDetails): void {
     if (this.#closing) return;
     const occurrence = this.#series.add(object, details);
-    const { size } = this.#waiting;
-    if (size < MAX_WAITING || this.#waiting.has(occurrence)) return this.#enqueue(occurrence);
-    if (!this.#isFull) this.#log.warn("events are dropped, too many are waiting", { object, reason: details.reason });
-    this.#isFull = true;
+    if (this.#waiting.has(occurrence) || this.#delayed.has(occurrence)) return; // and is told with its new count
+    const paceMs = details.type === "Normal" ? this.#normalPace.reserve(NORMAL_MAX_WAIT_MS) : 0;
+    if (paceMs === undefined || this.#waiting.size >= MAX_WAITING) return this.#drop(object, details);
+    const waitMs = Math.max(paceMs, this.#series.permit(occurrence));
+    if (waitMs > 0) this.#delay(occurrence, waitMs);
+    else this.#enqueue(occurrence);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -89,8 +100,14 @@ class BackgroundRecorder implements Recorder {
     cancel();
   }
 
+  #drop(object: KubeObject, { type, reason }: EventDetails): void {
+    this.#options.metrics?.eventDone("dropped");
+    if (type === "Normal" || this.#isFull) return;
+    this.#isFull = true;
+    this.#log.warn("events are dropped, too many are waiting", { object, reason });
+  }
+
   #enqueue(occurrence: Occurrence): void {
-    if (this.#delayed.has(occurrence)) return;
     this.#waiting.add(occurrence);
     this.#writing ??= this.#writeAll();
   }
@@ -99,16 +116,13 @@ class BackgroundRecorder implements Recorder {
     await Promise.resolve(); // so that `#writing` is set before it is unset
     for (const occurrence of this.#waiting) { // a Set iterates over what is added meanwhile, too
       this.#waiting.delete(occurrence);
-      const waitMs = this.#series.permit(occurrence);
-      if (waitMs > 0) this.#delay(occurrence, waitMs);
-      else if (!this.#stop.signal.aborted) await this.#write(occurrence);
+      if (!this.#stop.signal.aborted) await this.#write(occurrence);
     }
     this.#isFull = false;
     this.#writing = undefined;
   }
 
   #delay(occurrence: Occurrence, ms: number): void {
-    if (this.#closing) return;
     const cancel = this.#clock.after(ms, () => {
       this.#delayed.delete(occurrence);
       this.#enqueue(occurrence);
@@ -121,12 +135,14 @@ class BackgroundRecorder implements Recorder {
     for (let tries = 1;; tries++) {
       try {
         using deadline = new Deadline(REQUEST_MS, this.#stop.signal);
-        return await this.#writeOnce(occurrence, deadline.signal);
+        await this.#writeOnce(occurrence, deadline.signal);
+        return this.#options.metrics?.eventDone("written");
       } catch (error) {
         if (this.#stop.signal.aborted) return;
         const mayPass = !(error instanceof KubeError) || error.status === 0 || error.status === 429 ||
           error.status >= 500;
         if (!mayPass || this.#closing || tries === MAX_TRIES) {
+          this.#options.metrics?.eventDone("failed");
           return this.#log.warn("event not written", { about, reason, error });
         }
         await this.#clock.sleep(RETRY_MS, this.#stop.signal).catch(() => {});

@@ -4,6 +4,7 @@ import { FakeClock } from "../tests/fake_clock.ts";
 import type { KubeClient } from "./client.ts";
 import { KubeError } from "./errors.ts";
 import { type Log, silentLog } from "./log.ts";
+import type { Metrics } from "./metrics.ts";
 import { createRecorder } from "./recorder.ts";
 import { CONFIG_MAPS, EVENTS, NAMESPACES } from "./resources.ts";
 import { type DynamicObject, keyOf, type KubeObject } from "./types.ts";
@@ -50,10 +51,19 @@ const db: KubeObject = {
 };
 const waiting = { type: "Normal", reason: "Waiting", message: "the provider is deleting it" } as const;
 
-function setUp(log: Log = silentLog) {
+const numbered = (i: number): KubeObject => ({
+  ...db,
+  metadata: { ...db.metadata, name: `db-${i}`, uid: `u-${i}` },
+});
+
+function setUp(log: Log = silentLog, metrics?: Metrics) {
   const clock = new FakeClock();
   const events = new FakeEvents();
-  const recorder = createRecorder(events.client, { component: "test-controller", instance: "pod-1", clock }, log);
+  const recorder = createRecorder(
+    events.client,
+    { component: "test-controller", instance: "pod-1", metrics, clock },
+    log,
+  );
   return { clock, events, recorder };
 }
 
@@ -211,13 +221,32 @@ Deno.test("an API server that stays down costs neither memory nor a line per eve
   const { clock, events, recorder } = setUp(log);
   events.failure = new KubeError("connection refused", { status: 0 });
   for (let i = 0; i < 5000; i++) {
-    recorder.event({ ...db, metadata: { ...db.metadata, name: `db-${i}`, uid: `u-${i}` } }, waiting);
+    recorder.event(numbered(i), { ...waiting, type: "Warning" });
   }
   await clock.advance(0);
   assert.deepEqual(said, ["events are dropped, too many are waiting"]);
   events.failure = undefined;
   await clock.advance(5_000);
   assert.ok(events.stored.size >= 1000 && events.stored.size <= 1001, `${events.stored.size}`);
+});
+
+Deno.test("good news of many objects come at their pace, the oldest hundred and the newest ones; bad news at once", async () => {
+  const outcomes: string[] = [];
+  const metrics = { eventDone: (outcome: string) => outcomes.push(outcome) } as unknown as Metrics;
+  const { clock, events, recorder } = setUp(silentLog, metrics);
+  for (let i = 0; i < 2000; i++) recorder.event(numbered(i), waiting);
+  recorder.event(db, { ...waiting, type: "Warning" });
+  await clock.advance(0);
+  assert.equal(events.stored.size, 26);
+  await clock.advance(1_000);
+  assert.equal(events.stored.size, 31);
+  await clock.advance(60_000);
+  assert.equal(events.stored.size, 126);
+  const count = (outcome: string) => outcomes.filter((one) => one === outcome).length;
+  assert.deepEqual([count("written"), count("dropped")], [126, 1875]);
+  recorder.event(numbered(2000), waiting);
+  await clock.advance(0);
+  assert.equal(events.stored.size, 127);
 });
 
 Deno.test("disposing writes what is waiting, and takes nothing more", async () => {

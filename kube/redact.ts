@@ -37,3 +37,38 @@ export function redactText(text: string): string {
   for (const [pattern, replacement] of PATTERNS) text = text.replace(pattern, replacement);
   return text;
 }
+
+/** Before the value of a field, as `k8s.io/apimachinery/pkg/util/validation/field` writes it. */
+const QUOTING = /\b(?:Invalid|Unsupported|Duplicate) value: /g;
+
+/**
+ * The message of an API server that refuses an object, without the values that it quotes from it: which field it is, and
+ * what is wrong with it, stay.
+ */
+export function withoutValues(message: string): string {
+  let result = "";
+  let from = 0;
+  for (const { index, 0: text } of message.matchAll(QUOTING)) {
+    const start = index + text.length;
+    if (index < from) continue; // a part of the last value
+    const end = endOfValue(message, start);
+    result += message.slice(from, start) + (end > start ? "…" : "");
+    from = end;
+  }
+  return result + message.slice(from);
+}
+
+/** Values are quoted strings, JSON, or what Go prints; one ends at the colon or comma after it. */
+function endOfValue(text: string, start: number): number {
+  let depth = 0;
+  for (let at = start; at < text.length; at++) {
+    const character = text[at]!;
+    if (character === '"') {
+      while (++at < text.length && text[at] !== '"') if (text[at] === "\\") at++;
+    } else if ("{[(".includes(character)) depth++;
+    else if ("}])".includes(character)) {
+      if (--depth < 0) return at;
+    } else if (depth === 0 && (character === "," || (character === ":" && text[at + 1] === " "))) return at;
+  }
+  return text.length;
+}

@@ -1,7 +1,7 @@
 import { backoffMs } from "./backoff.ts";
 import type { Api, ListOptions } from "./client.ts";
 import { type Clock, systemClock } from "./clock.ts";
-import { isGone, isNotServed, KubeError, type Status } from "./errors.ts";
+import { isGone, isNotServed, isSilence, KubeError, type Status } from "./errors.ts";
 import type { KubeObject } from "./types.ts";
 
 /**
@@ -22,7 +22,12 @@ export interface WatchObjectsOptions extends ListOptions {
   onOpen?: () => void;
   /** Called for every failure; the watch goes on by itself. */
   onInterruption?: (error: unknown) => void;
-  /** A stream silent for so long is taken for dead and resumed; bookmarks come every 60 s. */
+  /** Called when a stream is resumed that said nothing at all, as is normal where nothing ever happened. */
+  onSilence?: () => void;
+  /**
+   * A stream silent for so long is taken for dead and resumed. Bookmarks come every 60 s, but for resources of which the
+   * API server's watch cache has not seen any event yet.
+   */
   silenceMs?: number;
   /**
    * Start over when the server ends a watch before its time. To be set for custom resources whose schema may change: the
@@ -46,13 +51,14 @@ export async function* watchObjects<T extends KubeObject>(
   options: WatchObjectsOptions,
   signal: AbortSignal,
 ): AsyncGenerator<WatchNotice<T>> {
-  const { clock = systemClock, random = Math.random, onOpen, onInterruption, silenceMs = 90_000, ...rest } = options;
-  const { schemaMayChange = false, ...selection } = rest;
+  const { clock = systemClock, random = Math.random, onOpen, onInterruption, onSilence, ...rest } = options;
+  const { schemaMayChange = false, silenceMs = 90_000, ...selection } = rest;
   let mode: "watchList" | "list" = "watchList";
   let position: string | undefined; // resourceVersion up to which everything was told
   let failures = 0;
   while (true) {
     signal.throwIfAborted();
+    let isHeard = false; // anything but what there was in the beginning
     try {
       if (position === undefined) {
         yield { type: "restart" };
@@ -81,6 +87,7 @@ export async function* watchObjects<T extends KubeObject>(
       for await (const event of stream) {
         if (event.type === "ERROR") throw toError(event.object as Status);
         const metadata = metadataOf(event.object);
+        isHeard ||= !initial;
         if (event.type === "DELETED") yield { type: "delete", object: event.object };
         else if (event.type !== "BOOKMARK") yield { type: "apply", object: event.object, initial };
         else if (metadata.annotations?.["k8s.io/initial-events-end"] === "true") {
@@ -100,6 +107,10 @@ export async function* watchObjects<T extends KubeObject>(
       signal.throwIfAborted();
       if (mode === "watchList" && position === undefined && refusesWatchList(error)) {
         mode = "list";
+        continue;
+      }
+      if (isSilence(error) && position !== undefined && !isHeard) {
+        onSilence?.();
         continue;
       }
       onInterruption?.(error);

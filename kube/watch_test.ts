@@ -317,12 +317,16 @@ Deno.test("an event that is none is a failure like others", async () => {
 
 Deno.test("a connection that falls silent is given up and resumed", async () => {
   await using server = new RecordedApi([...HISTORY], { happened: 4 });
+  const silences: number[] = [];
   const result = await observe(server.url, (_, notice) => {
     if (notice.type === "synced") setTimeout(() => server.happen(), 400); // nothing comes until then
-    return notice.type === "apply" && notice.object.metadata.name === "last";
-  }, { silenceMs: 150 });
+    const name = notice.type === "apply" && notice.object.metadata.name;
+    if (name === "last") setTimeout(() => server.happen({ type: "ADDED", name: "later" }), 400);
+    return name === "later";
+  }, { silenceMs: 150, onSilence: () => silences.push(1) });
   assert.equal(result.restarts, 1);
-  assert.ok(server.requests.length >= 2);
+  assert.ok(silences.length >= 1, "where nothing was heard yet, silence is no failure");
+  assert.ok(result.errors.length >= 1, "after something was heard, it is");
   assert.match(result.errors[0]!.message, /the answer broke off: no answer within 0.15 s/);
 });
 

@@ -72,6 +72,7 @@ const mistakes: [args: string[], name: Name, says: RegExp][] = [
   [["backend", "--oidc-embedded", "--listen-address=:8080"], "klutch", /'--listen-address' has to be on loopback/],
   [["backend"], "klutch", /missing '--oidc-issuer-url'.*'--oidc-embedded' replaces them all/],
   [["konnector", "--workers=0"], "klutch", /invalid value '0' for '--workers'/],
+  [["konnector", "--qps=none"], "klutch", /invalid value 'none' for '--qps'/],
 ];
 for (const [args, name, says] of mistakes) {
   Deno.test(`${[name, ...args].join(" ")} is a usage error with a hint`, async () => {
