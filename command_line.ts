@@ -97,6 +97,7 @@ interface NormalizedLine {
 export function normalizeFlags(root: Command, args: readonly string[]): NormalizedLine {
   const line: NormalizedLine = { normalized: [], chosen: root, operands: [] };
   const { normalized, operands } = line;
+  let mayBeValue = false; // of a flag that nobody knows
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]!;
     if (arg === "--") {
@@ -107,14 +108,17 @@ export function normalizeFlags(root: Command, args: readonly string[]): Normaliz
     if (!arg.startsWith("-") || arg === "-") {
       const sub = operands.length > 0 ? undefined : line.chosen.commands.find((one) => one.name() === arg);
       if (sub) line.chosen = sub;
-      else operands.push(arg);
+      else if (!mayBeValue) operands.push(arg);
       normalized.push(arg);
+      mayBeValue = false;
       continue;
     }
+    mayBeValue = false;
     const [, name, value] = /^(--[^=]+|-[A-Za-z])(?:=(.*))?$/s.exec(arg) ?? [];
     const option = name === undefined ? undefined : findOption(line.chosen, name);
     if (!option || name === undefined) {
       normalized.push(arg);
+      mayBeValue = value === undefined;
     } else if (option.required) {
       normalized.push(name);
       const next = value ?? args[++i];

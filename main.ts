@@ -57,9 +57,18 @@ const SUBCOMMANDS: readonly Subcommand[] = [
   },
   {
     name: "konnector",
-    summary: "Run the agent that keeps objects of both clusters in sync",
+    summary: "Run the agent that syncs both clusters, or install it",
     group: "App cluster:",
-    load: async () => (await import("./konnector/options.ts")).konnectorCommand,
+    plugin: true,
+    load: async () => {
+      const { konnectorCommand } = await import("./konnector/options.ts");
+      const { addKonnectorCommands } = await import("./cli/konnector/options.ts");
+      // The agent itself runs in pods, which know no plugins.
+      return (context) => {
+        const isPlugin = context.invokedAs !== "klutch";
+        return addKonnectorCommands(isPlugin ? new Command("konnector") : konnectorCommand(context), context);
+      };
+    },
   },
   {
     name: "backend",

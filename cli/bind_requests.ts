@@ -17,6 +17,7 @@ import { type ExportRequest, requestExports } from "./export_requests.ts";
 import { answerClaims } from "./permission_prompt.ts";
 import { describeProvider, type ReceivedKubeconfig } from "./remote_kubeconfig.ts";
 import { ensureNamespace, findKubeconfigSecret, isBroken, storeKubeconfig } from "./secret.ts";
+import { extendRights } from "./konnector/extend_rights.ts";
 import type { Terminal } from "./terminal.ts";
 
 export interface BindDeps {
@@ -103,6 +104,7 @@ async function createBindings(
   }
   const bindings: APIServiceBinding[] = [];
   try {
+    await extendRights(appCluster, wanted.map((one) => ({ ...one, secretName })), signal);
     for (const one of wanted) bindings.push(await ensureBinding(api, one, secretName, terminal, signal));
   } catch (error) {
     // Credentials that no binding uses are not left lying around.

@@ -5,6 +5,7 @@ import {
   KLUTCH_NAMESPACE,
   KONNECTOR,
   KONNECTOR_IMAGE,
+  RIGHTS_ANNOTATION,
 } from "../crds/names.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { type Clock, systemClock } from "../kube/clock.ts";
@@ -12,7 +13,7 @@ import { isConflict, isNotServed, isTooManyRequests, isUnreachable, KubeError, m
 import { DEPLOYMENTS, PODS } from "../kube/resources.ts";
 import { annotationOf, type KubeObject } from "../kube/types.ts";
 import { type BindingApi, findBindingApi } from "./api_service_binding.ts";
-import { DEFAULT_KONNECTOR_IMAGE, DEFAULT_KONNECTOR_VERSION, konnectorManifests } from "./konnector_manifests.ts";
+import { DEFAULT_KONNECTOR_IMAGE, DEFAULT_KONNECTOR_VERSION, konnectorManifests } from "./konnector/manifests.ts";
 import { compareVersions, parseVersion } from "./semver.ts";
 import { printable } from "./printable.ts";
 import type { Terminal } from "./terminal.ts";
@@ -89,6 +90,9 @@ export async function deployKonnector(
   if (image) await applyManifests(appCluster, image, { timeoutMs, clock }, signal);
 }
 
+/** On objects that stay as they are; rights that were made for what is bound have a keeper of their own. */
+const KEPT = [CREATE_ONLY_ANNOTATION, RIGHTS_ANNOTATION];
+
 async function applyManifests(
   appCluster: KubeClient,
   image: string,
@@ -101,7 +105,7 @@ async function applyManifests(
     while (true) {
       try {
         const existing = await api.find(object.metadata, signal);
-        if (existing && annotationOf(existing, CREATE_ONLY_ANNOTATION) !== undefined) break;
+        if (existing && KEPT.some((name) => annotationOf(existing, name) !== undefined)) break;
         await api.apply(object, { fieldManager: FIELD_MANAGER, force: true }, signal);
         break;
       } catch (error) {

@@ -5,7 +5,7 @@ import { staticConfig } from "../kube/kubeconfig.ts";
 import { DEPLOYMENTS } from "../kube/resources.ts";
 import { consumer, type TestCluster, within } from "../tests/clusters.ts";
 import { deployKonnector, type KonnectorChoice } from "./deploy_konnector.ts";
-import { konnectorManifests } from "./konnector_manifests.ts";
+import { konnectorManifests } from "./konnector/manifests.ts";
 import type { Terminal } from "./terminal.ts";
 
 const deployment = { namespace: KLUTCH_NAMESPACE, name: "konnector" };
@@ -38,7 +38,7 @@ Deno.test("deployKonnector() brings the konnector's objects to a real API server
   try {
     await test.step("an API server takes all manifests", async () => {
       deepEqual(await deploy(cluster.client, asUsual), ["🚀 Deploying konnector v1.4.0 to namespace klutch-bind."]);
-      equal((await states(cluster)).length, 5);
+      equal((await states(cluster)).length, 7);
       const { stdout } = await cluster.kubectl([
         "auth",
         "can-i",

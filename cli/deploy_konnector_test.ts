@@ -1,7 +1,7 @@
 import { deepEqual, equal, throws } from "node:assert/strict";
 import { KONNECTOR_IMAGE } from "../crds/names.ts";
 import { type KonnectorChoice, type KonnectorPlan, planKonnector } from "./deploy_konnector.ts";
-import { DEFAULT_KONNECTOR_IMAGE, konnectorManifests } from "./konnector_manifests.ts";
+import { DEFAULT_KONNECTOR_IMAGE, konnectorManifests } from "./konnector/manifests.ts";
 
 const asUsual: KonnectorChoice = { skip: false, downgrade: false };
 const current = DEFAULT_KONNECTOR_IMAGE;
@@ -69,6 +69,8 @@ Deno.test("konnectorManifests() come in an order in which they can be applied, w
     "ClusterRole",
     "ClusterRoleBinding",
     "ServiceAccount",
+    "PodDisruptionBudget",
+    "NetworkPolicy",
     "Deployment",
   ]);
   const { spec } = manifests.at(-1)!.object as unknown as {

@@ -80,6 +80,9 @@ export const KLUTCH_NAMESPACE = "klutch-bind";
 export const KONNECTOR = "konnector";
 /** ClusterRole and ClusterRoleBinding of the konnector on the app cluster. */
 export const KONNECTOR_ROLE = "klutch-bind-konnector";
+/** On that ClusterRole: `bound` when it grants what is bound, and has to grow with every binding. */
+export const RIGHTS_ANNOTATION = "klutch.anynines.com/rights";
+export const BOUND_RIGHTS = "bound";
 /** Lease of the konnector, in the namespace of its pod. */
 export const KONNECTOR_LEASE = "klutch-bind";
 /** Namespace of that Lease when the pod's is not known. */

@@ -34,6 +34,20 @@ export const DEPLOYMENTS: Resource = {
   kind: "Deployment",
   namespaced: true,
 };
+export const POD_DISRUPTION_BUDGETS: Resource = {
+  group: "policy",
+  version: "v1",
+  plural: "poddisruptionbudgets",
+  kind: "PodDisruptionBudget",
+  namespaced: true,
+};
+export const NETWORK_POLICIES: Resource = {
+  group: "networking.k8s.io",
+  version: "v1",
+  plural: "networkpolicies",
+  kind: "NetworkPolicy",
+  namespaced: true,
+};
 export const LEASES: Resource = {
   group: "coordination.k8s.io",
   version: "v1",

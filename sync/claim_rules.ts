@@ -64,9 +64,12 @@ export function unsupportedParts(
 const listed = (values: string[] | undefined): string[] | undefined =>
   values && values.length > 0 && !values.includes("*") ? values : undefined;
 
+/** The namespaces of the consumer that a claim is about; undefined stands for all of them. */
+export const listedNamespaces = ({ selector }: PermissionClaim): string[] | undefined => listed(selector?.namespaces);
+
 /** Whether a claim is about a namespace of the consumer. */
-export const reachesNamespace = ({ selector }: PermissionClaim, namespace: string): boolean =>
-  !isForbiddenNamespace(namespace) && (listed(selector?.namespaces)?.includes(namespace) ?? true);
+export const reachesNamespace = (claim: PermissionClaim, namespace: string): boolean =>
+  !isForbiddenNamespace(namespace) && (listedNamespaces(claim)?.includes(namespace) ?? true);
 
 /**
  * Whether a claim is about an object: its name, its namespace on the consumer and its labels.

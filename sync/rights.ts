@@ -1,5 +1,5 @@
 import type { PermissionClaim } from "../crds/shared.ts";
-import { ownersOf } from "./claim_rules.ts";
+import { listedNamespaces, ownersOf } from "./claim_rules.ts";
 import type { SyncDefinition } from "./definition.ts";
 
 /** What may be done with one resource, in the words of RBAC. */
@@ -8,6 +8,8 @@ export interface Right {
   /** `mangodbs`, or `mangodbs/status`. */
   resource: string;
   verbs: readonly string[];
+  /** In these alone; everywhere when absent. */
+  namespaces?: readonly string[];
 }
 
 const COPIED = ["get", "list", "watch", "create", "patch", "delete"];
@@ -23,8 +25,15 @@ export const instanceRights = (
   ...(side === "consumer" && hasStatusSubresource ? [{ group, resource: `${plural}/status`, verbs: ["patch"] }] : []),
 ];
 
-/** What it has to be allowed with the objects of one accepted claim. */
-export function claimRights(side: "consumer" | "provider", claim: PermissionClaim): Right {
+/**
+ * What it has to be allowed with the objects of one accepted claim. On the provider that is so in mapped namespaces; on
+ * the consumer in those that the claim lists, but copies are watched across namespaces.
+ */
+export function claimRights(side: "consumer" | "provider", claim: PermissionClaim): Right[] {
+  const { group, resource } = claim;
   const isCopied = ownersOf(claim).some((owner) => (owner === "Provider") === (side === "consumer"));
-  return { group: claim.group, resource: claim.resource, verbs: isCopied ? COPIED : SOURCE };
+  const right: Right = { group, resource, verbs: isCopied ? COPIED : SOURCE };
+  const namespaces = side === "consumer" ? listedNamespaces(claim) : undefined;
+  if (!namespaces) return [right];
+  return [...(isCopied ? [{ ...right, verbs: ["list", "watch"] }] : []), { ...right, namespaces }];
 }

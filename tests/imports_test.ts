@@ -199,6 +199,7 @@ for (
     "cli/explain",
     "cli/check",
     "cli/unbind",
+    "cli/konnector",
     "playground/demo",
   ]
 ) {

@@ -28,7 +28,7 @@ async function rightFindings(
   const bound = new Set(bindings.map(({ metadata }) => metadata.name));
   const rights = (await Promise.all(bindings.map(async (binding) => {
     const { exported } = await landscape.look(binding, signal);
-    const claims = judgeClaims(binding, bound).effective.map((claim) => claimRights("consumer", claim));
+    const claims = judgeClaims(binding, bound).effective.flatMap((claim) => claimRights("consumer", claim));
     return exported ? [...instanceRights("consumer", definitionOf(exported)), ...claims] : claims;
   }))).flat();
   const account = deployment.spec.template.spec.serviceAccountName ?? "default";

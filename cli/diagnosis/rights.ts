@@ -9,7 +9,9 @@ export async function missingRights(
   { user, namespace }: { user?: string; namespace?: string },
   signal: AbortSignal,
 ): Promise<string[]> {
-  const asked = rights.flatMap(({ verbs, ...right }) => verbs.map((verb) => ({ verb, ...right, namespace })));
+  const asked = rights.flatMap(({ verbs, namespaces = [undefined], ...right }) =>
+    verbs.flatMap((verb) => (namespace ? [namespace] : namespaces).map((namespace) => ({ verb, ...right, namespace })))
+  );
   const answers = await Promise.all(asked.map((access) => reviewAccess(client, access, { user }, signal)));
   return asked.filter((_, index) => !answers[index]!.isAllowed)
     .map(({ verb, group, resource }) => `${verb} ${group ? `${resource}.${group}` : resource}`);

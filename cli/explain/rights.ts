@@ -26,7 +26,7 @@ export async function rightFindings(
 ): Promise<Finding[]> {
   const bound = new Set(bindings.map(({ metadata }) => metadata.name));
   const { effective } = judgeClaims(binding, bound);
-  const ofClaims = (side: "consumer" | "provider") => effective.map((claim) => claimRights(side, claim));
+  const ofClaims = (side: "consumer" | "provider") => effective.flatMap((claim) => claimRights(side, claim));
   const { deployment } = konnector;
   const account = deployment?.spec.template.spec.serviceAccountName ?? "default";
   const user = `system:serviceaccount:${KLUTCH_NAMESPACE}:${account}`;

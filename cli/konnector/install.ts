@@ -1,0 +1,101 @@
+import {
+  BOUND_RIGHTS,
+  FIELD_MANAGER,
+  KLUTCH_NAMESPACE,
+  KONNECTOR,
+  KONNECTOR_IMAGE,
+  KONNECTOR_ROLE,
+  RIGHTS_ANNOTATION,
+} from "../../crds/names.ts";
+import type { KubeClient } from "../../kube/client.ts";
+import { CLUSTER_ROLES, DEPLOYMENTS } from "../../kube/resources.ts";
+import { annotationOf } from "../../kube/types.ts";
+import type { ProgramContext } from "../../program.ts";
+import { type AppClusterFlags, openAppCluster } from "../app_cluster.ts";
+import type { Deployment } from "../diagnosis/konnector.ts";
+import { createTerminal, LineReader, type Terminal } from "../terminal.ts";
+import { waitForObject } from "../wait.ts";
+import { applyRights, boundApis } from "./extend_rights.ts";
+import { DEFAULT_KONNECTOR_IMAGE, konnectorManifests, type Manifest } from "./manifests.ts";
+import { ALL_RIGHTS, boundRights, type KonnectorRights } from "./rights.ts";
+
+export type RightsChoice = "bound" | "all";
+
+export interface ManifestOptions {
+  /** What runs now, else the published one, when absent. */
+  image?: string;
+  /** What was chosen before, else what the image needs, when absent. */
+  rights?: RightsChoice;
+  appCluster: AppClusterFlags;
+}
+
+export interface InstallOptions extends ManifestOptions {
+  /** Refuse where there is none; otherwise refuse where there is one. */
+  isUpgrade: boolean;
+  /** 0 does not wait. */
+  waitTimeoutMs: number;
+}
+
+const DEPLOYMENT = { namespace: KLUTCH_NAMESPACE, name: KONNECTOR };
+
+/** `klutch konnector install` and `upgrade`. */
+export async function runInstall({ isUpgrade, waitTimeoutMs, ...options }: InstallOptions, context: ProgramContext) {
+  const { signal } = context;
+  const terminal = createTerminal(context, new LineReader(() => context.stdin), "stderr");
+  using appCluster = await openAppCluster(options.appCluster, context);
+  const installed = await appCluster.api<Deployment>(DEPLOYMENTS).find(DEPLOYMENT, signal);
+  if (isUpgrade && !installed) throw new Error("Cannot upgrade: no konnector is installed here; use install");
+  if (!isUpgrade && installed) throw new Error("Cannot install: there is a konnector already; use upgrade");
+  const { manifests, rights, image } = await plan(appCluster, options, installed, terminal, signal);
+  terminal.say(`🚀 ${isUpgrade ? "Upgrading" : "Installing"} konnector ${image} in namespace ${KLUTCH_NAMESPACE}.`);
+  for (const { resource, object } of manifests) {
+    await appCluster.api(resource).apply(object, { fieldManager: FIELD_MANAGER, force: true }, signal);
+  }
+  await applyRights(appCluster, rights, signal); // and nothing more than these
+  if (waitTimeoutMs > 0) await untilReady(appCluster, waitTimeoutMs, signal);
+  terminal.say(`✅ ${isUpgrade ? "Upgraded" : "Installed"}. \`${context.invokedAs} check\` looks whether all is well.`);
+}
+
+/** `klutch konnector manifests` */
+export async function runManifests(options: ManifestOptions, context: ProgramContext): Promise<void> {
+  const { signal } = context;
+  const terminal = createTerminal(context, new LineReader(() => context.stdin), "stderr");
+  using appCluster = await openAppCluster(options.appCluster, context);
+  const installed = await appCluster.api<Deployment>(DEPLOYMENTS).find(DEPLOYMENT, signal);
+  const { manifests } = await plan(appCluster, options, installed, terminal, signal);
+  const { stringify } = await import("yaml");
+  terminal.print(manifests.map(({ object }) => stringify(object, { aliasDuplicateObjects: false })).join("---\n"));
+}
+
+async function plan(
+  appCluster: KubeClient,
+  { image: wanted, rights: choice }: ManifestOptions,
+  installed: Deployment | undefined,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<{ manifests: Manifest[]; rights: KonnectorRights; image: string }> {
+  const image = wanted ?? installed?.spec.template.spec.containers[0]?.image ?? DEFAULT_KONNECTOR_IMAGE;
+  const isOriginal = image.startsWith(`${KONNECTOR_IMAGE}:`);
+  const role = await appCluster.api(CLUSTER_ROLES).find({ name: KONNECTOR_ROLE }, signal);
+  const before = role && annotationOf(role, RIGHTS_ANNOTATION) === BOUND_RIGHTS ? "bound" : undefined;
+  const chosen = choice ?? (isOriginal ? "all" : before ?? "bound");
+  if (isOriginal && chosen === "bound") {
+    throw new Error(
+      `Cannot restrict ${image}: the Go implementation watches everything; give --image, or --rights all`,
+    );
+  }
+  if (chosen === "all") terminal.say("⚠️ This konnector may do everything in this cluster.");
+  const rights = chosen === "all" ? ALL_RIGHTS : boundRights(await boundApis(appCluster, signal));
+  return { manifests: konnectorManifests(image, rights), rights, image };
+}
+
+async function untilReady(appCluster: KubeClient, timeoutMs: number, signal: AbortSignal): Promise<void> {
+  const goal = `see Deployment ${KLUTCH_NAMESPACE}/${KONNECTOR} get ready`;
+  await waitForObject(
+    appCluster.api<Deployment>(DEPLOYMENTS),
+    DEPLOYMENT,
+    (deployment) => (deployment?.status?.readyReplicas ?? 0) > 0 || undefined,
+    { timeoutMs, goal },
+    signal,
+  );
+}

@@ -1,0 +1,101 @@
+import { API_SERVICE_BINDINGS, GROUP, KLUTCH_NAMESPACE } from "../../crds/names.ts";
+import type { AcceptablePermissionClaim } from "../../crds/shared.ts";
+import { CUSTOM_RESOURCE_DEFINITIONS, type PolicyRule } from "../../kube/resources.ts";
+import { resourceName } from "../../kube/types.ts";
+import { refusalOf } from "../../sync/claim_rules.ts";
+import { claimRights, instanceRights, type Right } from "../../sync/rights.ts";
+
+/** What the konnector may do on the app cluster. */
+export interface KonnectorRights {
+  everywhere: PolicyRule[];
+  /** By namespace. */
+  namespaces: Map<string, PolicyRule[]>;
+  /** Made for what is bound; otherwise everything is allowed. */
+  isBounded: boolean;
+}
+
+/** What the konnector of Klutch's Go implementation needs, as it watches whatever there is. */
+export const ALL_RIGHTS: KonnectorRights = {
+  everywhere: [{ apiGroups: ["*"], resources: ["*"], verbs: ["*"] }],
+  namespaces: new Map(),
+  isBounded: false,
+};
+
+/** As much of a binding as rights depend on. */
+export interface BoundApi {
+  /** `<resource>.<group>` */
+  name: string;
+  /** In our namespace. */
+  secretName: string;
+  claims: readonly AcceptablePermissionClaim[];
+}
+
+/**
+ * The least that the konnector can do its work with: the kinds that are bound, the claims that are accepted, the Secrets
+ * with kubeconfigs, and its own objects. A claim on listed namespaces is granted in these alone.
+ */
+export function boundRights(apis: readonly BoundApi[]): KonnectorRights {
+  const names = [...new Set(apis.map(({ name }) => name))].sort();
+  const everywhere: PolicyRule[] = [
+    ruleOf({ group: "apiextensions.k8s.io", resource: "customresourcedefinitions", verbs: ["create"] }),
+    {
+      ...ruleOf({ group: "apiextensions.k8s.io", resource: CUSTOM_RESOURCE_DEFINITIONS.plural, verbs: OWN_CRD_VERBS }),
+      resourceNames: [resourceName(API_SERVICE_BINDINGS), ...names],
+    },
+    ruleOf({ group: GROUP, resource: API_SERVICE_BINDINGS.plural, verbs: ["get", "list", "watch", "update", "patch"] }),
+    ruleOf({ group: GROUP, resource: `${API_SERVICE_BINDINGS.plural}/status`, verbs: ["patch"] }),
+    ruleOf({ group: "", resource: "namespaces", verbs: ["get", "list", "watch"] }),
+    ruleOf({ group: "", resource: "events", verbs: ["create", "patch"] }),
+  ];
+  const secretNames = [...new Set(apis.map(({ secretName }) => secretName))].sort();
+  const namespaces = new Map<string, PolicyRule[]>([[KLUTCH_NAMESPACE, [
+    ruleOf({ group: "coordination.k8s.io", resource: "leases", verbs: ["get", "create", "update"] }),
+    ...(secretNames.length > 0
+      ? [{
+        ...ruleOf({ group: "", resource: "secrets", verbs: ["get", "list", "watch", "patch"] }),
+        resourceNames: secretNames,
+      }]
+      : []),
+  ]]]);
+  for (const name of names) everywhere.push(...instanceRights("consumer", kindOf(name)).map(ruleOf));
+  const bound = new Set(names);
+  for (const { claims } of apis) for (const claim of claims) grantClaim({ everywhere, namespaces }, claim, bound);
+  return {
+    everywhere: unique(everywhere),
+    namespaces: new Map([...namespaces].map(([one, rules]) => [one, unique(rules)])),
+    isBounded: true,
+  };
+}
+
+const OWN_CRD_VERBS = ["get", "list", "watch", "update", "patch"];
+
+/** Whether a kind has the status subresource only its schema knows; the right to a part that is not there does nothing. */
+function kindOf(name: string) {
+  const [plural = "", ...group] = name.split(".");
+  return {
+    resource: { group: group.join("."), version: "", plural, kind: "", namespaced: true },
+    hasStatusSubresource: true,
+  };
+}
+
+function grantClaim(
+  { everywhere, namespaces }: Pick<KonnectorRights, "everywhere" | "namespaces">,
+  { state, ...claim }: AcceptablePermissionClaim,
+  bound: ReadonlySet<string>,
+): void {
+  if (state !== "Accepted" || refusalOf(claim, bound)) return;
+  for (const { namespaces: only, ...right } of claimRights("consumer", claim)) {
+    if (!only) everywhere.push(ruleOf(right));
+    for (const one of only ?? []) namespaces.set(one, [...namespaces.get(one) ?? [], ruleOf(right)]);
+  }
+}
+
+const ruleOf = ({ group, resource, verbs }: Right): PolicyRule => ({
+  apiGroups: [group],
+  resources: [resource],
+  verbs: [...verbs],
+});
+
+const unique = (
+  rules: PolicyRule[],
+): PolicyRule[] => [...new Map(rules.map((rule) => [JSON.stringify(rule), rule])).values()];

@@ -1,0 +1,137 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { stringify } from "yaml";
+import { KLUTCH_NAMESPACE, KONNECTOR } from "../../crds/names.ts";
+import type { PermissionClaim } from "../../crds/shared.ts";
+import { SECRETS } from "../../kube/resources.ts";
+import { makeOwnedDirectory } from "../../playground/owned_directory.ts";
+import { eventually, within } from "../clusters.ts";
+import { mangoDbCrd } from "../mangodb.ts";
+import { Story } from "./harness.ts";
+import { Mangos } from "./mangos.ts";
+
+const GROUP = "mangodb.com";
+const API = `mangodbs.${GROUP}`;
+const USER = `system:serviceaccount:${KLUTCH_NAMESPACE}:${KONNECTOR}`;
+const CREDENTIALS: PermissionClaim = { group: "", resource: "secrets", version: "v1", selector: { owner: "Provider" } };
+const SETTINGS: PermissionClaim = {
+  group: "",
+  resource: "configmaps",
+  version: "v1",
+  selector: { owner: "Consumer", namespaces: ["default"] },
+};
+
+Deno.test("a konnector that was installed with the rights it needs does all its work, and may do nothing else", async (t) => {
+  await using story = await Story.open();
+  await using directory = await makeOwnedDirectory();
+  const mangos = new Mangos(story, GROUP);
+  const { consumer, provider } = story;
+  const klutch = async (...args: string[]) => {
+    const program = await story.run([...args, `--kubeconfig=${consumer.plane.kubeconfigPath}`]);
+    const code = await program.ended(30_000);
+    return { code, stdout: await program.stdout, stderr: await program.stderr };
+  };
+  const may = async (...what: string[]) => {
+    const { stdout } = await consumer.plane.kubectl(["auth", "can-i", ...what, `--as=${USER}`], {
+      signal: within(10_000),
+    });
+    return stdout.trim();
+  };
+
+  await story.step(
+    t,
+    "install asks for an image that can be restricted, and applies manifests that can be read before",
+    async () => {
+      const original = await klutch("konnector", "install", "--rights=bound", "--wait-timeout=0");
+      assert.equal(original.code, 1);
+      assert.match(original.stderr, /Cannot restrict .*: the Go implementation watches everything/);
+      const manifests = await klutch("konnector", "manifests", "--image=klutch:test");
+      assert.equal(manifests.code, 0, manifests.stderr);
+      assert.doesNotMatch(manifests.stdout, /"\*"/);
+      for (const kind of ["Role", "ClusterRole", "PodDisruptionBudget", "NetworkPolicy", "Deployment"]) {
+        assert.match(manifests.stdout, new RegExp(`^kind: ${kind}$`, "m"));
+      }
+      const installed = await klutch("konnector", "install", "--image=klutch:test", "--wait-timeout=0");
+      assert.equal(installed.code, 0, installed.stderr);
+      assert.match(
+        (await klutch("konnector", "install", "--image=x")).stderr,
+        /there is a konnector already; use upgrade/,
+      );
+    },
+  );
+
+  await story.step(
+    t,
+    "as that ServiceAccount, it starts, and a bind gives it the rights for what is bound",
+    async () => {
+      assert.equal(await may("create", "mangodbs.mangodb.com"), "no");
+      const token = (await consumer.kubectl(["create", "token", KONNECTOR, "-n", KLUTCH_NAMESPACE])).trim();
+      const { server, caData } = consumer.plane.config;
+      const kubeconfig = join(directory.path, "kubeconfig");
+      await Deno.writeTextFile(
+        kubeconfig,
+        stringify({
+          apiVersion: "v1",
+          kind: "Config",
+          clusters: [{ name: "a", cluster: { server, "certificate-authority-data": btoa(caData!) } }],
+          users: [{ name: "a", user: { token } }],
+          contexts: [{ name: "a", context: { cluster: "a", user: "a" } }],
+          "current-context": "a",
+        }),
+      );
+      await story.startKonnector(`--kubeconfig=${kubeconfig}`, `--lease-namespace=${KLUTCH_NAMESPACE}`);
+      await story.startBackend();
+      await story.backendReady();
+      await story.offer(mangoDbCrd(GROUP), [CREDENTIALS, SETTINGS]);
+      const { code, stderr } = await story.bind(API, { stdin: "y\ny\n" });
+      assert.equal(code, 0, stderr);
+    },
+  );
+
+  await story.step(t, "spec, status, claimed objects and deletion cross", async () => {
+    await mangos.create();
+    const { metadata: { namespace } } = await mangos.until("provider", "appears");
+    await mangos.report({ phase: "Running" });
+    await mangos.until("consumer", "is Running", ({ status }) => (status as { phase?: string })?.phase === "Running");
+    const secret = { apiVersion: "v1", kind: "Secret", metadata: { name: "password" }, data: { value: btoa("x") } };
+    const metadata = { name: "password", namespace };
+    await provider.client.api(SECRETS).create({ ...secret, metadata }, within(5_000));
+    await eventually(
+      "the Secret comes down",
+      () => consumer.client.api(SECRETS).find({ namespace: "default", name: "password" }, within(5_000)),
+    );
+    await mangos.delete("consumer");
+    await mangos.untilGone("consumer");
+    assert.deepEqual((await mangos.list("provider")).length, 0);
+  });
+
+  await story.step(t, "it may do that, and nothing else", async () => {
+    const cases: [string[], "yes" | "no"][] = [
+      [["patch", "mangodbs.mangodb.com", "-A"], "yes"],
+      [["watch", "configmaps", "-n", "default"], "yes"],
+      [["watch", "configmaps", "-n", "kube-system"], "no"],
+      [["create", "configmaps", "-n", "default"], "no"],
+      [["get", "pods", "-A"], "no"],
+      [["create", "clusterroles"], "no"],
+      [["patch", "crd/other.example.com"], "no"],
+      [["create", "deployments", "-n", KLUTCH_NAMESPACE], "no"],
+    ];
+    for (const [what, answer] of cases) assert.equal(await may(...what), answer, what.join(" "));
+    const { stdout } = await klutch("check");
+    assert.match(stdout, /^OK {4}Rights +ServiceAccount "klutch-bind\/konnector" may do all that is bound$/m);
+    assert.match(stdout, /^FAIL {2}Konnector +ReplicasMissing: klutch:test: 0 of 2 replicas are ready$/m);
+  });
+
+  await story.step(t, "upgrade keeps image and kind of rights; uninstall asks, and takes all of it away", async () => {
+    const upgraded = await klutch("konnector", "upgrade", "--wait-timeout=0");
+    assert.equal(upgraded.code, 0, upgraded.stderr);
+    assert.match(upgraded.stderr, /Upgrading konnector klutch:test /);
+    assert.equal(await may("patch", "mangodbs.mangodb.com", "-A"), "yes");
+    const refused = await klutch("konnector", "uninstall");
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /mangodbs\.mangodb\.com would not be synced any more/);
+    assert.equal((await klutch("konnector", "uninstall", "--yes")).code, 0);
+    assert.equal(await may("patch", "mangodbs.mangodb.com", "-A"), "no");
+    assert.match(await consumer.kubectl(["get", "all,roles,pdb,netpol", "-n", KLUTCH_NAMESPACE, "-o=name"]), /^$/);
+  });
+});
