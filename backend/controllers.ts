@@ -34,6 +34,7 @@ import {
 } from "../kube/resources.ts";
 import type { TaskGroup } from "../kube/tasks.ts";
 import { formatKey, keyOf, type KubeObject, type ObjectKey } from "../kube/types.ts";
+import { rootIndexer } from "./app_cluster_caches.ts";
 import { Catalogue, type ServedApi, templateIndexers, TEMPLATES_BY_API, toServedApi } from "./catalogue.ts";
 import { reconcileClusterBinding } from "./cluster_binding.ts";
 import { CrdSource } from "./crd_source.ts";
@@ -102,7 +103,7 @@ export function createCaches({ client, consumerScope, log, metrics }: Controller
     clusterBindings: new Informer(client.api<ClusterBinding>(CLUSTER_BINDINGS), options),
     namespaces: new Informer(client.api<Namespace>(NAMESPACES), {
       ...options,
-      indexers: { ...identityIndexer, ...ownerIndexer },
+      indexers: { ...identityIndexer, ...ownerIndexer, ...rootIndexer },
     }),
     legacyTokens: new Informer(client.api<Secret>(SECRETS), { ...options, project: toLegacyToken }),
     roleBindings: new Informer(client.api<RoleBinding>(ROLE_BINDINGS), options),

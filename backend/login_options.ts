@@ -23,8 +23,8 @@ export interface OidcOptions {
 
 /** Who may log in, and how they are remembered. */
 export interface LoginOptions {
-  /** `embedded`: an issuer in this process, for demos and tests. */
-  oidc: OidcOptions | "embedded";
+  /** `embedded`: an issuer in this process, for demos and tests. Absent where nobody logs in. */
+  oidc?: OidcOptions | "embedded";
   /** Who may use this provider at all. */
   admission: Admission;
   /** What `/export` advertises, if not the neighbour of the callback URL. */
@@ -69,16 +69,25 @@ export const addLoginFlags = (command: Command): Command =>
 
 /**
  * @param listen the public listener
+ * @param isOptional whether it works without a login, too; some of the flags are a mistake all the same
  * @throws {UsageError} naming the flag and what it takes
  */
-export function readLoginOptions(flags: LoginFlags, listen: ListenAddress): LoginOptions {
+export function readLoginOptions(
+  flags: LoginFlags,
+  listen: ListenAddress,
+  { isOptional }: { isOptional: boolean },
+): LoginOptions {
   return {
-    oidc: readOidc(flags, listen),
+    oidc: isOptional && !isAnyGiven(flags) ? undefined : readOidc(flags, listen),
     admission: { groups: readList(flags.oidcAllowedGroups), users: readList(flags.oidcAllowedUsers) },
     authorizeUrl: flags.oidcAuthorizeUrl && readUrl(flags.oidcAuthorizeUrl, "--oidc-authorize-url").href,
     cookieKeys: readCookieKeys(flags),
   };
 }
+
+/** The groups claim has a default, so that it says nothing. */
+const isAnyGiven = ({ oidcGroupsClaim: _, ...flags }: LoginFlags): boolean =>
+  Object.entries(flags).some(([flag, value]) => /^(oidc|cookie)/.test(flag) && value);
 
 function readOidc(flags: LoginFlags, listen: ListenAddress): OidcOptions | "embedded" {
   const required = {

@@ -1,5 +1,6 @@
 import { Command, Option } from "commander";
 import { flagsOf } from "../command_line.ts";
+import { KONNECTOR_IMAGE } from "../crds/names.ts";
 import { examples } from "../help.ts";
 import { type ListenAddress, parseListenAddress } from "../kube/address.ts";
 import { parseGoDuration } from "../kube/duration.ts";
@@ -8,6 +9,7 @@ import type { KubeconfigSource } from "../kube/kubeconfig.ts";
 import { createLog } from "../kube/log.ts";
 import { addLogFlags, readLogFlags } from "../log_flags.ts";
 import { type ProgramContext, UsageError } from "../program.ts";
+import { PROTOCOL_VERSION } from "../version.ts";
 import { addLoginFlags, type LoginFlags, type LoginOptions, readLoginOptions } from "./login_options.ts";
 import { notEmpty, readUrl } from "./option_values.ts";
 
@@ -34,9 +36,16 @@ export interface BackendOptions extends LoginOptions {
   redirectOrigins: string[];
   /** Whether command lines that know no one-time codes get the credential itself by way of the browser. */
   legacyCallback: boolean;
+  /** Connects the app clusters of AppClusterBindings. */
+  controlPlaneMode?: {
+    /** What their konnectors run, unless they say otherwise. */
+    konnectorImage: string;
+  };
   /** `<resource>.<group>` that is bound without a click; for tests. */
   autoSelect?: string;
 }
+
+const DEFAULT_KONNECTOR_IMAGE = `${KONNECTOR_IMAGE}:${PROTOCOL_VERSION}`;
 
 /** `klutch backend`: login, catalogue, contracts and exports on the control plane. */
 export function backendCommand(context: ProgramContext): Command {
@@ -55,7 +64,12 @@ export function backendCommand(context: ProgramContext): Command {
     )
     .option("--cluster-scoped-isolation <how>", "Prefixed, Namespaced or None, for cluster-scoped APIs", "Prefixed")
     .option("--health-address <host:port>", "serves /healthz, /readyz and /metrics", ":8081")
-    .option("--control-plane-mode", "serve AppClusterBindings (not available yet)")
+    .option("--control-plane-mode", "connect the app clusters of AppClusterBindings, too; login becomes optional")
+    .option(
+      "--konnector-image <image>",
+      "what konnectors run in control-plane mode; by default the Go implementation's, as there is none of ours yet",
+      DEFAULT_KONNECTOR_IMAGE,
+    )
     .option("--external-address <url>", "API server's URL as app clusters reach it; otherwise as we do")
     .option("--external-ca-file <file>", "CA that app clusters verify that server with")
     .option("--external-server-name <name>", "name that app clusters verify that server against")
@@ -109,6 +123,7 @@ export interface BackendFlags extends LoginFlags {
   healthAddress: string;
   tokenLifetime: string;
   controlPlaneMode?: boolean;
+  konnectorImage?: string;
   externalAddress?: string;
   externalCaFile?: string;
   externalServerName?: string;
@@ -132,9 +147,6 @@ export function readBackendOptions(
   flags: BackendFlags,
   env: Readonly<Record<string, string | undefined>>,
 ): BackendOptions {
-  if (flags.controlPlaneMode) {
-    throw new UsageError("'--control-plane-mode' is not available yet in this version; run without it");
-  }
   const listen = flags.listenIp
     ? readAddress(joinAddress(flags.listenIp, flags.listenPort ?? "8080"), "--listen-ip")
     : readAddress(flags.listenAddress, "--listen-address");
@@ -143,7 +155,7 @@ export function readBackendOptions(
     throw new UsageError("'--tls-cert-file' and '--tls-key-file' go together: give both or none");
   }
   return {
-    ...readLoginOptions(flags, listen),
+    ...readLoginOptions(flags, listen, { isOptional: flags.controlPlaneMode ?? false }),
     kubeconfig: { path: flags.kubeconfig, env },
     namespacePrefix: readNamespacePrefix(flags.namespacePrefix),
     prettyName: notEmpty(flags.prettyName, "--pretty-name"),
@@ -164,6 +176,9 @@ export function readBackendOptions(
     tls: flags.tlsKeyFile && flags.tlsCertFile ? { certFile: flags.tlsCertFile, keyFile: flags.tlsKeyFile } : undefined,
     redirectOrigins: (flags.allowedRedirectOrigin ?? []).map(readOrigin),
     legacyCallback: flags.legacyCallback ?? true,
+    controlPlaneMode: flags.controlPlaneMode
+      ? { konnectorImage: notEmpty(flags.konnectorImage ?? DEFAULT_KONNECTOR_IMAGE, "--konnector-image") }
+      : undefined,
     autoSelect: flags.testingAutoSelect,
   };
 }

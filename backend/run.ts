@@ -1,7 +1,9 @@
+import { APIServiceBinding } from "../crds/api_service_binding.ts";
 import { APIServiceExport } from "../crds/api_service_export.ts";
 import { APIServiceExportRequest } from "../crds/api_service_export_request.ts";
 import { APIServiceExportTemplate } from "../crds/api_service_export_template.ts";
 import { APIServiceNamespace } from "../crds/api_service_namespace.ts";
+import { AppClusterBinding } from "../crds/app_cluster_binding.ts";
 import { ClusterBinding } from "../crds/cluster_binding.ts";
 import { installCrds } from "../crds/install.ts";
 import { formatListenAddress } from "../kube/address.ts";
@@ -15,6 +17,7 @@ import { createMetrics } from "../kube/metrics.ts";
 import { CLUSTER_ROLES, type Role } from "../kube/resources.ts";
 import { TaskGroup } from "../kube/tasks.ts";
 import { untilReachable } from "../kube/until_reachable.ts";
+import { startAppClusters } from "./app_clusters.ts";
 import {
   type ControllersDeps,
   createCaches,
@@ -38,6 +41,8 @@ const KINDS = [
   APIServiceNamespace,
   APIServiceExportTemplate,
 ];
+/** What control-plane mode works with in addition. */
+const CONTROL_PLANE_KINDS = [APIServiceBinding, AppClusterBinding];
 
 /**
  * Runs the backend until the signal fires. A cluster or an issuer that does not answer is waited for, while the pages
@@ -60,17 +65,21 @@ export async function runBackend(options: BackendOptions, log: Log, signal: Abor
   tasks.run(() => listener.finished.finally(() => underWay.abort(signal.reason)));
 
   const oidc = options.oidc === "embedded" ? await startIssuer(origin, log, tasks) : options.oidc;
-  const caData = oidc.caFile ? await readAuthority(oidc.caFile, "--oidc-ca-file") : undefined;
-  using login = new Login(oidc, { caData, log });
-  const start = startCluster(deps, caches, tasks);
-  serve(createWebApp({ options, oidc, caches, login, isReady: start.readiness, deps }, underWay.signal));
+  const caData = oidc?.caFile ? await readAuthority(oidc.caFile, "--oidc-ca-file") : undefined;
+  using login = oidc && new Login(oidc, { caData, log });
+  const start = startCluster(deps, options, caches, tasks);
+  serve(
+    oidc && login
+      ? createWebApp({ options, oidc, caches, login, isReady: start.readiness, deps }, underWay.signal)
+      : () => new Response("Nobody logs in here: app clusters are bound by AppClusterBindings.\n", { status: 404 }),
+  );
   const health = serveHealth({
     address: options.healthAddress,
-    readiness: { cluster: start.readiness, issuer: () => login.readiness },
+    readiness: { cluster: start.readiness, ...(login && { issuer: () => login.readiness }) },
     metrics,
   }, tasks.signal);
   tasks.run(() => health.finished);
-  tasks.run(() => login.connect(underWay.signal));
+  if (login) tasks.run(() => login.connect(underWay.signal));
   log.info("backend started", {
     pid: Deno.pid,
     address: origin,
@@ -122,7 +131,12 @@ async function startIssuer(origin: string, log: Log, tasks: TaskGroup): Promise<
 }
 
 /** Everything that needs the cluster, in order: CRDs, the role that all app clusters have, caches, controllers. */
-function startCluster(deps: ControllersDeps, caches: ProviderCaches, tasks: TaskGroup) {
+function startCluster(
+  deps: ControllersDeps,
+  { controlPlaneMode }: BackendOptions,
+  caches: ProviderCaches,
+  tasks: TaskGroup,
+) {
   const { client, log } = deps;
   let readiness: true | string = "the cluster is not reachable yet";
   tasks.run(async (signal) => {
@@ -132,13 +146,14 @@ function startCluster(deps: ControllersDeps, caches: ProviderCaches, tasks: Task
       signal,
     );
     readiness = "the CRDs are being installed";
-    await installCrds(client, KINDS, log, signal);
+    await installCrds(client, controlPlaneMode ? [...KINDS, ...CONTROL_PLANE_KINDS] : KINDS, log, signal);
     const roles = client.api<Role>(CLUSTER_ROLES);
     const ensure = async () => ensureRole(roles, await roles.find(BINDER_ROLE.metadata, signal), BINDER_ROLE, signal);
     await untilReachable(ensure, { waitingFor: "the provider", log }, signal);
     readiness = "the cluster's objects are being read";
     await watchCaches(caches, tasks);
     startControllers(deps, caches, tasks);
+    if (controlPlaneMode) await startAppClusters({ ...deps, ...controlPlaneMode }, caches, tasks);
     readiness = true;
     log.info("backend ready", { templates: caches.templates.store.size });
   });

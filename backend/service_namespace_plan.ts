@@ -1,10 +1,8 @@
-import { createHash } from "node:crypto";
 import type { APIServiceNamespace } from "../crds/api_service_namespace.ts";
 import { API_SERVICE_NAMESPACE_ANNOTATION } from "../crds/names.ts";
 import type { Namespace } from "../kube/resources.ts";
 import { annotationOf, formatKey, isDeleting, type ObjectKey } from "../kube/types.ts";
-
-const LONGEST_NAMESPACE = 63;
+import { namespaceNames } from "./bounded_name.ts";
 
 /**
  * Names that the mapped namespace of a consumer namespace may have, in the order in which they are tried: the plain one,
@@ -13,13 +11,8 @@ const LONGEST_NAMESPACE = 63;
  *
  * @param key of the APIServiceNamespace: cluster namespace and consumer namespace
  */
-export function mappedNamespaceNames({ namespace, name }: ObjectKey): string[] {
-  const plain = `${namespace}-${name}`;
-  const hash = createHash("sha256").update(`${namespace}/${name}`).digest("hex").slice(0, 10);
-  const start = plain.slice(0, LONGEST_NAMESPACE - hash.length - 1).replace(/-+$/, "");
-  const hashed = `${start}-${hash}`;
-  return plain.length > LONGEST_NAMESPACE ? [hashed] : [plain, hashed];
-}
+export const mappedNamespaceNames = (key: ObjectKey): string[] =>
+  namespaceNames(`${key.namespace}-${key.name}`, formatKey(key));
 
 /** Value of the annotation by which a mapped namespace says whose it is. */
 export const ownerOf = (namespace: Namespace): string | undefined =>

@@ -69,6 +69,16 @@ export const APP_CLUSTER_BINDING_NAME_LABEL = "klutch.anynines.com/appclusterbin
 /** On everything made for an AppClusterBinding: its namespace. */
 export const APP_CLUSTER_BINDING_NAMESPACE_LABEL = "klutch.anynines.com/appclusterbinding-namespace";
 
+/** On the namespace made for an AppClusterBinding: `<namespace>/<name>` of that. */
+export const APP_CLUSTER_BINDING_ANNOTATION = "klutch.anynines.com/appclusterbinding";
+/**
+ * On a Secret with the kubeconfig of an app cluster: the namespaces besides its own whose AppClusterBindings may use it,
+ * separated by commas; `*` for all.
+ */
+export const USABLE_FROM_ANNOTATION = "klutch.anynines.com/usable-from";
+/** On objects that are made for an AppClusterBinding: hash of what was applied. */
+export const APPLIED_HASH_ANNOTATION = "klutch.anynines.com/applied-hash";
+
 /** Of every server-side apply; a new konnector takes fields over from an old one only under the same name. */
 export const FIELD_MANAGER = "klutch.anynines.com";
 /** Of the plain creates with which Klutch up to 1.5 makes objects on the provider: the name of its executable. */

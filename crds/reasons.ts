@@ -152,9 +152,28 @@ const REASONS = {
     SecretValid: {
       KubeconfigSecretNotFound: error("Create the Secret that `spec.kubeconfigSecretRef` names"),
       KubeconfigSecretInvalid: error("Put a working kubeconfig for the app cluster into the Secret"),
+      KubeconfigSecretNotAllowed: error(
+        "Use a Secret of this object's namespace, or have its owner annotate it with klutch.anynines.com/usable-from",
+      ),
+    },
+    APIsBound: {
+      NamespaceTaken: error("Delete or rename what stands in the way, or choose another name for this object"),
+      NotOffered: error("Correct `spec.apiExports`, or create an APIServiceExportTemplate for the API"),
+      ExportFailed: error("Mend what the message names; it is tried again within 10 minutes"),
+      BindFailed: warning("Mend what the message names; it is tried again"),
+      Pending: info("Wait, or look at the APIServiceBindings and the konnector's log if it lasts"),
     },
     KonnectorDeployed: {
       KonnectorDeploymentFailed: error("Mend what the message names; it is tried again"),
+      KonnectorNotReady: warning("Wait, or look at the konnector's pods if it lasts"),
+    },
+    Released: {
+      BindingsRemain: info("Wait for the konnector to let them go; see their conditions"),
+      KonnectorRemains: info("Wait for its pods to end"),
+      GrantsRemain: info("Wait until they are deleted"),
+      ServicesRemain: info("Wait until they are deleted with all they hold"),
+      NamespaceRemains: info("Wait until it is deleted"),
+      ReleaseFailed: warning("Mend what the message names; it is tried again"),
     },
     Ready: {},
   },

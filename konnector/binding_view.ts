@@ -5,7 +5,7 @@ import type { Informer } from "../kube/informer.ts";
 import type { CustomResourceDefinition, Secret } from "../kube/resources.ts";
 import type { Store } from "../kube/store.ts";
 import { formatKey, hasFinalizer, isDeleting, keyOf, type ObjectKey } from "../kube/types.ts";
-import { kubeconfigText } from "../sync/kubeconfig_secret.ts";
+import { kubeconfigText } from "../kube/kubeconfig_secret.ts";
 import type { BindingDeps } from "./binding.ts";
 import { type BindingView, refusalOf } from "./binding_plan.ts";
 import { type Connection, connectionId, type ConnectionTarget } from "./connection.ts";

@@ -12,7 +12,7 @@ import type { Log } from "../kube/log.ts";
 import { parseReceivedKubeconfig } from "../kube/received_kubeconfig.ts";
 import { type Secret, SECRETS } from "../kube/resources.ts";
 import { formatKey, keyOf } from "../kube/types.ts";
-import { kubeconfigText } from "../sync/kubeconfig_secret.ts";
+import { kubeconfigText } from "../kube/kubeconfig_secret.ts";
 
 const KIND = "ClusterBinding";
 

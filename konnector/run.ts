@@ -10,10 +10,8 @@ import { runAsLeader } from "../kube/lease.ts";
 import type { Log } from "../kube/log.ts";
 import { createMetrics, type Metrics } from "../kube/metrics.ts";
 import { parseReceivedKubeconfig } from "../kube/received_kubeconfig.ts";
-import { type Secret, SECRETS } from "../kube/resources.ts";
-import { untilReachable } from "../kube/until_reachable.ts";
-import { formatKey, type Resource } from "../kube/types.ts";
-import { kubeconfigText } from "../sync/kubeconfig_secret.ts";
+import type { Resource } from "../kube/types.ts";
+import { AppCluster } from "./app_cluster.ts";
 import { runBindings } from "./bindings.ts";
 import type { ConnectionTarget } from "./connection.ts";
 import type { KonnectorOptions } from "./options.ts";
@@ -53,11 +51,12 @@ export async function runKonnector(
   const metrics = await createMetrics({ prefix: "klutch_konnector_" });
   const config = await loadKubeconfig({ path: options.kubeconfig, context: options.context, env });
   const leadership = new Leadership();
+  const appCluster = options.controlPlane && new AppCluster(options.controlPlane.secret);
   const leaderElection = () => leadership.check();
   const health = serveHealth({
     address: options.healthAddress,
     checks: { leaderElection },
-    readiness: { leaderElection },
+    readiness: { leaderElection, ...(appCluster && { appCluster: () => appCluster.readiness }) },
     metrics,
   }, signal);
   log.info("konnector started", { version, pid: Deno.pid, server: config.server, healthPort: health.port });
@@ -70,26 +69,22 @@ export async function runKonnector(
   };
   const free = { ...client, qps: undefined, beforeWrite: undefined }; // before and about leadership
   using unguarded = new KubeClient(config, free);
+  const work = (clusters: Clusters, signal: AbortSignal) =>
+    runBindings({
+      clusters,
+      workers: options.workers,
+      qps: options.qps,
+      version,
+      instance: options.lease.identity,
+      log,
+      metrics,
+    }, signal);
+  const open = { config, unguarded, client, log };
   try {
-    const clusters = options.controlPlane
-      ? await openFromControlPlane(options.controlPlane, { config, unguarded, client, log }, signal)
-      : await openInAppCluster({ config, unguarded, client, log }, signal);
-    using _consumer = clusters.consumer;
-    using _bindings = clusters.bindings;
-    await runAsLeader(
-      { client: unguarded, ...options.lease, leadership, log },
-      (signal) =>
-        runBindings({
-          clusters,
-          workers: options.workers,
-          qps: options.qps,
-          version,
-          instance: options.lease.identity,
-          log,
-          metrics,
-        }, signal),
-      signal,
-    );
+    const lead = options.controlPlane && appCluster
+      ? leadFromControlPlane(options.controlPlane, appCluster, open, work)
+      : await leadInAppCluster(open, work, signal);
+    await runAsLeader({ client: unguarded, ...options.lease, leadership, log }, lead, signal);
   } catch (error) {
     if (!signal.aborted) throw error; // else it was stopped while it waited for a cluster
   }
@@ -104,37 +99,50 @@ interface OpenDeps {
   log: Log;
 }
 
-async function openInAppCluster({ config, unguarded, client, log }: OpenDeps, signal: AbortSignal): Promise<Clusters> {
+type Work = (clusters: Clusters, signal: AbortSignal) => Promise<void>;
+/** What the leader does. */
+type Lead = (signal: AbortSignal) => Promise<void>;
+
+async function leadInAppCluster(
+  { config, unguarded, client, log }: OpenDeps,
+  work: Work,
+  signal: AbortSignal,
+): Promise<Lead> {
   const [bindingResource] = await installCrds(unguarded, [APIServiceBinding], log, signal);
-  const consumer = new KubeClient(config, { ...client, side: "consumer" });
-  return {
-    consumer,
-    bindings: consumer,
-    bindingResource: bindingResource!,
-    targetOf: targetOfReceived,
-    beforeWrite: client.beforeWrite,
+  return async (signal) => {
+    using consumer = new KubeClient(config, { ...client, side: "consumer" });
+    await work({
+      consumer,
+      bindings: consumer,
+      bindingResource: bindingResource!,
+      targetOf: targetOfReceived,
+      beforeWrite: client.beforeWrite,
+    }, signal);
   };
 }
 
-async function openFromControlPlane(
-  { secret: { key, ...secretKey }, bindingNamespace }: NonNullable<KonnectorOptions["controlPlane"]>,
+function leadFromControlPlane(
+  { bindingNamespace }: NonNullable<KonnectorOptions["controlPlane"]>,
+  appCluster: AppCluster,
   { config, unguarded, client, log }: OpenDeps,
-  signal: AbortSignal,
-): Promise<Clusters> {
-  const readSecret = () => unguarded.api<Secret>(SECRETS).get(secretKey, signal);
-  const secret = await untilReachable(readSecret, { waitingFor: "the provider", log }, signal);
-  const text = kubeconfigText(secret, key);
-  if (text === undefined) {
-    throw new ConfigError(`Cannot use Secret "${formatKey(secretKey)}" on the provider: it has no text under "${key}"`);
-  }
-  return {
-    consumer: new KubeClient(parseReceivedKubeconfig(text), { ...client, side: "consumer" }),
-    bindings: new KubeClient(config, { ...client, side: "provider" }),
-    bindingResource: API_SERVICE_BINDINGS,
-    bindingNamespace,
-    targetOf: () => ({ config, namespace: bindingNamespace }),
-    beforeWrite: client.beforeWrite,
-  };
+  work: Work,
+): Lead {
+  return (signal) =>
+    appCluster.follow({ client: unguarded, log, metrics: client.metrics }, async (consumerConfig, signal) => {
+      using consumer = new KubeClient(consumerConfig, { ...client, side: "consumer" });
+      using bindings = new KubeClient(config, { ...client, side: "provider" });
+      await work({
+        consumer,
+        bindings,
+        bindingResource: API_SERVICE_BINDINGS,
+        bindingNamespace,
+        targetOf: (_binding, kubeconfig) => {
+          parseReceivedKubeconfig(kubeconfig); // one that leads nowhere is told about, and ends the sync
+          return { config, namespace: bindingNamespace };
+        },
+        beforeWrite: client.beforeWrite,
+      }, signal);
+    }, signal);
 }
 
 /** In an app cluster, a binding's kubeconfig leads to the provider, and its context says which namespace is ours. */

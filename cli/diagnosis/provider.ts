@@ -17,7 +17,7 @@ import { parseReceivedKubeconfig } from "../../kube/received_kubeconfig.ts";
 import { type Secret, SECRETS } from "../../kube/resources.ts";
 import { Store } from "../../kube/store.ts";
 import { formatKey, keyOf } from "../../kube/types.ts";
-import { kubeconfigText } from "../../sync/kubeconfig_secret.ts";
+import { kubeconfigText } from "../../kube/kubeconfig_secret.ts";
 import { mappedNamespaceIndex } from "../../sync/mapping.ts";
 import { type Finding, ofCondition, passed, stopped } from "./finding.ts";
 

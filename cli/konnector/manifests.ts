@@ -18,6 +18,7 @@ import {
   SERVICE_ACCOUNTS,
 } from "../../kube/resources.ts";
 import { apiVersionOf, type DynamicObject, type Resource } from "../../kube/types.ts";
+import { KONNECTOR_HEALTH_PORT, konnectorPod } from "../../konnector_pod.ts";
 import { PROTOCOL_VERSION } from "../../version.ts";
 import { ALL_RIGHTS, type KonnectorRights } from "./rights.ts";
 
@@ -31,9 +32,6 @@ export interface Manifest {
 }
 
 export const LABELS = { app: KONNECTOR };
-const HEALTH_PORT = 8080;
-/** What distroless images call `nonroot`; named here, as the image may not say it. */
-const NONROOT = 65532;
 
 /** Everything the konnector needs on the app cluster, in the order in which it has to be applied. */
 export function konnectorManifests(image: string, rights: KonnectorRights = ALL_RIGHTS): Manifest[] {
@@ -49,14 +47,17 @@ export function konnectorManifests(image: string, rights: KonnectorRights = ALL_
         podSelector: { matchLabels: LABELS },
         // Where providers are is not known before they are bound, so nothing is said about the way out.
         policyTypes: ["Ingress"],
-        ingress: [{ ports: [{ port: HEALTH_PORT, protocol: "TCP" }] }],
+        ingress: [{ ports: [{ port: KONNECTOR_HEALTH_PORT, protocol: "TCP" }] }],
       },
     }),
     manifest(DEPLOYMENTS, { name: KONNECTOR, namespace: KLUTCH_NAMESPACE, labels: LABELS }, {
       spec: {
         replicas: 2, // one works, the other one waits to take over
         selector: { matchLabels: LABELS },
-        template: { metadata: { labels: LABELS }, spec: podSpec(image) },
+        template: {
+          metadata: { labels: LABELS },
+          spec: konnectorPod({ name: KONNECTOR, serviceAccountName: KONNECTOR, labels: LABELS, image }),
+        },
       },
     }),
   ];
@@ -78,44 +79,6 @@ export function roleManifests({ everywhere, namespaces, isBounded }: KonnectorRi
       }),
     ]),
   ];
-}
-
-function podSpec(image: string) {
-  const fieldRef = (name: string, fieldPath: string) => ({ name, valueFrom: { fieldRef: { fieldPath } } });
-  const probe = { httpGet: { path: "/healthz", port: HEALTH_PORT } };
-  return {
-    serviceAccountName: KONNECTOR,
-    restartPolicy: "Always",
-    topologySpreadConstraints: [{
-      maxSkew: 1,
-      topologyKey: "kubernetes.io/hostname",
-      whenUnsatisfiable: "ScheduleAnyway",
-      labelSelector: { matchLabels: LABELS },
-    }],
-    securityContext: {
-      runAsNonRoot: true,
-      runAsUser: NONROOT,
-      runAsGroup: NONROOT,
-      seccompProfile: { type: "RuntimeDefault" },
-    },
-    containers: [{
-      name: KONNECTOR,
-      image,
-      env: [fieldRef("POD_NAME", "metadata.name"), fieldRef("POD_NAMESPACE", "metadata.namespace")],
-      ports: [{ name: "health", containerPort: HEALTH_PORT, protocol: "TCP" }],
-      startupProbe: { ...probe, periodSeconds: 2, failureThreshold: 150 }, // a large cluster takes its time to list
-      readinessProbe: { ...probe, periodSeconds: 10 },
-      livenessProbe: { ...probe, periodSeconds: 20, failureThreshold: 3 },
-      resources: { requests: { cpu: "50m", memory: "128Mi" }, limits: { memory: "512Mi" } },
-      securityContext: {
-        allowPrivilegeEscalation: false,
-        readOnlyRootFilesystem: true,
-        capabilities: { drop: ["ALL"] },
-      },
-      volumeMounts: [{ name: "tmp", mountPath: "/tmp" }],
-    }],
-    volumes: [{ name: "tmp", emptyDir: {} }],
-  };
 }
 
 function manifest(resource: Resource, metadata: DynamicObject["metadata"], rest: Record<string, unknown>): Manifest {

@@ -65,7 +65,8 @@ export const ACCEPTED: Record<string, { name?: string; spec?: Json; status?: Jso
   AppClusterBinding: {
     spec: {
       kubeconfigSecretRef: { ...SECRET_REF, namespace: "default" },
-      apiExports: [{ group: "example.com", resource: "widgets" }],
+      apiExports: [{ group: "example.com", resource: "widgets", permissionClaims: "Accepted" }],
+      deletionPolicy: "Retain",
       konnector: {
         deploy: true,
         overrides: {

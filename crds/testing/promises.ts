@@ -116,6 +116,9 @@ export const PROMISES: Record<string, string[]> = {
     "spec required",
     ...secretRef("name", "namespace"),
     ...groupResource("spec.apiExports[0]"),
+    // Additions of ours, which others leave alone.
+    "spec.apiExports[0].permissionClaims enum Accepted Rejected",
+    "spec.deletionPolicy enum Delete Retain",
     ...conditions,
   ],
   APIServiceExportTemplate: [

@@ -1,4 +1,4 @@
-import type { Secret } from "../kube/resources.ts";
+import type { Secret } from "./resources.ts";
 
 /** The text under one key of a Secret; undefined when there is none, or when it is not UTF-8 in base64. */
 export function kubeconfigText(secret: Secret, key: string): string | undefined {
