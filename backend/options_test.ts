@@ -77,6 +77,18 @@ Deno.test("readBackendOptions() needs nothing else with the embedded issuer", ()
   equal(options.cookieKeys, undefined);
 });
 
+Deno.test("readBackendOptions() needs no login in control-plane mode, but all of one that is given", () => {
+  const { oidc, controlPlaneMode } = read({ controlPlaneMode: true, konnectorImage: "konnector:v1" }, DEFAULTS);
+  equal(oidc, undefined);
+  deepEqual(controlPlaneMode, { konnectorImage: "konnector:v1" });
+  equal(read({ controlPlaneMode: true, oidcEmbedded: true }, DEFAULTS).oidc, "embedded");
+  throws(
+    () => read({ controlPlaneMode: true, oidcIssuerUrl: "https://sso.example.com" }, DEFAULTS),
+    /missing '--oidc-issuer-client-id'/,
+  );
+  equal(read().controlPlaneMode, undefined);
+});
+
 const mistakes: [name: string, flags: Partial<BackendFlags>, message: RegExp][] = [
   ["a missing issuer", { oidcIssuerUrl: "" }, /missing '--oidc-issuer-url'/],
   ["an empty client secret", { oidcIssuerClientSecret: "" }, /'--oidc-issuer-client-secret' must not be empty/],
@@ -104,7 +116,11 @@ const mistakes: [name: string, flags: Partial<BackendFlags>, message: RegExp][] 
   ["a redirect origin without TLS", { allowedRedirectOrigin: ["http://example.com"] }, /an https URL/],
   ["a redirect origin with a path", { allowedRedirectOrigin: ["https://example.com/a"] }, /an https URL/],
   ["two issuers", { oidcEmbedded: true }, /'--oidc-embedded' excludes '--oidc-issuer-url'/],
-  ["control-plane mode, which is not there yet", { controlPlaneMode: true }, /not available yet/],
+  [
+    "an empty konnector image",
+    { controlPlaneMode: true, konnectorImage: " " },
+    /'--konnector-image' must not be empty/,
+  ],
   ["a credential that is gone in a moment", { tokenLifetime: "599s" }, /'--token-lifetime'.*10m to 8760h/],
   ["a credential for ever", { tokenLifetime: "8761h" }, /'--token-lifetime'/],
   ["a lifetime that is no duration", { tokenLifetime: "7 days" }, /'--token-lifetime'/],

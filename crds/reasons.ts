@@ -173,7 +173,6 @@ const REASONS = {
       GrantsRemain: info("Wait until they are deleted"),
       ServicesRemain: info("Wait until they are deleted with all they hold"),
       NamespaceRemains: info("Wait until it is deleted"),
-      ReleaseFailed: warning("Mend what the message names; it is tried again"),
     },
     Ready: {},
   },

@@ -42,7 +42,7 @@ export function konnectorCommand(context: ProgramContext): Command {
   const command = new Command("konnector")
     .summary("sync bound APIs between this app cluster and its providers")
     .description(
-      "Runs in an app cluster. For every APIServiceBinding it installs the bound CRD, then keeps the objects in sync " +
+      "Runs in an app cluster, or in control-plane mode beside the control plane. For every APIServiceBinding it installs the bound CRD, then keeps the objects in sync " +
         "with the provider: spec up, status down, deletion in order. Two replicas may run; one of them works.",
     )
     .option(
@@ -63,7 +63,7 @@ export function konnectorCommand(context: ProgramContext): Command {
     )
     .option(
       "--control-plane-mode",
-      "run beside the control plane, for an app cluster that cannot reach out itself",
+      "run beside the control plane, for an app cluster that does not reach out itself",
       false,
     )
     .option("--app-cluster-kubeconfig-secret-name <name>", "Secret with the app cluster's kubeconfig")
