@@ -45,6 +45,7 @@ export interface BackendOptions extends LoginOptions {
   autoSelect?: string;
 }
 
+/** The published one that speaks the same wire format. */
 const DEFAULT_KONNECTOR_IMAGE = `${KONNECTOR_IMAGE}:${PROTOCOL_VERSION}`;
 
 /** `klutch backend`: login, catalogue, contracts and exports on the control plane. */
@@ -67,8 +68,7 @@ export function backendCommand(context: ProgramContext): Command {
     .option("--control-plane-mode", "connect the app clusters of AppClusterBindings, too; login becomes optional")
     .option(
       "--konnector-image <image>",
-      "what konnectors run in control-plane mode; by default the Go implementation's, as there is none of ours yet",
-      DEFAULT_KONNECTOR_IMAGE,
+      "what konnectors run in control-plane mode; otherwise that of the Go implementation, as there is none of ours yet",
     )
     .option("--external-address <url>", "API server's URL as app clusters reach it; otherwise as we do")
     .option("--external-ca-file <file>", "CA that app clusters verify that server with")

@@ -57,8 +57,8 @@ Deno.test("readBackendOptions() reads who may log in, and how the issuer says so
   });
   deepEqual(admission, { groups: ["dev", "ops"], users: ["jane@example.com"] });
   assert(oidc !== "embedded");
-  deepEqual([oidc.scopes, oidc.groupsClaim], [["openid", "groups"], "roles"]);
-  equal(oidc.clientSecret, undefined, "a public client");
+  deepEqual([oidc?.scopes, oidc?.groupsClaim], [["openid", "groups"], "roles"]);
+  equal(oidc?.clientSecret, undefined, "a public client");
 });
 
 Deno.test("readBackendOptions() serves command lines of old, unless told otherwise", () => {
