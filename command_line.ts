@@ -2,6 +2,9 @@ import { Command, CommanderError, type Option } from "commander";
 import { formatHelp } from "./help.ts";
 import { UsageError } from "./program.ts";
 
+/** First argument of a shell that asks what could be typed next. */
+export const COMPLETE = "__complete";
+
 /** What the name of the executable says about the command line: the words a user types to get here, and its arguments. */
 export interface Invocation {
   invokedAs: "klutch" | "kubectl klutch" | "kubectl bind";
@@ -9,11 +12,12 @@ export interface Invocation {
 }
 
 /**
- * Reads the executable's name: a copy or link called `kubectl-klutch` is a kubectl plugin, `kubectl-bind` stands in for
- * the original plugin, whose whole command line is that of `bind`.
+ * Reads the executable's name: a copy or link called `kubectl-klutch` is a kubectl plugin, which kubectl completes by
+ * `kubectl_complete-klutch`; `kubectl-bind` stands in for the original plugin, whose whole command line is that of `bind`.
  */
 export function readInvocation(argv0: string, args: readonly string[]): Invocation {
   const name = argv0.split(/[\\/]/).at(-1)?.replace(/\.exe$/i, "");
+  if (name === "kubectl_complete-klutch") return { invokedAs: "kubectl klutch", args: [COMPLETE, ...args] };
   const invokedAs = name === "kubectl-bind" ? "kubectl bind" : name === "kubectl-klutch" ? "kubectl klutch" : "klutch";
   return { invokedAs, args: [...args] };
 }

@@ -1,6 +1,6 @@
 import process from "node:process";
 import { Command } from "commander";
-import { type Invocation, readInvocation, runCommandLine } from "./command_line.ts";
+import { COMPLETE, type Invocation, readInvocation, runCommandLine } from "./command_line.ts";
 import { examples } from "./help.ts";
 import { messageOf } from "./kube/errors.ts";
 import { reachLoopbackDirectly } from "./loopback.ts";
@@ -91,6 +91,13 @@ const SUBCOMMANDS: readonly Subcommand[] = [
     load: async () => (await import("./playground/demo_options.ts")).demoCommand,
   },
   {
+    name: "completion",
+    summary: "Print a script that completes all this in your shell",
+    group: "More:",
+    plugin: true,
+    load: async () => (await import("./completion_options.ts")).completionCommand,
+  },
+  {
     name: "version",
     summary: "Print the version",
     group: "More:",
@@ -165,6 +172,13 @@ async function createProgram({ invokedAs, args }: Invocation, context: ProgramCo
   return program.addHelpCommand(help);
 }
 
+/** Tells a shell what could be typed in place of the last word. */
+async function answerShell(invocation: Invocation): Promise<void> {
+  const { complete } = await import("./completion.ts");
+  const context = createContext(invocation, interruptions.signal);
+  context.writeOut(await complete(await createProgram(invocation, context), invocation.args, context));
+}
+
 interface Interruptions {
   signal: AbortSignal;
   /** Which signal came first, once one has come. */
@@ -226,6 +240,10 @@ for (const type of ["unhandledrejection", "error"] as const) {
   });
 }
 try {
+  if (invocation.args[0] === COMPLETE) {
+    await answerShell({ ...invocation, args: invocation.args.slice(1) });
+    Deno.exit(0);
+  }
   const program = await createProgram(invocation, createContext(invocation, interruptions.signal));
   const args = invocation.args.length > 0 ? invocation.args : ["--help"];
   await runCommandLine(program, args, { writeOut: (text) => write(Deno.stdout, text), writeError });

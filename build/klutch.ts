@@ -11,8 +11,8 @@ export interface BuildOptions {
   progress?: (line: string) => void;
 }
 
-/** Names under which the executable is a kubectl plugin. */
-const PLUGIN_NAMES = ["kubectl-klutch", "kubectl-bind"];
+/** Names under which the executable is a kubectl plugin, and completes one. */
+const PLUGIN_NAMES = ["kubectl-klutch", "kubectl_complete-klutch", "kubectl-bind"];
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 

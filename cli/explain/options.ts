@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { flagsOf } from "../../command_line.ts";
+import { completeOperands } from "../../completion.ts";
 import { examples } from "../../help.ts";
 import { type ProgramContext, UsageError } from "../../program.ts";
 import type { AppClusterFlags } from "../app_cluster.ts";
@@ -17,6 +18,11 @@ export function explainCommand(context: ProgramContext): Command {
     .argument("[kind]", "kind, plural or short name, e.g. postgresqlinstance; KIND/NAME in one word works, too")
     .argument("[name]", "name of the object");
   addFormatFlag(command);
+  completeOperands(
+    command,
+    async (context, flags, operands) =>
+      operands.length > 0 ? [] : (await import("../completion.ts")).bindingNames(context, flags),
+  );
   addAppClusterFlags(command, "namespace of the object; that of your context, else default");
   return command
     .addHelpText(

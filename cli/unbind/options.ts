@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { flagsOf } from "../../command_line.ts";
+import { completeOperands } from "../../completion.ts";
 import { examples } from "../../help.ts";
 import { type ProgramContext, UsageError } from "../../program.ts";
 import type { AppClusterFlags } from "../app_cluster.ts";
@@ -36,6 +37,11 @@ export function unbindCommand(context: ProgramContext): Command {
         .argParser(toMilliseconds),
     );
   addFormatFlag(command);
+  completeOperands(
+    command,
+    async (context, flags, operands) =>
+      operands.length > 0 ? [] : (await import("../completion.ts")).bindingNames(context, flags),
+  );
   addAppClusterFlags(command, "accepted, without effect: the name says which binding");
   return command
     .addHelpText(

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
+import { env } from "node:process";
 import { stringify } from "yaml";
+import { findBinaries } from "../../playground/binaries.ts";
 import { makeOwnedDirectory } from "../../playground/owned_directory.ts";
 import { eventually, klutchBinary } from "../clusters.ts";
 import { startProgram } from "./program.ts";
@@ -59,6 +61,24 @@ for (const [args, name, stdout] of texts) {
     assert.match(result.stdout, stdout);
   });
 }
+
+Deno.test("bash and kubectl complete what the executable offers", async () => {
+  const { kubectl } = await findBinaries({ env }, AbortSignal.timeout(TIMEOUT_MS));
+  const ask = async (command: readonly string[]) => {
+    const { stdout } = await new Deno.Command("env", {
+      args: [`PATH=${dirname(klutchBinary())}:${env.PATH}`, "HOME=/nonexistent", ...command],
+      stdin: "null",
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    }).output();
+    return new TextDecoder().decode(stdout).trim().split("\n");
+  };
+  const script = "source <(klutch completion bash); COMP_WORDS=(klutch $@); COMP_CWORD=$#; _klutch; " +
+    'printf "%s\\n" "${COMPREPLY[@]}"';
+  assert.deepEqual(await ask(["bash", "-c", script, "bash", "sta"]), ["status"]);
+  assert.deepEqual(await ask(["bash", "-c", script, "bash", "status", "-o", "j"]), ["json"]);
+  const [candidate] = await ask([...kubectl, "__complete", "klutch", "expl"]);
+  assert.match(candidate!, /^explain\tFollow one object/);
+});
 
 const mistakes: [args: string[], name: Name, says: RegExp][] = [
   [["bakend"], "klutch", /unknown command 'bakend'\. Did you mean backend\?\nSee 'klutch --help'\./],
