@@ -17,14 +17,18 @@ export const BY_NAME = "name";
 export const isLetGo = (binding: APIServiceBinding): boolean =>
   isDeleting(binding) ? !hasFinalizer(binding, BINDING_FINALIZER) : !binding.spec;
 
-/** An older binding of the same API: the objects of one kind can live with one provider only. */
-function rivalOf(bindings: Store<APIServiceBinding>, { metadata }: APIServiceBinding): string | undefined {
-  const [oldest] = bindings.by(BY_NAME, metadata.name).filter((one) => !isLetGo(one)).sort(byAge);
-  return oldest && oldest.metadata.uid !== metadata.uid ? formatKey(keyOf(oldest)) : undefined;
+/** The binding that has the same API already: the objects of one kind can live with one provider only. */
+export function rivalOf(bindings: Store<APIServiceBinding>, { metadata }: APIServiceBinding): string | undefined {
+  const [first] = bindings.by(BY_NAME, metadata.name).filter((one) => !isLetGo(one)).sort(byPrecedence);
+  return first && first.metadata.uid !== metadata.uid ? formatKey(keyOf(first)) : undefined;
 }
 
-function byAge({ metadata: a }: APIServiceBinding, { metadata: b }: APIServiceBinding): number {
-  const [left, right] = [a, b].map(({ creationTimestamp, uid }) => `${creationTimestamp} ${uid}`);
+/** Who has it keeps it, otherwise the oldest gets it; times are in seconds. */
+function byPrecedence(a: APIServiceBinding, b: APIServiceBinding): number {
+  const [left, right] = [a, b].map((binding) => {
+    const { creationTimestamp, uid } = binding.metadata;
+    return `${hasFinalizer(binding, BINDING_FINALIZER) ? 0 : 1} ${creationTimestamp} ${uid}`;
+  });
   return left! < right! ? -1 : 1;
 }
 

@@ -1,5 +1,5 @@
 import type { APIServiceExport } from "../crds/api_service_export.ts";
-import { fails, holds } from "../crds/reasons.ts";
+import { type ConditionType, fails, holds } from "../crds/reasons.ts";
 import type { Condition } from "../crds/shared.ts";
 import { findCondition, setCondition, summarize } from "../kube/conditions.ts";
 import type { CustomResourceDefinition } from "../kube/resources.ts";
@@ -28,13 +28,19 @@ export const exportStatus = (
 
 type Status = APIServiceExport["status"];
 
+const OWN_TYPES: readonly string[] = [
+  "ProviderInSync",
+  "Connected",
+  "ConsumerInSync",
+  "Ready",
+] satisfies ConditionType<typeof KIND>[];
+
+/** Nobody on the app cluster tells about its CRD any more. */
 function unboundStatus(status: Status, now: Date): NonNullable<Status> {
   const what = "No binding on the app cluster is about it";
-  const own = [
-    fails(KIND, "Connected", "APIServiceBindingNotFound", what),
-    fails(KIND, "ConsumerInSync", "NA", what),
-  ];
-  const conditions = own.reduce((list, state) => setCondition(list, state, now), status?.conditions ?? []);
+  let conditions = (status?.conditions ?? []).filter(({ type }) => OWN_TYPES.includes(type));
+  conditions = setCondition(conditions, fails(KIND, "Connected", "APIServiceBindingNotFound", what), now);
+  conditions = setCondition(conditions, fails(KIND, "ConsumerInSync", "NA", what), now);
   return { ...status, conditions: summarize(conditions, now) };
 }
 
