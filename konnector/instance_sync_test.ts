@@ -25,7 +25,7 @@ async function openPair(informerScope: SyncDefinition["informerScope"]) {
   const mappedNamespace = `${clusterNamespace}-${appNamespace}`;
   const serviceNamespaces = plane.client.api<APIServiceNamespace>(API_SERVICE_NAMESPACES);
   const definition: SyncDefinition = { resource: mangoDbResource(group), informerScope, hasStatusSubresource: true };
-  const open = (mayDeleteOrphans = false) =>
+  const open = ({ mayDeleteOrphans = false, onlyDeletions = false } = {}) =>
     new InstanceSync(
       {
         consumer: app.client,
@@ -36,7 +36,7 @@ async function openPair(informerScope: SyncDefinition["informerScope"]) {
         onOrphans: () => {},
         mayDeleteOrphans: () => mayDeleteOrphans,
       },
-      definition,
+      { ...definition, onlyDeletions },
       signal,
     );
   const sides: Record<"consumer" | "provider", Api> = {
@@ -190,6 +190,40 @@ Deno.test("a restart repairs what was missed and writes nothing where nothing di
   assert.equal(afterConsumer.metadata.resourceVersion, beforeConsumer.metadata.resourceVersion);
 });
 
+Deno.test("a sync of deletions alone brings them to their end, and leaves living objects alone", async () => {
+  await using pair = await openPair("Namespaced");
+  const { consumer, provider, group, key, providerKey } = pair;
+  const living = { ...key, name: "living" };
+  const livingOnProvider = { ...providerKey, name: "living" };
+  const before = pair.open();
+  for (const one of [key, living]) await consumer.create(mangoDb(group, one), within(5_000));
+  await pair.mapNamespace();
+  await pair.onProvider("the instance appears", () => true);
+  await eventually("the other one too", () => provider.find(livingOnProvider, within(5_000)));
+  await before[Symbol.asyncDispose]();
+
+  await provider.mergePatch(providerKey, { metadata: { finalizers: ["example.com/work"] } }, {}, within(5_000));
+  await consumer.delete(key, {}, within(5_000));
+  const released = { metadata: { finalizers: null }, spec: { tier: "Dedicated" } };
+  await consumer.mergePatch(living, released, {}, within(5_000));
+  await provider.mergePatch(
+    livingOnProvider,
+    { status: { phase: "Failed" } },
+    { subresource: "status" },
+    within(5_000),
+  );
+
+  await using _sync = pair.open({ onlyDeletions: true });
+  await pair.onProvider("the provider begins to delete", (object) => !!object.metadata.deletionTimestamp);
+  await provider.mergePatch(providerKey, { status: { phase: "Unknown" } }, { subresource: "status" }, within(5_000));
+  await pair.onConsumer("the consumer shows the progress", (object) => statusOf(object)?.phase === "Unknown");
+  await provider.mergePatch(providerKey, { metadata: { finalizers: null } }, {}, within(5_000));
+  await eventually("the consumer's object is gone", async () => !(await consumer.find(key, within(5_000))));
+  const own = await consumer.get(living, within(5_000));
+  assert.deepEqual([own.metadata.finalizers, own.status], [undefined, undefined]);
+  assert.equal(specOf(await provider.get(livingOnProvider, within(5_000))).tier, "Shared");
+});
+
 Deno.test("what an original konnector created is taken over as it is, and loses what its consumer removes", async () => {
   await using pair = await openPair("Namespaced");
   using plane = await provider();
@@ -294,7 +328,7 @@ Deno.test("objects that are missing on the consumer, unseen, are kept on the pro
   assert.ok(await provider.find(providerKey, within(5_000)));
   await second[Symbol.asyncDispose]();
 
-  await using _third = pair.open(true);
+  await using _third = pair.open({ mayDeleteOrphans: true });
   await eventually("the orphan is deleted", async () => !(await provider.find(providerKey, within(5_000))));
 });
 
