@@ -1,5 +1,5 @@
 import { type Context, Hono } from "hono";
-import { NONCE, secureHeaders, type SecureHeadersVariables } from "hono/secure-headers";
+import { secureHeaders } from "hono/secure-headers";
 import type { Log } from "../kube/log.ts";
 import type { RelyingParty } from "../oidc/relying_party.ts";
 import type { SessionSealer } from "../oidc/session.ts";
@@ -8,18 +8,26 @@ import type { OneTimeCodes } from "../oidc/one_time_code.ts";
 import type { Admission, Person } from "./admission.ts";
 import type { BindTokens } from "./bind_token.ts";
 import type { PublicUrls } from "./binding_documents.ts";
-import type { Catalogue } from "./catalogue.ts";
+import type { Catalogue, Offer } from "./catalogue.ts";
 import { explainError } from "./error_page.ts";
 import type { TenantIdentity } from "./identity.ts";
-import { MessagePage } from "./pages.tsx";
+import type { MyClusters } from "./my_clusters.ts";
+import type { OfferLists } from "./offer_lists.tsx";
+import { ASSETS } from "./pages/assets.ts";
+import { MessagePage } from "./pages/message.tsx";
 import type { TakenCode } from "./redeemed_codes.ts";
 import { Refusal } from "./refusal.ts";
 import { authorizeRoute } from "./routes/authorize.ts";
+import { assetRoute } from "./routes/assets.ts";
 import { bindRoute } from "./routes/bind.ts";
 import { callbackRoute } from "./routes/callback.ts";
+import { clusterEventsRoute, clustersRoute } from "./routes/clusters.tsx";
 import { exportRoute } from "./routes/export.ts";
+import { logoutRoute } from "./routes/logout.tsx";
+import { resourceRoute } from "./routes/resource.tsx";
 import { resourcesRoute } from "./routes/resources.tsx";
 import { responseRoute } from "./routes/response.ts";
+import type { SchemaDoc } from "./schema_doc.ts";
 import type { Tenant } from "./tenant.ts";
 
 export interface AppDeps {
@@ -44,16 +52,22 @@ export interface AppDeps {
   bindTokens: BindTokens;
   codes: OneTimeCodes;
   catalogue: Pick<Catalogue, "list" | "find" | "get" | "admittedGroups">;
+  offerLists: Pick<OfferLists, "render">;
+  /** What the schema of an offer says; undefined when it cannot be exported. */
+  describe: (offer: Offer, signal: AbortSignal) => Promise<SchemaDoc | undefined>;
+  myClusters: Pick<MyClusters, "of" | "watch">;
   ensureTenant: (user: Person & TenantIdentity, signal: AbortSignal) => Promise<Tenant>;
   /** False when the code was taken before. */
   takeCode: (code: TakenCode, signal: AbortSignal) => Promise<boolean>;
   log: Log;
   now: () => Date;
-  /** Ends what is under way when the process stops. */
+  /** Fires when the process is to stop; what waits for something ends then. */
+  stopping: AbortSignal;
+  /** Ends what is under way, a while after that. */
   signal: AbortSignal;
 }
 
-export type AppEnv = { Variables: SecureHeadersVariables & { requestId: string; log: Log } };
+export type AppEnv = { Variables: { requestId: string; log: Log } };
 
 const LONGEST_URL = 16_384;
 
@@ -74,15 +88,19 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
   app.use(secureHeaders({
     contentSecurityPolicy: {
       defaultSrc: ["'none'"],
-      styleSrc: [NONCE],
+      styleSrc: ["'self'"],
+      scriptSrc: ["'self'"],
+      connectSrc: ["'self'"],
       imgSrc: ["data:"],
       baseUri: ["'none'"],
-      formAction: ["'none'"],
+      // Browsers apply it to the redirects after a form as well: they lead to the command line.
+      formAction: ["'self'", "http://localhost:*", "http://127.0.0.1:*", ...deps.redirectOrigins],
       frameAncestors: ["'none'"],
     },
     xFrameOptions: "DENY",
     strictTransportSecurity: deps.isSecure ? "max-age=31536000" : false,
   }));
+  for (const path of ASSETS.keys()) app.get(path, assetRoute);
   app.use(async (c, next) => {
     c.header("cache-control", "no-cache, no-store, must-revalidate, max-age=0");
     c.header("expires", "Thu, 01 Jan 1970 00:00:00 GMT");
@@ -105,6 +123,10 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
   app.get("/authorize", authorizeRoute(deps));
   app.get("/callback", callbackRoute(deps));
   app.get("/resources", resourcesRoute(deps));
+  app.get("/resource", resourceRoute(deps));
+  app.get("/clusters", clustersRoute(deps));
+  app.get("/clusters/events", clusterEventsRoute(deps));
+  app.get("/logout", logoutRoute(deps));
   app.get("/bind", bindRoute(deps));
   app.post(RESPONSE_PATH, responseRoute(deps));
   app.onError((error, c) => answerError(deps, error, c));
@@ -114,8 +136,12 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
 /** Answers command lines, and not browsers. */
 const RESPONSE_PATH = "/response";
 
+const PAGES = [
+  ...["/export", "/authorize", "/callback", "/resources", "/resource", "/bind"],
+  ...["/clusters", "/clusters/events", "/logout", ...ASSETS.keys()],
+];
 const METHODS = new Map([
-  ...["/export", "/authorize", "/callback", "/resources", "/bind"].map((path) => [path, "GET"] as const),
+  ...PAGES.map((path) => [path, "GET"] as const),
   [RESPONSE_PATH, "POST"],
 ]);
 
@@ -135,6 +161,5 @@ function answerError({ prettyName, signal }: AppDeps, error: Error, c: Context<A
       "content-type": "application/problem+json",
     });
   }
-  const nonce = c.get("secureHeadersNonce") ?? "";
-  return c.html(MessagePage({ prettyName, nonce, title, message, requestId }), status);
+  return c.html(MessagePage({ prettyName, title, message, requestId }), status);
 }

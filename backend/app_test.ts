@@ -12,7 +12,10 @@ import { LoginStates } from "../oidc/state.ts";
 import { FakeClock } from "../tests/fake_clock.ts";
 import { type AppDeps, createApp } from "./app.ts";
 import { BindTokens } from "./bind_token.ts";
+import type { MyCluster } from "./my_clusters.ts";
+import { OfferLists } from "./offer_lists.tsx";
 import { Refusal } from "./refusal.ts";
+import { describeSchema } from "./schema_doc.ts";
 import { catalogue, claim, crd, template } from "./test_objects.ts";
 
 const ISSUER = "https://sso.example.com";
@@ -21,6 +24,16 @@ const OFFERS = catalogue([crd("dbs", "x.io"), crd("queues", "x.io"), crd("vaults
   template("q", ["queues", "x.io"]),
   template("v", ["vaults", "x.io"], { allowedGroups: ["security"] }),
 ]);
+const SCHEMA = crd("dbs", "x.io", { properties: { size: { type: "integer" } } })
+  .spec.versions[0]!.schema!.openAPIV3Schema!;
+const CLUSTER: MyCluster = {
+  clusterId: "cl1",
+  namespace: "cluster-a",
+  lastHeartbeat: "2026-06-01T11:59:00Z",
+  konnectorVersion: "v1.4.0",
+  healthy: { type: "Healthy", status: "True", lastTransitionTime: "2026-06-01T11:59:00Z" },
+  apis: [{ name: "dbs.x.io", plural: "dbs" }],
+};
 const VERIFIER = "v".repeat(43);
 const CHALLENGE = "7w_YNF9DSfIdPf_pRjSq646_kPr-2-o9NAl16JGghdM";
 const KEYS = parseCookieKeys({ signingKey: btoa("k".repeat(32)) });
@@ -33,6 +46,8 @@ interface TestApp {
   identity: Partial<Identity>;
   /** Ids of codes that were redeemed. */
   taken: Set<string>;
+  /** Called when something about somebody's clusters has changed. */
+  changes: (() => void)[];
 }
 
 function testApp(changes: Partial<AppDeps> = {}): TestApp {
@@ -42,13 +57,18 @@ function testApp(changes: Partial<AppDeps> = {}): TestApp {
   const test: Omit<TestApp, "app"> = {
     clock,
     taken,
+    changes: [],
     bound: [],
     identity: { subject: "jane", email: "jane@example.com" },
   };
   const app = createApp({
     prettyName: "Example <Backend>",
     version: "v1.4.0",
-    urls: { authorize: "https://klutch.example.com/authorize", response: "https://klutch.example.com/response" },
+    urls: {
+      authorize: "https://klutch.example.com/authorize",
+      response: "https://klutch.example.com/response",
+      clusters: "https://klutch.example.com/clusters",
+    },
     isSecure: true,
     redirectOrigins: [],
     legacyCallback: true,
@@ -70,6 +90,12 @@ function testApp(changes: Partial<AppDeps> = {}): TestApp {
     bindTokens: new BindTokens(KEYS),
     codes: new OneTimeCodes(KEYS, { now }),
     catalogue: OFFERS,
+    offerLists: new OfferLists(OFFERS),
+    describe: ({ api }) => Promise.resolve(describeSchema(api, "v1", SCHEMA)),
+    myClusters: {
+      of: (subject) => subject === "jane" ? [CLUSTER] : [],
+      watch: (_subject, onChange) => test.changes.push(onChange),
+    },
     ensureTenant({ subject, clusterId }) {
       test.bound.push({ subject, clusterId });
       return Promise.resolve({ namespace: "cluster-a", kubeconfig: "apiVersion: v1\n" });
@@ -81,6 +107,7 @@ function testApp(changes: Partial<AppDeps> = {}): TestApp {
     },
     log: silentLog,
     now,
+    stopping: new AbortController().signal,
     signal: new AbortController().signal,
     ...changes,
   });
@@ -142,6 +169,7 @@ Deno.test("GET /export says where to log in, whatever the Host header says", asy
       oauth2CodeGrant: {
         authenticatedURL: "https://klutch.example.com/authorize",
         responseURL: "https://klutch.example.com/response",
+        clustersURL: "https://klutch.example.com/clusters",
       },
     }],
   });
@@ -259,20 +287,99 @@ for (const [name, status, use] of misuses) {
 
 Deno.test("The page shows APIs, claims and who is logged in, and runs nothing from elsewhere", async () => {
   const browser = new Browser(testApp());
-  const response = await browser.open(await browser.logIn());
+  const page = await browser.logIn();
+  const response = await browser.open(page);
   const html = await response.text();
-  for (const text of ["<h2>db</h2>", "<h2>queue</h2>", "Writes secrets of its own", "jane@example.com", "A db."]) {
+  for (const text of [">db</a>", ">queue</a>", "Writes secrets of its own", "jane@example.com", "A db."]) {
     assert(html.includes(text), text);
   }
   assert(html.startsWith("<!DOCTYPE html>"));
   assert(html.includes("Example &lt;Backend&gt;"), "names are escaped");
-  equal(/<script|src=|https?:\/\//i.test(html), false, "nothing is loaded");
+  equal(/<script>|<style|src="(?!\/klutch)|https?:\/\//i.test(html), false, "nothing is loaded from elsewhere");
   const policy = response.headers.get("content-security-policy")!;
-  const [, nonce] = /style-src 'nonce-([^']+)'/.exec(policy)!;
-  assert(html.includes(`<style nonce="${nonce}">`));
-  match(policy, /default-src 'none'/);
+  for (const rule of ["default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'"]) {
+    assert(policy.includes(rule), rule);
+  }
+  equal(policy.includes("unsafe"), false);
   match(response.headers.get("cache-control")!, /no-store/);
   equal(response.headers.get("referrer-policy"), "no-referrer");
+  for (const [, path] of html.matchAll(/(?:src|href)="(\/klutch[^"]+)"/g)) {
+    const asset = await browser.open(path!);
+    equal(asset.status, 200);
+    match(asset.headers.get("cache-control")!, /immutable/);
+  }
+  equal((await (await browser.open(page)).text()).length, html.length, "the kept list is the same");
+});
+
+Deno.test("A kept list of offers gives each visitor links of their own", async () => {
+  const test = testApp();
+  const [one, other] = [new Browser(test), new Browser(test)];
+  const links = [
+    await one.link("dbs", await one.logIn("One111")),
+    await other.link("dbs", await other.logIn("Two222")),
+    await one.link("dbs", "/resources?s=One111"),
+  ];
+  match(links[0]!, /s=One111/);
+  match(links[1]!, /s=Two222/);
+  equal(links[2], links[0]);
+});
+
+Deno.test("Without scripts, a search keeps what was chosen before", async () => {
+  const browser = new Browser(testApp());
+  const page = await browser.logIn();
+  const html = await (await browser.open(`${page}&q=QUEUE&api=dbs.x.io`)).text();
+  match(html, /<input type="checkbox" name="api" value="dbs.x.io"[^>]* checked/);
+  match(html, /value="queues.x.io" aria-label/);
+  match(html, /2 on offer/);
+  const [none] = /class="lead nothing"[^>]*>/.exec(await (await browser.open(`${page}&q=zebra`)).text())!;
+  equal(none.includes("hidden"), false, "says that nothing is found");
+});
+
+Deno.test("The page of an API tells what it may do and how its objects look, before anything is granted", async () => {
+  const browser = new Browser(testApp());
+  await browser.logIn();
+  const response = await browser.open("/resource?s=Abc123&name=dbs.x.io");
+  const html = await response.text();
+  equal(response.status, 200);
+  for (const text of ["What it may do on your cluster", "Writes secrets", "kind: Db", "size", "whole number"]) {
+    assert(html.includes(text), text);
+  }
+  match(html, /<a class="btn btn-primary dbs" href="\/bind\?s=Abc123/);
+});
+
+Deno.test("My clusters shows what is mine, and tells what changes", async () => {
+  const test = testApp();
+  const browser = new Browser(test);
+  await browser.logIn();
+  const html = await (await browser.open("/clusters?s=Abc123")).text();
+  for (const text of ["cl1", "Connected", "v1.4.0", "dbs.x.io", "2026-06-01T11:59:00Z"]) {
+    assert(html.includes(text), text);
+  }
+
+  const events = await browser.open("/clusters/events?s=Abc123");
+  equal(events.headers.get("content-type"), "text/event-stream");
+  const reader = events.body!.pipeThrough(new TextDecoderStream()).getReader();
+  const { value } = await reader.read();
+  match(value!, /^data: "<article[^\n]+"\n\n$/);
+  equal(test.changes.length, 1);
+  await reader.cancel();
+
+  test.identity.subject = "joe";
+  const other = new Browser(test);
+  await other.logIn();
+  match(await (await other.open("/clusters?s=Abc123")).text(), /Nothing is bound yet/);
+});
+
+Deno.test("Logging out ends the session in this browser, by a link of the page only", async () => {
+  const browser = new Browser(testApp());
+  const page = await browser.logIn();
+  const html = await (await browser.open(page)).text();
+  const [, href] = /<a href="(\/logout[^"]+)"/.exec(html)!;
+  equal((await browser.open("/logout?s=Abc123")).status, 403, "no other site can do it");
+  const response = await browser.open(href!.replaceAll("&amp;", "&"));
+  equal(response.status, 200);
+  match(await response.text(), /You are logged out/);
+  equal((await browser.open(page)).status, 401);
 });
 
 Deno.test("Cookies are HttpOnly, SameSite=Lax, and Secure behind HTTPS", async () => {
@@ -490,13 +597,18 @@ Deno.test("Whatever is asked for, the answer is no 500 and reflects nothing unes
     "/authorize",
     "/callback",
     "/resources",
+    "/resource",
+    "/clusters",
+    "/clusters/events",
+    "/logout",
+    "/response",
     "/bind",
     "/",
     "/resources/x",
     "/%zz",
   );
   const name = fc.oneof(
-    fc.constantFrom("s", "c", "p", "u", "code", "state", "resource", "group", "token", "error"),
+    fc.constantFrom("s", "c", "p", "u", "q", "api", "name", "code", "state", "resource", "group", "token", "error"),
     fc.string(),
   );
   const value = fc.oneof(
@@ -523,7 +635,7 @@ Deno.test("Whatever is asked for, the answer is no 500 and reflects nothing unes
         headers: { cookie: `__Host-klutch-bind-Abc123=${cookie}` },
       });
       assert(response.status < 500, `${response.status}`);
-      equal((await response.text()).includes("<script"), false);
+      equal((await response.text()).includes("<script>"), false);
     }),
     { numRuns: 500 },
   );

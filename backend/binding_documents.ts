@@ -11,6 +11,8 @@ export interface PublicUrls {
   authorize: string;
   /** Where one-time codes are redeemed. */
   response: string;
+  /** Where a person sees what is bound. */
+  clusters: string;
 }
 
 /** What `/export` says to command lines. */
@@ -23,7 +25,7 @@ export const bindingProvider = (
   version,
   authenticationMethods: [{
     method: OAUTH2_CODE_GRANT,
-    oauth2CodeGrant: { authenticatedURL: urls.authorize, responseURL: urls.response },
+    oauth2CodeGrant: { authenticatedURL: urls.authorize, responseURL: urls.response, clustersURL: urls.clusters },
   }],
 });
 

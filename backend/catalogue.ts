@@ -2,7 +2,7 @@ import type { APIServiceExportTemplate } from "../crds/api_service_export_templa
 import { groupResourceName, type PermissionClaim } from "../crds/shared.ts";
 import type { CustomResourceDefinition } from "../kube/resources.ts";
 import type { Store } from "../kube/store.ts";
-import { isDeleting } from "../kube/types.ts";
+import { formatKey, isDeleting, keyOf } from "../kube/types.ts";
 import { type Admission, isAdmitted, type Person } from "./admission.ts";
 import { planOffer } from "./export_template_plan.ts";
 import type { ConsumerScope } from "./options.ts";
@@ -132,6 +132,17 @@ export class Catalogue {
     return this.#templates.by(TEMPLATES_BY_API, name).toSorted(byAge)[0];
   }
 
+  /** Keys of the templates for some that admit this person: those who have them in common are offered the same. */
+  admittingTemplates(person: Person): string[] {
+    const admitting: string[] = [];
+    for (const template of this.#templates.list()) {
+      const { allowedGroups = [], allowedUsers = [] } = template.spec;
+      const isForSome = allowedGroups.length > 0 || allowedUsers.length > 0;
+      if (isForSome && isAdmitted(admissionOf(template), person)) admitting.push(formatKey(keyOf(template)));
+    }
+    return admitting;
+  }
+
   /** Groups that decide who may bind something. */
   admittedGroups(): Set<string> {
     return new Set([...this.#templates.list()].flatMap(({ spec }) => spec.allowedGroups ?? []));
@@ -140,6 +151,6 @@ export class Catalogue {
 
 /** Oldest first; timestamps have whole seconds, so the names decide among equals. */
 function byAge({ metadata: a }: APIServiceExportTemplate, { metadata: b }: APIServiceExportTemplate): number {
-  const keyOf = (meta: typeof a) => `${meta.creationTimestamp} ${meta.namespace}/${meta.name}`;
-  return keyOf(a) < keyOf(b) ? -1 : 1;
+  const orderOf = (meta: typeof a) => `${meta.creationTimestamp} ${meta.namespace}/${meta.name}`;
+  return orderOf(a) < orderOf(b) ? -1 : 1;
 }

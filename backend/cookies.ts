@@ -19,6 +19,9 @@ export function writeSession(
   setCookie(c, sessionCookie(sessionId, isSecure), sealed, { ...attributes(isSecure), expires });
 }
 
+export const clearSession = (c: Context, sessionId: string, isSecure: boolean): void =>
+  void deleteCookie(c, sessionCookie(sessionId, isSecure), attributes(isSecure));
+
 export const readLogin = async (c: Context, state: string, isSecure: boolean): Promise<string | undefined> =>
   getCookie(c, await loginCookie(state, isSecure));
 

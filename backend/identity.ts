@@ -24,7 +24,11 @@ export const identityOf = (namespace: Namespace | undefined): string | undefined
 /** Index of namespaces by `identityText`. */
 export const NAMESPACES_BY_IDENTITY = "identity";
 
+/** Index of namespaces by the subject in their identity. */
+export const NAMESPACES_BY_SUBJECT = "subject";
+
 export const identityIndexer = {
+  [NAMESPACES_BY_SUBJECT]: (namespace: Namespace): string[] => identityOf(namespace)?.split("#", 1) ?? [],
   [NAMESPACES_BY_IDENTITY]: (namespace: Namespace): string[] => {
     const identity = identityOf(namespace);
     return identity === undefined ? [] : [identity];

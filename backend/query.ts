@@ -57,14 +57,20 @@ export function readCodeChallenge(text: string | undefined): string | undefined 
 
 const MOST_APIS = 50;
 
-/** What a person chose: the API of a link (`resource`, `group`), or those of a form (`api`, any number of times). */
-export function readApiNames(c: Context): string[] {
-  const chosen = new URL(c.req.url).searchParams.getAll("api").map((name) => {
+/** Names of APIs, `<resource>.<group>`, in a parameter that is there any number of times. */
+export function readApis(c: Context, parameter = "api"): string[] {
+  const names = new URL(c.req.url).searchParams.getAll(parameter).map((name) => {
     const dot = name.indexOf(".");
     return readApiName(dot < 0 ? name : name.slice(0, dot), dot < 0 ? "" : name.slice(dot + 1));
   });
-  if (chosen.length > MOST_APIS) throw invalid(`More than ${MOST_APIS} APIs cannot be bound in one go.`);
-  if (chosen.length > 0) return [...new Set(chosen)];
+  if (names.length > MOST_APIS) throw invalid(`More than ${MOST_APIS} APIs cannot be bound in one go.`);
+  return [...new Set(names)];
+}
+
+/** What a person chose: the API of a link (`resource`, `group`), or those of a form (`api`). */
+export function readChoice(c: Context): string[] {
+  const chosen = readApis(c);
+  if (chosen.length > 0) return chosen;
   const { resource, group } = readQuery(c, "resource", "group");
   if (resource !== undefined) return [readApiName(resource, group)];
   throw new Refusal(400, "Nothing is chosen", "Go back to the page and choose at least one API.");

@@ -68,9 +68,10 @@ export async function runBackend(options: BackendOptions, log: Log, signal: Abor
   const caData = oidc?.caFile ? await readAuthority(oidc.caFile, "--oidc-ca-file") : undefined;
   using login = oidc && new Login(oidc, { caData, log });
   const start = startCluster(deps, options, caches, tasks);
+  const web = { options, caches, isReady: start.readiness, stopping: tasks.signal, deps };
   serve(
     oidc && login
-      ? createWebApp({ options, oidc, caches, login, isReady: start.readiness, deps }, underWay.signal)
+      ? createWebApp({ ...web, oidc, login }, underWay.signal)
       : () => new Response("Nobody logs in here: app clusters are bound by AppClusterBindings.\n", { status: 404 }),
   );
   const health = serveHealth({

@@ -1,5 +1,10 @@
 import { systemClock } from "../kube/clock.ts";
-import { NAMESPACES } from "../kube/resources.ts";
+import {
+  CUSTOM_RESOURCE_DEFINITIONS,
+  type CustomResourceDefinition,
+  NAMESPACES,
+  type OpenApiSchema,
+} from "../kube/resources.ts";
 import { OneTimeCodes } from "../oidc/one_time_code.ts";
 import { SessionSealer } from "../oidc/session.ts";
 import { LoginStates } from "../oidc/state.ts";
@@ -7,11 +12,15 @@ import { PROTOCOL_VERSION } from "../version.ts";
 import { createApp } from "./app.ts";
 import { BindTokens } from "./bind_token.ts";
 import type { ControllersDeps, ProviderCaches } from "./controllers.ts";
+import { atVersion, CrdSource } from "./crd_source.ts";
 import type { Login } from "./login.ts";
 import type { OidcOptions } from "./login_options.ts";
+import { MyClusters } from "./my_clusters.ts";
+import { OfferLists } from "./offer_lists.tsx";
 import type { BackendOptions } from "./options.ts";
 import { recordPerson } from "./person.ts";
 import { takeCode } from "./redeemed_codes.ts";
+import { describeSchema } from "./schema_doc.ts";
 import { ensureTenant } from "./tenant.ts";
 
 interface WebAppParts {
@@ -20,17 +29,24 @@ interface WebAppParts {
   caches: ProviderCaches;
   login: Login;
   isReady: () => true | string;
+  /** Fires when the process is to stop. */
+  stopping: AbortSignal;
   deps: ControllersDeps;
 }
 
 /** The public pages, wired to cluster, issuer and keys. */
 export function createWebApp(
-  { options, oidc: { callbackUrl }, caches, login, isReady, deps }: WebAppParts,
+  { options, oidc: { callbackUrl }, caches, login, isReady, stopping, deps }: WebAppParts,
   signal: AbortSignal,
 ): (request: Request) => Response | Promise<Response> {
   const { prettyName, namespacePrefix, redirectOrigins, legacyCallback, admission, autoSelect } = options;
   const keys = options.cookieKeys ?? { signing: crypto.getRandomValues(new Uint8Array(32)) };
   const tenants = { ...deps, namespaces: caches.namespaces.store, namespacePrefix, prettyName };
+  const offerLists = new OfferLists(caches.catalogue);
+  caches.templates.subscribe(() => offerLists.forget(), stopping);
+  caches.apis.subscribe(() => offerLists.forget(), stopping);
+  const myClusters = new MyClusters(caches, stopping);
+  const source = new CrdSource(deps.client.api<CustomResourceDefinition>(CUSTOM_RESOURCE_DEFINITIONS));
   const namespaces = deps.client.api(NAMESPACES);
   const app = createApp({
     prettyName,
@@ -38,6 +54,7 @@ export function createWebApp(
     urls: {
       authorize: options.authorizeUrl ?? new URL("authorize", callbackUrl).href,
       response: new URL("response", callbackUrl).href,
+      clusters: new URL("clusters", callbackUrl).href,
     },
     isSecure: callbackUrl.startsWith("https://"),
     redirectOrigins,
@@ -54,6 +71,13 @@ export function createWebApp(
     bindTokens: new BindTokens(keys),
     codes: new OneTimeCodes(keys),
     catalogue: caches.catalogue,
+    offerLists,
+    myClusters,
+    async describe({ api, versions: [version] }, signal) {
+      const made = atVersion(await source.get(api, signal), version);
+      const schema = "spec" in made && made.spec.versions[0]!.schema.openAPIV3Schema;
+      return schema ? describeSchema(api, version!, schema as OpenApiSchema) : undefined;
+    },
     async ensureTenant(user, signal) {
       const tenant = await ensureTenant(tenants, user, signal);
       await recordPerson(namespaces, tenant.namespace, user, signal);
@@ -62,6 +86,7 @@ export function createWebApp(
     takeCode: (code, signal) => takeCode(namespaces, code, systemClock.now(), signal),
     log: deps.log,
     now: () => systemClock.now(),
+    stopping,
     signal,
   });
   return (request) => app.fetch(request);

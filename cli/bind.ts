@@ -74,8 +74,10 @@ async function logIn(
 ): Promise<BoundIdentity> {
   const sessionId = newSessionId();
   const exchange = provider.responseUrl && await createExchange(provider.responseUrl, { certificates }, context.signal);
+  const next = provider.clustersUrl && new URL(provider.clustersUrl);
+  next?.searchParams.set("s", sessionId);
   const onUseless = (why: string) => terminal.say(`⚠️ ${why}`);
-  await using login = openLogin({ sessionId, redeem: exchange?.redeem, onUseless });
+  await using login = openLogin({ sessionId, redeem: exchange?.redeem, next, onUseless });
   const query = { port: login.port, sessionId, clusterId: clusterId(namespaceUid) };
   const url = loginUrl(provider.loginUrl, { ...query, codeChallenge: exchange?.codeChallenge });
   terminal.say(`\n\n\nTo authenticate, visit in your browser:\n\n\t${url.href}\n`);

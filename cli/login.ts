@@ -24,6 +24,8 @@ export interface LoginOptions {
    * the answer itself, as earlier providers let it.
    */
   redeem?: (code: string) => Promise<string>;
+  /** Where the person may go on in the browser. */
+  next?: URL;
   timeoutMs?: number;
   /** Told in words about calls that are of no use; the login goes on. */
   onUseless?: (why: string) => void;
@@ -50,7 +52,7 @@ export function loginUrl(
 
 /** Listens on a free loopback port until disposed; the first answer that can be read decides. */
 export function openLogin(options: LoginOptions): Login {
-  const { sessionId, redeem, timeoutMs = TIMEOUT_MS, onUseless = () => {} } = options;
+  const { sessionId, redeem, next, timeoutMs = TIMEOUT_MS, onUseless = () => {} } = options;
   const { promise, resolve, reject } = Promise.withResolvers<BoundIdentity>();
   promise.catch(() => {}); // whoever calls `answer` gets it
   let settled = false;
@@ -84,6 +86,7 @@ export function openLogin(options: LoginOptions): Login {
       200,
       "You have been authenticated successfully!",
       "Please head back to the command line. This window can be closed.",
+      next,
     );
   };
 

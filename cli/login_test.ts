@@ -59,6 +59,26 @@ Deno.test("openLogin() takes the answer of its session and tells the person wher
   equal(answer.requests[0]!.metadata.name, "mangodbs.mangodb.com");
 });
 
+Deno.test("openLogin() exchanges the code that the browser brings, and takes nothing else then", async () => {
+  const redeemed: string[] = [];
+  const notes: string[] = [];
+  const redeem = (code: string) => {
+    redeemed.push(code);
+    if (code !== "good") return Promise.reject(new Error("400 Bad Request: This code is not valid"));
+    return Promise.resolve(JSON.stringify(response()));
+  };
+  const next = new URL('https://provider.example/clusters?s=abc123&x="<');
+  await using login = openLogin({ sessionId: "abc123", redeem, next, onUseless: (why) => notes.push(why) });
+  equal((await respond(login.port, response())).status, 500, "a credential from the browser could be anybody's");
+  equal((await call(login.port, "?code=forged")).status, 500);
+  match(notes.join(), /the code is missing.*This code is not valid/);
+  const [page, answer] = await Promise.all([call(login.port, "?code=good"), login.answer(never)]);
+  equal(page.status, 200);
+  match(page.text, /<a href="https:\/\/provider\.example\/clusters\?s=abc123&amp;x=%22%3C">/);
+  equal(answer.kubeconfig.namespace, "cluster-x7k2p");
+  equal(redeemed.join(), "forged,good");
+});
+
 Deno.test("openLogin() answers further calls with Already authenticated", async () => {
   await using login = openLogin({ sessionId: "abc123" });
   await respond(login.port, response());

@@ -16,6 +16,8 @@ export interface ProviderInfo {
   loginUrl: URL;
   /** Where a one-time code is exchanged for the credential; earlier providers send the credential by the browser. */
   responseUrl?: URL;
+  /** Page on which a person sees what is bound; `s` comes on top of its query. */
+  clustersUrl?: URL;
 }
 
 /** Earlier providers hand out what later command lines do not understand. */
@@ -66,6 +68,7 @@ export function readProviderInfo(text: string): ProviderInfo {
     version: printable(provider.version, 100),
     loginUrl: readUrl(grant.authenticatedURL, "login URL"),
     ...(grant.responseURL !== undefined && { responseUrl: readUrl(grant.responseURL, "response URL") }),
+    ...(grant.clustersURL !== undefined && { clustersUrl: readUrl(grant.clustersURL, "URL of clusters") }),
   };
 }
 

@@ -14,6 +14,10 @@ const METHOD = object({
         "and its verifier; `code_challenge` is then added to the query, too.",
       { minLength: 1, maxLength: 2048 },
     )),
+    clustersURL: optional(text("Page on which people see what they have bound; `s` is added to its query.", {
+      minLength: 1,
+      maxLength: 2048,
+    })),
   }, "Settings of the OAuth2 code grant.")),
 }, "One way to log in.");
 export type AuthenticationMethod = Type.Static<typeof METHOD>;

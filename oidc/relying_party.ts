@@ -38,6 +38,8 @@ export interface Identity {
 /** One client of one issuer. Safe to use concurrently; disposing it closes its connections. */
 export interface RelyingParty extends Disposable {
   readonly issuer: string;
+  /** Where a person logs out of the issuer itself, if it says. */
+  readonly logoutUrl?: URL;
   /** Where to send the browser to log in. */
   authorizationUrl(login: LoginSecrets): Promise<URL>;
   /**
@@ -91,6 +93,7 @@ export async function openRelyingParty(options: RelyingPartyOptions, signal: Abo
     };
     return {
       issuer: metadata.issuer,
+      logoutUrl: logoutUrlOf(metadata, clientId),
       async authorizationUrl({ state, nonce, codeVerifier }) {
         return oidc.buildAuthorizationUrl(configure(signal), {
           redirect_uri: callbackUrl,
@@ -194,6 +197,14 @@ function checkCa(pem: string): string[] {
   }
   if (certificates.length > 0) return certificates;
   throw new OidcError("configuration", "The CA data of the OIDC issuer has to be certificates in PEM form");
+}
+
+/** We keep no ID token that could say who it is; the issuer then asks. */
+function logoutUrlOf({ end_session_endpoint: endpoint }: oidc.ServerMetadata, clientId: string): URL | undefined {
+  const url = typeof endpoint === "string" ? URL.parse(endpoint) : null;
+  if (!url || !/^https?:$/.test(url.protocol)) return undefined;
+  url.searchParams.set("client_id", clientId);
+  return url;
 }
 
 /** RFC 6749 prefers the header; an issuer that says otherwise gets the secret in the form. */

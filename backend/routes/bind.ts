@@ -2,7 +2,7 @@ import type { Context } from "hono";
 import { encodePortableBase64 } from "../../oidc/portable_base64.ts";
 import type { AppDeps, AppEnv } from "../app.ts";
 import { bindingResponse } from "../binding_documents.ts";
-import { readApiNames, readQuery, readSessionId } from "../query.ts";
+import { readChoice, readQuery, readSessionId } from "../query.ts";
 import { checkToken, sessionOf } from "../session_of.ts";
 
 const TIMEOUT_MS = 60_000;
@@ -11,7 +11,7 @@ const TIMEOUT_MS = 60_000;
 export const bindRoute = (deps: AppDeps) => async (c: Context<AppEnv>) => {
   const { bindTokens, catalogue, codes, ensureTenant } = deps;
   const { s, token } = readQuery(c, "s", "token");
-  const apis = readApiNames(c);
+  const apis = readChoice(c);
   const { session, sealed } = await sessionOf(c, readSessionId(s), deps);
   await checkToken(token, sealed, bindTokens);
   const offers = apis.map((name) => catalogue.get(name, session));

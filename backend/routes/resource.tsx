@@ -1,0 +1,17 @@
+import type { Context } from "hono";
+import type { AppDeps, AppEnv } from "../app.ts";
+import { ApiPage } from "../pages/api.tsx";
+import { readApis } from "../query.ts";
+import { Refusal } from "../refusal.ts";
+import { bindHref, visitorOf } from "../visitor.ts";
+
+/** The page about one API. */
+export const resourceRoute = (deps: AppDeps) => async (c: Context<AppEnv>) => {
+  const { prettyName, catalogue, describe } = deps;
+  const { session, visitor } = await visitorOf(c, deps);
+  const [name] = readApis(c, "name");
+  if (!name) throw new Refusal(400, "This link is broken", "It names no API. Go back to the catalogue.");
+  const offer = catalogue.get(name, session);
+  const schema = await describe(offer, AbortSignal.any([deps.signal, c.req.raw.signal]));
+  return c.html(<ApiPage {...{ prettyName, visitor, offer, schema }} href={bindHref(visitor, offer.api)} />);
+};
