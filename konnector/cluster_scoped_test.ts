@@ -2,19 +2,12 @@ import assert from "node:assert/strict";
 import { CLUSTER_NAMESPACE_ANNOTATION } from "../crds/names.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { silentLog } from "../kube/log.ts";
-import type { CustomResourceDefinition } from "../kube/resources.ts";
-import type { DynamicObject, Resource } from "../kube/types.ts";
 import type { Isolation } from "../sync/mapping.ts";
 import { consumer, eventually, provider, uniqueName, within } from "../tests/clusters.ts";
-import { installCrd, mangoDbCrd } from "../tests/mangodb.ts";
+import { foo, fooCrd, fooResource } from "../tests/foos.ts";
+import { installCrd } from "../tests/mangodb.ts";
 import { openTestConnection } from "./connection_fixture.ts";
 import { InstanceSync } from "./instance_sync.ts";
-
-function fooCrd(group: string, scope: "Cluster" | "Namespaced"): CustomResourceDefinition {
-  const crd = mangoDbCrd(group);
-  const names = { kind: "Foo", listKind: "FooList", plural: "foos", singular: "foo" };
-  return { ...crd, metadata: { name: `foos.${group}` }, spec: { ...crd.spec, names, scope } };
-}
 
 /** Both clusters with a kind that is cluster-scoped on the consumer, and a sync between them. */
 async function openPair(isolation: Isolation) {
@@ -24,7 +17,7 @@ async function openPair(isolation: Isolation) {
   opened.use(await installCrd(app.client, fooCrd(group, "Cluster")));
   opened.use(await installCrd(plane.client, fooCrd(group, isolation === "Namespaced" ? "Namespaced" : "Cluster")));
   const { connection, clusterNamespace, signal } = await openTestConnection(opened, app, plane);
-  const resource: Resource = { group, version: "v1alpha1", plural: "foos", kind: "Foo", namespaced: false };
+  const resource = fooResource(group);
   opened.use(
     new InstanceSync(
       {
@@ -51,13 +44,6 @@ async function openPair(isolation: Isolation) {
   };
 }
 
-const foo = (group: string, name: string): DynamicObject => ({
-  apiVersion: `${group}/v1alpha1`,
-  kind: "Foo",
-  metadata: { name },
-  spec: { tokenSecret: "token" },
-});
-
 const cases: [isolation: Isolation, providerKey: (clusterNamespace: string) => { namespace?: string; name: string }][] =
   [
     ["Prefixed", (clusterNamespace) => ({ name: `${clusterNamespace}-foo` })],
@@ -75,10 +61,10 @@ for (const [isolation, providerKeyOf] of cases) {
     assert.equal(made.metadata.annotations?.[CLUSTER_NAMESPACE_ANNOTATION], clusterNamespace);
     assert.equal(made.metadata.ownerReferences?.[0]?.name, clusterNamespace);
 
-    await consumer.mergePatch(key, { spec: { tier: "Dedicated" } }, {}, within(5_000));
+    await consumer.mergePatch(key, { spec: { deploymentName: "tested" } }, {}, within(5_000));
     await eventually("the change follows", async () => {
       const { spec } = await provider.get(providerKey, within(5_000));
-      return (spec as { tier: string }).tier === "Dedicated";
+      return (spec as { deploymentName: string }).deploymentName === "tested";
     });
     await provider.mergePatch(providerKey, { status: { phase: "Running" } }, { subresource: "status" }, within(5_000));
     await eventually("the status comes down", async () => {
@@ -102,7 +88,7 @@ Deno.test("without isolation, an object of somebody else is neither taken over n
   const theirs = foo(group, "foo");
   theirs.metadata.annotations = { [CLUSTER_NAMESPACE_ANNOTATION]: "cluster-other" };
   const before = await provider.create(theirs, within(5_000));
-  const ours = await consumer.create({ ...foo(group, "foo"), spec: { tokenSecret: "ours" } }, within(5_000));
+  const ours = await consumer.create(foo(group, "foo", { deploymentName: "ours" }), within(5_000));
   await consumer.create(foo(group, "later"), within(5_000));
   await eventually("a later one was synced", () => provider.find({ name: "later" }, within(5_000)));
   assert.deepEqual((await provider.get({ name: "foo" }, within(5_000))).metadata, before.metadata);

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { API_SERVICE_BINDINGS, KLUTCH_NAMESPACE } from "../../crds/names.ts";
 import type { AcceptablePermissionClaim, PermissionClaim } from "../../crds/shared.ts";
+import type { Api } from "../../kube/client.ts";
 import { CONFIG_MAPS, type ConfigMap, type Secret, SECRETS } from "../../kube/resources.ts";
+import type { KubeObject, ObjectKey } from "../../kube/types.ts";
 import { eventually, within } from "../clusters.ts";
 import { mangoDbCrd } from "../mangodb.ts";
 import { Story } from "./harness.ts";
@@ -48,6 +50,21 @@ for (const scope of ["Namespaced", "Cluster"] as const) {
       metadata: { namespace, name },
       data: { value: btoa(value) },
     });
+    type Side = "consumer" | "provider";
+    const at = (side: Side, name: string) => ({ namespace: side === "consumer" ? "default" : mapped, name });
+    const untilValue = (side: Side, value: string) =>
+      eventually(`the ${side} reads "${value}"`, async () => {
+        const { data } = await secrets[side].get(at(side, "orders"), within(5_000));
+        return atob(data!.value!) === value;
+      });
+    const untilTls = (value: string) =>
+      eventually(`both sides read tls: ${value}`, async () => {
+        const both = [settings.consumer.get(at("consumer", "orders"), within(5_000))];
+        both.push(settings.provider.get(at("provider", "orders"), within(5_000)));
+        return (await Promise.all(both)).every(({ data }) => data?.tls === value);
+      });
+    const untilGone = (api: Pick<Api<KubeObject>, "find">, key: ObjectKey) =>
+      eventually(`${key.name} is gone`, async () => !await api.find(key, within(5_000)));
     const accepted = (claim: PermissionClaim): AcceptablePermissionClaim => ({ ...claim, state: "Accepted" });
 
     await story.step(t, "given an API with two claims, accepted, and one object of it", async () => {
@@ -70,6 +87,42 @@ for (const scope of ["Namespaced", "Cluster"] as const) {
       await effect("one Secret", (text) => text === "secrets 1, configmaps 0");
     });
 
+    await story.step(t, "credentials that the user changes are set back", async () => {
+      await secrets.consumer.mergePatch(
+        at("consumer", "orders"),
+        { data: { value: btoa("forged") } },
+        {},
+        within(5_000),
+      );
+      await untilValue("consumer", "s3cret");
+    });
+
+    await story.step(t, "credentials that the provider changes follow", async () => {
+      await secrets.provider.mergePatch(
+        at("provider", "orders"),
+        { data: { value: btoa("renewed") } },
+        {},
+        within(5_000),
+      );
+      await untilValue("consumer", "renewed");
+    });
+
+    await story.step(t, "credentials that the user deletes come back", async () => {
+      const { metadata: { uid } } = await secrets.consumer.get(at("consumer", "orders"), within(5_000));
+      await secrets.consumer.delete(at("consumer", "orders"), {}, within(5_000));
+      await eventually("there is another one", async () => {
+        const again = await secrets.consumer.find(at("consumer", "orders"), within(5_000));
+        return again && again.metadata.uid !== uid;
+      });
+    });
+
+    await story.step(t, "credentials that the provider deletes are gone in the user's namespace", async () => {
+      await secrets.provider.create(secret(mapped, "fleeting", "s3cret"), within(5_000));
+      await eventually("it arrives", () => secrets.consumer.find(at("consumer", "fleeting"), within(5_000)));
+      await secrets.provider.delete(at("provider", "fleeting"), {}, within(5_000));
+      await untilGone(secrets.consumer, at("consumer", "fleeting"));
+    });
+
     await story.step(t, "the user writes settings, and the provider gets those with the label alone", async () => {
       const make = (name: string, labels: Record<string, string>) =>
         settings.consumer.create({
@@ -88,6 +141,33 @@ for (const scope of ["Namespaced", "Cluster"] as const) {
       assert.equal(await settings.provider.find({ namespace: mapped, name: "private" }, within(5_000)), undefined);
       await effect("one of each", (text) => text === "secrets 1, configmaps 1");
       await story.condition(API, "Ready", { status: "True" });
+    });
+
+    await story.step(t, "settings that the provider changes are set back", async () => {
+      await settings.provider.mergePatch(at("provider", "orders"), { data: { tls: "off" } }, {}, within(5_000));
+      await untilTls("on");
+    });
+
+    await story.step(t, "settings that the user changes follow", async () => {
+      await settings.consumer.mergePatch(at("consumer", "orders"), { data: { tls: "mutual" } }, {}, within(5_000));
+      await untilTls("mutual");
+    });
+
+    await story.step(t, "settings that the provider deletes come back", async () => {
+      const { metadata: { uid } } = await settings.provider.get(at("provider", "orders"), within(5_000));
+      await settings.provider.delete(at("provider", "orders"), {}, within(5_000));
+      await eventually("there is another one", async () => {
+        const again = await settings.provider.find(at("provider", "orders"), within(5_000));
+        return again && again.metadata.uid !== uid;
+      });
+    });
+
+    await story.step(t, "settings that the user deletes are gone on the provider", async () => {
+      const metadata = { ...at("consumer", "fleeting"), labels: { mango: "settings" } };
+      await settings.consumer.create({ apiVersion: "v1", kind: "ConfigMap", metadata }, within(5_000));
+      await eventually("it arrives", () => settings.provider.find(at("provider", "fleeting"), within(5_000)));
+      await settings.consumer.delete(at("consumer", "fleeting"), {}, within(5_000));
+      await untilGone(settings.provider, at("provider", "fleeting"));
     });
 
     await story.step(t, "a Secret of the user's own stands in the way, and both are told", async () => {
