@@ -67,7 +67,7 @@ export function boundRights(apis: readonly BoundApi[]): KonnectorRights {
   };
 }
 
-const OWN_CRD_VERBS = ["get", "list", "watch", "update", "patch"];
+const OWN_CRD_VERBS = ["get", "list", "watch", "update", "patch", "delete"];
 
 /** Whether a kind has the status subresource only its schema knows; the right to a part that is not there does nothing. */
 function kindOf(name: string) {

@@ -2,10 +2,10 @@ import { ON_UNBIND_ANNOTATION, SYNC_FINALIZER } from "../../crds/names.ts";
 import type { Api, KubeClient } from "../../kube/client.ts";
 import { systemClock } from "../../kube/clock.ts";
 import { Deadline } from "../../kube/deadline.ts";
-import { isNotFound } from "../../kube/errors.ts";
+import { isNotFound, isNotServed } from "../../kube/errors.ts";
 import { removeFinalizer } from "../../kube/finalizer.ts";
 import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceDefinition } from "../../kube/resources.ts";
-import { isDeleting, keyOf, type KubeObject, type ObjectKey } from "../../kube/types.ts";
+import { type DynamicObject, isDeleting, keyOf, type KubeObject, type ObjectKey } from "../../kube/types.ts";
 import type { BindingApi } from "../api_service_binding.ts";
 import { formatDuration } from "../duration.ts";
 import type { Terminal } from "../terminal.ts";
@@ -26,8 +26,8 @@ interface LetGoDeps {
 export async function letGo(deps: LetGoDeps, before: Survey, mode: UnbindMode, signal: AbortSignal): Promise<void> {
   if (mode === "drain") await drain(deps, before, signal);
   await deleteBinding(deps, before, mode, signal);
-  await releaseObjects(deps, before, signal);
-  if (mode === "drain" && before.crd) await deleteCrd(deps, before.crd, signal);
+  const left = await releaseObjects(deps, before, signal);
+  if (left === 0 && before.crd) await deleteCrd(deps, before.crd, signal);
 }
 
 async function deleteCrd(
@@ -65,7 +65,7 @@ async function drain(
   using deadline = new Deadline(waitTimeoutMs, signal);
   let told: number | undefined;
   while (true) {
-    const { items } = await consumerApi.list({}, signal);
+    const items = await listServed(consumerApi, signal);
     if (items.length === 0) break;
     if (deadline.signal.aborted) {
       const left = names(items).slice(0, 3).join(", ");
@@ -111,18 +111,35 @@ function ignoreGone(error: unknown): void {
 const RELEASE_ROUNDS = 10;
 const ROUND_MS = 1_000;
 
-/** A konnector has done so already, unless there is none, or it is one that leaves its finalizers behind. */
-async function releaseObjects({ terminal }: LetGoDeps, { consumerApi }: Survey, signal: AbortSignal): Promise<void> {
-  if (!consumerApi) return;
+/**
+ * A konnector has done so already, unless there is none, or it is one that leaves its finalizers behind.
+ *
+ * @returns how many objects there are
+ */
+async function releaseObjects({ terminal }: LetGoDeps, { consumerApi }: Survey, signal: AbortSignal): Promise<number> {
+  if (!consumerApi) return 0;
   const released = new Set<string>();
-  for (let round = 0; round < RELEASE_ROUNDS; round++) {
-    const held = heldByUs((await consumerApi.list({}, signal)).items);
-    if (held.length === 0) break;
+  for (let round = 1;; round++) {
+    const objects = await listServed(consumerApi, signal);
+    const held = round > RELEASE_ROUNDS ? [] : heldByUs(objects);
+    if (held.length === 0) {
+      if (released.size > 0) terminal.say(`✅ Released ${released.size} objects from the finalizer`);
+      return objects.length;
+    }
     for (const object of held) {
       await removeFinalizer(consumerApi, object, SYNC_FINALIZER, signal);
       released.add(object.metadata.uid!);
     }
     await systemClock.sleep(ROUND_MS, signal);
   }
-  if (released.size > 0) terminal.say(`✅ Released ${released.size} objects from the finalizer`);
+}
+
+/** None where the kind is not served any more. */
+async function listServed(api: Api, signal: AbortSignal): Promise<DynamicObject[]> {
+  try {
+    return (await api.list({}, signal)).items;
+  } catch (error) {
+    if (isNotServed(error)) return [];
+    throw error;
+  }
 }

@@ -44,7 +44,8 @@ export function planUnbind(
 ): UnbindPlan {
   const { binding, objects, copies, claimedCopies, crd } = survey;
   const isDrained = mode === "drain";
-  const isCrdKept = crd !== undefined && !isDrained && (objects.length > 0 || !konnector.isAlive);
+  const left = isDrained ? [] : objects;
+  const isCrdKept = crd !== undefined && left.length > 0;
   return {
     binding: binding.metadata.name,
     mode,
@@ -54,7 +55,7 @@ export function planUnbind(
     held: heldByUs(objects).length,
     crd: crd?.metadata.name,
     left: {
-      objects: isDrained ? 0 : objects.length,
+      objects: left.length,
       copies: isDrained ? 0 : copies?.length,
       crd: isCrdKept,
       held: 0,
@@ -73,9 +74,7 @@ function consequencesOf(
   const secret = binding.spec.kubeconfigSecretRef.name;
   return [
     ...(mode === "drain"
-      ? [
-        `${count(objects, "object")} and ${there} are deleted, with the services and data behind them`,
-      ]
+      ? [`${count(objects, "object")} and ${there} are deleted, with the services and data behind them`]
       : [
         `${count(objects, "object")} and ${there} stay; changes do not cross any more, in either direction`,
         `Whoever deletes an object here later deletes nothing on the provider`,
