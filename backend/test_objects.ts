@@ -2,6 +2,7 @@ import type { APIServiceExport } from "../crds/api_service_export.ts";
 import type { APIServiceExportRequest } from "../crds/api_service_export_request.ts";
 import type { APIServiceExportTemplate } from "../crds/api_service_export_template.ts";
 import type { APIServiceNamespace } from "../crds/api_service_namespace.ts";
+import type { AppClusterBinding } from "../crds/app_cluster_binding.ts";
 import type { ClusterBinding } from "../crds/cluster_binding.ts";
 import {
   API_SERVICE_NAMESPACE_ANNOTATION,
@@ -37,6 +38,18 @@ export const clusterBinding = (namespace: string, status?: ClusterBinding["statu
   metadata: meta(namespace, CLUSTER_BINDING_NAME),
   spec: { kubeconfigSecretRef: { name: KUBECONFIG, key: KUBECONFIG }, providerPrettyName: "Example" },
   ...(status && { status }),
+});
+
+/** An AppClusterBinding `<namespace>/<name>` that binds nothing, unless told otherwise. */
+export const appClusterBinding = (
+  namespace: string,
+  name: string,
+  spec: Partial<AppClusterBinding["spec"]> = {},
+): AppClusterBinding => ({
+  apiVersion: API_VERSION,
+  kind: "AppClusterBinding",
+  metadata: meta(namespace, name),
+  spec: { kubeconfigSecretRef: { namespace, name: "app-cluster", key: KUBECONFIG }, ...spec },
 });
 
 export const claim = (resource: string, rest: Partial<PermissionClaim> = {}): PermissionClaim => ({
