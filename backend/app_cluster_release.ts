@@ -5,6 +5,7 @@ import {
   API_SERVICE_EXPORTS,
   API_SERVICE_NAMESPACES,
   APP_CLUSTER_BINDING_FINALIZER,
+  BINDING_FINALIZER,
   CLUSTER_BINDING_NAME,
   CLUSTER_BINDINGS,
 } from "../crds/names.ts";
@@ -13,7 +14,7 @@ import type { Outcome } from "../kube/controller.ts";
 import { removeFinalizer } from "../kube/finalizer.ts";
 import { deepEqual } from "../kube/json.ts";
 import { DEPLOYMENTS, NAMESPACES, ROLE_BINDINGS, ROLES, SECRETS, SERVICE_ACCOUNTS } from "../kube/resources.ts";
-import { keyOf } from "../kube/types.ts";
+import { keyOf, type KubeObject } from "../kube/types.ts";
 import { type AppClusterDeps, rootsOf } from "./app_cluster_caches.ts";
 import { planRelease, type Remains } from "./app_cluster_release_plan.ts";
 import { mappedKeyOf } from "./service_namespace_plan.ts";
@@ -42,6 +43,10 @@ export async function releaseAppCluster(
       propagationPolicy: object.kind === "Deployment" ? "Foreground" : undefined, // gone with its pods, not before
     }, signal);
     log.info("deleted with its AppClusterBinding", { kind: object.kind, object: keyOf(object) });
+  }
+  for (const object of stage.abandoned) {
+    await removeFinalizer<KubeObject>(client.api(API_SERVICE_BINDINGS), object, BINDING_FINALIZER, signal);
+    log.warn("binding given up: its app cluster is gone for good", { binding: keyOf(object) });
   }
   const conditions = summarize(setCondition(binding.status?.conditions, stage.condition, now()), now());
   if (!deepEqual(conditions, binding.status?.conditions)) {

@@ -25,29 +25,47 @@ const ALL: Remains = {
   roots: [object("Namespace")],
 };
 
+const GOING = ["bindings", "deployments", "serviceNamespaces", "mappedNamespaces", "grants", "roots"] as const;
+const SERVICES = ["ServicesRemain", "ServicesRemain", "NamespaceRemains", "NamespaceRemains", undefined];
+
 for (
   const [policy, want] of [
-    [undefined, ["BindingsRemain", "KonnectorRemains", "ServicesRemain", "ServicesRemain", "NamespaceRemains"]],
-    ["Delete", ["BindingsRemain", "KonnectorRemains", "ServicesRemain", "ServicesRemain", "NamespaceRemains"]],
-    ["Retain", ["BindingsRemain", "KonnectorRemains", "GrantsRemain"]],
+    [undefined, ["BindingsRemain", "KonnectorRemains", ...SERVICES]],
+    ["Delete", ["BindingsRemain", "KonnectorRemains", ...SERVICES]],
+    ["Retain", [
+      "BindingsRemain",
+      "KonnectorRemains",
+      "GrantsRemain",
+      "GrantsRemain",
+      "GrantsRemain",
+      undefined,
+      undefined,
+    ]],
   ] as const
 ) {
   Deno.test(`planRelease() takes back in order, with deletion policy ${policy}`, () => {
     const binding = appClusterBinding("my-ns", "orders", { deletionPolicy: policy });
     const left = { ...ALL };
-    const reasons: string[] = [];
-    for (
-      const gone of ["bindings", "deployments", "serviceNamespaces", "mappedNamespaces", "grants", "roots"] as const
-    ) {
-      const stage = planRelease(binding, left);
-      if (stage && stage.condition.reason !== reasons.at(-1) || left.serviceNamespaces.length === 0 && stage) {
-        reasons.push(stage.condition.reason!);
-      }
-      left[gone] = [];
-    }
-    deepEqual([...new Set(reasons)], [...new Set(want)]);
+    const next = () => planRelease(binding, left)?.condition.reason;
+    const reasons = [
+      next(),
+      ...GOING.map((gone) => {
+        left[gone] = [];
+        return next();
+      }),
+    ];
+    deepEqual(reasons, want);
   });
 }
+
+Deno.test("planRelease() gives bindings up, once the konnector has ended, where the app cluster is gone for good", () => {
+  const binding = appClusterBinding("my-ns", "orders");
+  binding.metadata.annotations = { "klutch.anynines.com/on-unbind": "force" };
+  equal(planRelease(binding, ALL)!.condition.reason, "KonnectorRemains");
+  const [living, deleting] = [object("APIServiceBinding"), object("APIServiceBinding", true)];
+  const stage = planRelease(binding, { ...ALL, deployments: [], bindings: [living, deleting] })!;
+  deepEqual([stage.doomed, stage.abandoned], [[living], [deleting]]);
+});
 
 Deno.test("planRelease() waits for what is being deleted, and deletes mapped namespaces by their requests", () => {
   const binding = appClusterBinding("my-ns", "orders");

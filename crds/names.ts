@@ -57,7 +57,10 @@ export const CREATE_ONLY_ANNOTATION = "bootstrap.klutch.anynines.com/create-only
  * although nobody saw it deleted.
  */
 export const ORPHANS_ANNOTATION = "klutch.anynines.com/orphans";
-/** On an APIServiceBinding: what becomes of its objects when it is deleted, `orphan` (by default), `drain` or `force`. */
+/**
+ * On an APIServiceBinding: what becomes of its objects when it is deleted, `orphan` (by default), `drain` or `force`. On
+ * an AppClusterBinding, `force` says that its app cluster is gone for good.
+ */
 export const ON_UNBIND_ANNOTATION = "klutch.anynines.com/on-unbind";
 /** On the Secret of a token without end that is in use no longer: since when. */
 export const REPLACED_AT_ANNOTATION = "klutch.anynines.com/replaced-at";

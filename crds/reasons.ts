@@ -168,7 +168,10 @@ const REASONS = {
       KonnectorNotReady: warning("Wait, or look at the konnector's pods if it lasts"),
     },
     Released: {
-      BindingsRemain: info("Wait for the konnector to let them go; see their conditions"),
+      BindingsRemain: info(
+        "Wait for the konnector to let them go; if the app cluster is gone for good, annotate this object with " +
+          "klutch.anynines.com/on-unbind=force",
+      ),
       KonnectorRemains: info("Wait for its pods to end"),
       GrantsRemain: info("Wait until they are deleted"),
       ServicesRemain: info("Wait until they are deleted with all they hold"),

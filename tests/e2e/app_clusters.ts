@@ -113,6 +113,10 @@ export class AppClusters implements AsyncDisposable {
     );
   }
 
+  async annotate(key: ObjectKey, annotations: Record<string, string>): Promise<void> {
+    await this.#api.mergePatch(key, { metadata: { annotations } }, {}, within(5_000));
+  }
+
   async delete(key: ObjectKey): Promise<void> {
     await this.#api.delete(key, {}, within(5_000));
   }

@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
-import { API_SERVICE_BINDINGS, SYNC_FINALIZER, USABLE_FROM_ANNOTATION } from "../../crds/names.ts";
+import {
+  API_SERVICE_BINDINGS,
+  ON_UNBIND_ANNOTATION,
+  SYNC_FINALIZER,
+  USABLE_FROM_ANNOTATION,
+} from "../../crds/names.ts";
 import { NAMESPACES, type Secret, SECRETS, SERVICE_ACCOUNTS } from "../../kube/resources.ts";
 import { hasFinalizer } from "../../kube/types.ts";
 import { eventually, within } from "../clusters.ts";
@@ -201,4 +206,18 @@ Deno.test("services that are retained outlive their AppClusterBinding, and the n
     assert.equal((await mangos.list("provider")).length, 1);
     await app.condition(key, "Ready", { status: "True" });
   });
+
+  await story.step(
+    t,
+    "an app cluster that is gone for good is waited for, until somebody says that it is",
+    async () => {
+      await story.consumer.plane.stopApiServer();
+      await app.apply(key, { ...spec, deletionPolicy: "Delete" });
+      await app.delete(key);
+      await app.condition(key, "Released", { reason: "BindingsRemain" });
+      await app.annotate(key, { [ON_UNBIND_ANNOTATION]: "force" });
+      await app.untilGone(key);
+      assert.deepEqual(await mangos.list("provider"), []);
+    },
+  );
 });
