@@ -5,9 +5,9 @@ import { appliedFields, childOf, type FieldManager, type FieldSet, inheritFields
 import { keyOf, type KubeObject } from "./types.ts";
 
 /**
- * Server-side apply for an object that may have been applied before, also when it leaves an object inside it empty. Of
- * `{"a":{"b":1}}` and then `{"a":{}}` the API server makes `{"a":null}`, and often refuses that by the schema; so what
- * has to go from there is removed first. The manager has to own something else, too, such as an annotation: one that
+ * Server-side apply for an object that may have been applied before, also when it leaves an object or a list inside it
+ * empty. Of `{"a":{"b":1}}` and then `{"a":{}}` the API server makes `{"a":null}`, and often refuses that by the schema;
+ * of a list that is a set or a map it makes nothing at all; so what has to go from there is removed first. The manager has to own something else, too, such as an annotation: one that
  * owns nothing is forgotten by the API server, which then takes somebody else for the owner of the rest.
  *
  * Fields of the manager's predecessor become its own first: whoever else owns a field keeps it from being removed.
@@ -68,21 +68,28 @@ function preparation(current: KubeObject, desired: KubeObject, manager: FieldMan
   ];
 }
 
-/** Fields that the manager applied into what `desired` wants to be empty objects. */
+/** Fields and items that the manager applied into what `desired` wants to be empty. */
 function removalsOf(current: KubeObject, desired: KubeObject, manager: FieldManager): JsonPatchOperation[] {
   const paths: string[] = [];
   const visit = (path: string, present: unknown, wanted: unknown, fields: FieldSet) => {
-    for (const [key, below] of Object.entries(fields)) {
+    const children = Object.entries(fields).flatMap(([key, below]) => {
       const found = childOf(present, key);
-      if (!found) continue;
-      const inside = `${path}/${escapePointer(String(found.at))}`;
-      if (isJsonObject(wanted) && Object.keys(wanted).length === 0) paths.push(inside);
-      else visit(inside, found.value, childOf(wanted, key)?.value, below as FieldSet);
+      return found ? [{ key, below: below as FieldSet, ...found }] : [];
+    });
+    // The last item first, as those behind a removed one move up.
+    if (Array.isArray(present)) children.sort((a, b) => Number(b.at) - Number(a.at));
+    for (const { key, below, at, value } of children) {
+      const inside = `${path}/${escapePointer(String(at))}`;
+      if (isEmpty(wanted)) paths.push(inside);
+      else visit(inside, value, childOf(wanted, key)?.value, below);
     }
   };
   visit("", current, desired, appliedFields(current, manager) ?? {});
   return paths.map((path) => ({ op: "remove", path }));
 }
+
+const isEmpty = (value: unknown): boolean =>
+  Array.isArray(value) ? value.length === 0 : isJsonObject(value) && Object.keys(value).length === 0;
 
 /** RFC 6901. */
 const escapePointer = (part: string): string => part.replaceAll("~", "~0").replaceAll("/", "~1");

@@ -74,22 +74,43 @@ const sameStatus = (consumer: DynamicObject, provider: DynamicObject): boolean =
 
 /**
  * Whether the provider's object says what the consumer's says, and holds nothing that the consumer has removed. What
- * others added there (defaults, `resourceRef`, an operator's labels) makes no difference.
+ * others added there (defaults, `resourceRef`, items of lists that are sets or maps, labels) makes no difference.
  */
 export function sameSpec(consumer: DynamicObject, provider: DynamicObject): boolean {
-  const desired = toProviderObject(consumer, provider.metadata, { provider });
-  return isBound(provider) && covers(provider, desired) && !ownsMoreThan(provider, desired, OWNER);
+  return isBound(provider) && differenceOf(consumer, provider) === undefined &&
+    !ownsMoreThan(provider, toProviderObject(consumer, provider.metadata, { provider }), OWNER);
 }
 
+/** Where the provider's object does not say what the consumer's says, e.g. `spec.users[0].name`. */
+export const differenceOf = (consumer: DynamicObject, provider: DynamicObject): string | undefined =>
+  uncovered("", toProviderObject(consumer, provider.metadata, { provider }), [provider, appliedPart(provider, OWNER)]);
+
 /** Whether every field of `part` is in `whole` with the same value; lists have to agree item by item. */
-export function covers(whole: unknown, part: unknown): boolean {
+export const covers = (whole: unknown, part: unknown): boolean => uncovered("", part, [whole]) === undefined;
+
+/** The path of the first field of `part` that is in none of the wholes with the same value. */
+function uncovered(path: string, part: unknown, wholes: unknown[]): string | undefined {
   if (isJsonObject(part)) {
-    return isJsonObject(whole) && Object.entries(part).every(([field, value]) => covers(whole[field], value));
+    const objects = wholes.filter(isJsonObject);
+    if (objects.length === 0) return path;
+    return first(
+      Object.entries(part),
+      ([field, value]) => uncovered(path ? `${path}.${field}` : field, value, objects.map((whole) => whole[field])),
+    );
   }
   if (Array.isArray(part)) {
-    return Array.isArray(whole) && whole.length === part.length && part.every((item, at) => covers(whole[at], item));
+    const lists = wholes.filter((whole): whole is unknown[] => Array.isArray(whole) && whole.length === part.length);
+    if (lists.length === 0) return path;
+    return first(part.entries(), ([at, item]) => uncovered(`${path}[${at}]`, item, lists.map((list) => list[at])));
   }
-  return part === undefined || deepEqual(whole, part);
+  return part === undefined || wholes.some((whole) => deepEqual(whole, part)) ? undefined : path;
+}
+
+function first<T, R>(items: Iterable<T>, find: (item: T) => R | undefined): R | undefined {
+  for (const item of items) {
+    const found = find(item);
+    if (found !== undefined) return found;
+  }
 }
 
 /** What stays on its side: kubectl's own record, and our marks. */
