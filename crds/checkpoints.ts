@@ -51,12 +51,17 @@ const CHECKPOINTS = {
         TALK_TO_PROVIDER,
       )
     }`),
+    NamespaceNameTooLong: error("Create the object in a namespace with a shorter name"),
     NamespaceTerminating: error("Wait until the namespace is gone, then create it and the object again"),
   },
   Spec: {
     SpecPending: info("Wait: the konnector is about to write it; its log tells if it does not come to that"),
     SpecRefused: error("Correct the object as the message says, or ask whoever runs the provider; it is tried again"),
     NameTaken: error("Choose another name: an object of somebody else has it on the provider"),
+    NameTooLong: error("Choose a shorter name"),
+    SpecOverridden: warning(
+      `Set what it is set to there, or ${lower(TALK_TO_PROVIDER)} to leave it alone; it is written less and less often`,
+    ),
     CopyMissing: info("Wait: the konnector is about to make it"),
     DeletedOnProvider: warning(`${TALK_TO_PROVIDER}: the object is being deleted there; it is made again afterwards`),
   },
@@ -71,6 +76,7 @@ const CHECKPOINTS = {
   },
   Deletion: {
     ProviderDeleting: info("Wait: the provider deletes the service; then the object here goes"),
+    DeletionRefused: error(`${TALK_TO_PROVIDER}: it does not let the object go; it is tried again`),
     ReleasePending: info("Wait: the konnector is about to let the object go"),
     HeldByOthers: warning("Ask whoever put these finalizers there: Klutch has let the object go"),
   },

@@ -8,6 +8,9 @@ import { InHand } from "./in_hand.ts";
 /** Objects of one side kept whole while their key waits; at 10 KiB each, 20 MiB. */
 const IN_HAND_LIMIT = 2_000;
 
+/** The cluster that news come from. */
+export type Origin = "consumer" | "provider";
+
 type InstanceInformer = Informer<DynamicObject, Digest>;
 
 /**
@@ -25,20 +28,26 @@ export class Agenda {
   /** Consumer keys whose provider object stands alone. */
   readonly #orphans = new Set<string>();
   readonly #onOrphans: () => void;
+  readonly #onSettled: (key: ObjectKey) => void;
+  /** Since when a key has news from that side which are to be brought to the other. */
+  readonly #newsSince: Record<Origin, Map<string, number>> = { consumer: new Map(), provider: new Map() };
   /** Before both sides are known, absence means nothing: objects are only kept at hand. */
   #isOpen = false;
 
   constructor(
-    { consumer, provider, mapping, onOrphans }: {
+    { consumer, provider, mapping, onOrphans, onSettled }: {
       consumer: InstanceInformer;
       provider: InstanceInformer;
       mapping: Mapping;
       /** The number of orphans has changed. */
       onOrphans: () => void;
+      /** A pair agrees, as it may have done before. */
+      onSettled: (key: ObjectKey) => void;
     },
     signal: AbortSignal,
   ) {
     this.#onOrphans = onOrphans;
+    this.#onSettled = onSettled;
     this.#consumer = consumer;
     this.#provider = provider;
     this.#mapping = mapping;
@@ -49,10 +58,12 @@ export class Agenda {
   /** Both stores are complete: compares all pairs, and from now on every change. */
   open(): void {
     this.#isOpen = true;
-    for (const key of this.#consumer.store.keys()) this.#consider(key, this.#mapping.toProvider(key), false);
+    for (const key of this.#consumer.store.keys()) {
+      this.#consider("consumer", key, this.#mapping.toProvider(key), false);
+    }
     for (const key of this.#provider.store.keys()) {
       const consumerKey = this.#mapping.toConsumer(key);
-      if (consumerKey) this.#consider(consumerKey, key, false);
+      if (consumerKey) this.#consider("provider", consumerKey, key, false);
     }
   }
 
@@ -73,6 +84,24 @@ export class Agenda {
   /** Provider objects whose consumer object is missing, without anybody having seen its deletion. */
   get orphans(): ReadonlySet<string> {
     return this.#orphans;
+  }
+
+  /** Objects of the consumer, and those of them that agree with the provider's. */
+  count(): { total: number; inSync: number } {
+    let inSync = 0;
+    for (const key of this.#consumer.store.keys()) {
+      const providerKey = this.#mapping.toProvider(key);
+      if (this.#isSettled(key, providerKey)) inSync++;
+    }
+    return { total: this.#consumer.store.size, inSync };
+  }
+
+  /** News from that side have been brought over; returns how long it took, if that is known. */
+  delivered(origin: Origin, key: ObjectKey): number | undefined {
+    const news = this.#newsSince[origin];
+    const sinceMs = news.get(formatKey(key));
+    news.delete(formatKey(key));
+    return sinceMs === undefined ? undefined : performance.now() - sinceMs;
   }
 
   isDeletionSeen(key: ObjectKey): boolean {
@@ -97,14 +126,14 @@ export class Agenda {
     if (object && !this.#isSettled(key, providerKey)) this.inHand.consumer.put(formatKey(key), object);
     if (after) this.#deleted.delete(formatKey(key));
     else if (fresh) this.#deleted.add(formatKey(key));
-    if (this.#isOpen) this.#consider(key, providerKey, fresh);
+    if (this.#isOpen) this.#consider("consumer", key, providerKey, fresh);
   }
 
   #providerChanged({ key, object, fresh }: Change<Digest, DynamicObject>): void {
     const consumerKey = this.#isOpen && this.#mapping.toConsumer(key);
     if (!consumerKey) return;
     if (object) this.inHand.provider.put(formatKey(key), object);
-    this.#consider(consumerKey, key, fresh);
+    this.#consider("provider", consumerKey, key, fresh);
   }
 
   /** A pass over this instance has ended. */
@@ -117,13 +146,15 @@ export class Agenda {
     if (!this.#isOpen) return;
     for (const key of this.#consumer.store.keys()) {
       const providerKey = this.#mapping.toProvider(key);
-      if (matches(key, providerKey)) this.#consider(key, providerKey, true);
+      if (matches(key, providerKey)) this.#consider("consumer", key, providerKey, true);
     }
   }
 
-  #consider(key: ObjectKey, providerKey: ObjectKey | undefined, fresh: boolean): void {
+  #consider(origin: Origin, key: ObjectKey, providerKey: ObjectKey | undefined, fresh: boolean): void {
     const text = formatKey(key);
     if (!this.#isSettled(key, providerKey)) {
+      const news = this.#newsSince[origin];
+      if (!news.has(text)) news.set(text, performance.now());
       this.queue.add(text, { priority: fresh ? "fresh" : "backlog" });
     } else if (!this.queue.isTaken(text)) { // a pass under way may be about to write
       this.#dropInHand(key, providerKey);
@@ -136,8 +167,12 @@ export class Agenda {
   }
 
   #rest(key: ObjectKey, providerKey: ObjectKey): void {
-    if (!this.#provider.store.get(providerKey)) this.#deleted.delete(formatKey(key));
+    const text = formatKey(key);
+    if (!this.#provider.store.get(providerKey)) this.#deleted.delete(text);
+    this.#newsSince.consumer.delete(text);
+    this.#newsSince.provider.delete(text);
     this.noteOrphan(key, false);
+    this.#onSettled(key);
   }
 
   #dropInHand(key: ObjectKey, providerKey: ObjectKey): void {

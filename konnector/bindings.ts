@@ -2,7 +2,6 @@ import type { APIServiceBinding } from "../crds/api_service_binding.ts";
 import { runController } from "../kube/controller.ts";
 import { Informer } from "../kube/informer.ts";
 import type { Log } from "../kube/log.ts";
-import type { Metrics } from "../kube/metrics.ts";
 import { WorkQueue } from "../kube/queue.ts";
 import { createRecorder } from "../kube/recorder.ts";
 import {
@@ -22,6 +21,7 @@ import { ClaimSync } from "./claim_sync.ts";
 import { Claims } from "./claims.ts";
 import { Connection, Connections } from "./connection.ts";
 import { InstanceSync } from "./instance_sync.ts";
+import type { KonnectorMetrics } from "./metrics.ts";
 import type { Clusters } from "./run.ts";
 
 export interface BindingsDeps {
@@ -33,7 +33,7 @@ export interface BindingsDeps {
   /** Which process this is, e.g. the name of its pod. */
   instance: string;
   log: Log;
-  metrics?: Metrics;
+  metrics?: KonnectorMetrics;
 }
 
 /** What claims have to tell about many objects comes together. */
@@ -117,7 +117,7 @@ export async function runBindings(deps: BindingsDeps, signal: AbortSignal): Prom
     targetOf: clusters.targetOf,
     openSync: (connection, definition, { wake, mayDeleteOrphans }) =>
       new InstanceSync(
-        { consumer, connection, workers, log, metrics, onFailure: wake, onOrphans: wake, mayDeleteOrphans },
+        { consumer, connection, workers, recorder, log, metrics, onFailure: wake, onOrphans: wake, mayDeleteOrphans },
         definition,
         signal,
       ),

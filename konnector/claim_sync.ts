@@ -6,7 +6,6 @@ import { discover, type ServedResource } from "../kube/discovery.ts";
 import { isAlreadyExists, isConflict, messageOf } from "../kube/errors.ts";
 import { deepEqual } from "../kube/json.ts";
 import type { Log } from "../kube/log.ts";
-import type { Metrics } from "../kube/metrics.ts";
 import { WorkQueue } from "../kube/queue.ts";
 import type { Recorder } from "../kube/recorder.ts";
 import { redactText } from "../kube/redact.ts";
@@ -18,6 +17,7 @@ import { type ClaimDeps, reconcileClaim } from "./claim.ts";
 import { isClaimSettled } from "./claim_digest.ts";
 import { ClaimStores } from "./claim_stores.ts";
 import type { Connection } from "./connection.ts";
+import type { KonnectorMetrics } from "./metrics.ts";
 
 export interface ClaimSyncDeps {
   consumer: KubeClient;
@@ -28,7 +28,7 @@ export interface ClaimSyncDeps {
   /** Objects of the consumer that no claim reaches, by name of the kind and key. */
   isReserved: (kind: string, key: ObjectKey) => boolean;
   log: Log;
-  metrics?: Metrics;
+  metrics?: KonnectorMetrics;
   /** What `report` says may have changed. */
   onChange: () => void;
 }
@@ -154,6 +154,7 @@ export class ClaimSync implements AsyncDisposable {
       metrics,
     });
     this.#stores = stores;
+    using _observed = metrics?.claimOpened(this.#kind, owner, () => stores.copied().size);
     stores.subscribe((end, key, { before, after, fresh }) => {
       if (end === "copy") this.#noteCopy(key, before?.counts, after?.counts, fresh);
       if (this.#isOpen) this.#consider(key, fresh);

@@ -25,6 +25,7 @@ async function openPair(isolation: Isolation) {
         connection,
         workers: 4,
         log: silentLog,
+        recorder: { event: () => {} },
         onFailure: () => {},
         onOrphans: () => {},
         mayDeleteOrphans: () => false,

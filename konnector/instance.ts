@@ -6,8 +6,16 @@ import { applyOver } from "../kube/apply.ts";
 import { addFinalizer, removeFinalizer } from "../kube/finalizer.ts";
 import type { Log } from "../kube/log.ts";
 import type { Store } from "../kube/store.ts";
-import { type DynamicObject, formatKey, isDeleting, type ObjectKey, resourceName } from "../kube/types.ts";
 import {
+  type DynamicObject,
+  formatKey,
+  hasFinalizer,
+  isDeleting,
+  type ObjectKey,
+  resourceName,
+} from "../kube/types.ts";
+import {
+  differenceOf,
   isIrreversible,
   isOnProvider,
   isOrphan,
@@ -21,6 +29,8 @@ import {
 import type { Mapping } from "../sync/mapping.ts";
 import { compare, type Digest } from "./digest.ts";
 import type { InHand } from "./in_hand.ts";
+import { type InstanceNews, type Trouble, trouble } from "./instance_news.ts";
+import type { Repairs } from "./repairs.ts";
 
 /** The longest name Kubernetes takes. */
 const MAX_NAME_LENGTH = 253;
@@ -47,12 +57,18 @@ export interface InstanceDeps {
   noteOrphan(key: ObjectKey, isOrphan: boolean): void;
   /** Asks the backend for that counterpart; its event wakes the keys of the namespace. */
   requestNamespace(namespace: string, signal: AbortSignal): Promise<void>;
+  /** Why that counterpart is not there yet. */
+  namespaceTrouble(namespace: string): Trouble;
+  /** A step of this kind was done for that key. */
+  stepDone(step: Step, key: ObjectKey): void;
   /** A pass over this instance has ended. */
   passed(key: ObjectKey, providerKey: ObjectKey): void;
   /** Whether the CRD keeps status apart from the rest of the object. */
   hasStatusSubresource(): boolean;
   /** See `SyncDefinition`. */
   onlyDeletions: boolean;
+  news: InstanceNews;
+  repairs: Repairs;
   log: Log;
 }
 
@@ -75,10 +91,12 @@ export async function reconcileInstance(deps: InstanceDeps, key: ObjectKey, sign
   if (deps.onlyDeletions && !consumer.store.get(key)?.isDeleting) return;
   const providerKey = deps.mapping.toProvider(key);
   if (!providerKey) {
-    if (consumer.store.get(key)) await deps.requestNamespace(key.namespace!, signal);
-    return;
+    if (!consumer.store.get(key)) return;
+    await deps.requestNamespace(key.namespace!, signal);
+    return deps.news.waits(key, deps.namespaceTrouble(key.namespace!));
   }
   if (!provider.isListed(providerKey.namespace)) return; // that it is now, wakes the keys of the namespace
+  let outcome: Outcome = undefined;
   switch (compare(consumer.store.get(key), provider.store.get(providerKey))) {
     case "settled":
       break;
@@ -86,9 +104,10 @@ export async function reconcileInstance(deps: InstanceDeps, key: ObjectKey, sign
       await settleStatus(deps, key, providerKey, signal);
       break;
     case "unclear":
-      await settle(deps, await readKnown(deps, key, providerKey, signal), signal);
+      outcome = await settle(deps, await readKnown(deps, key, providerKey, signal), signal);
   }
   deps.passed(key, providerKey);
+  return outcome;
 }
 
 /** The most frequent pass reads no consumer object: that its uid is still the same is left to the API server. */
@@ -101,16 +120,25 @@ async function settleStatus(
   const { uid } = deps.consumer.store.get(key)!;
   const provider = await readOne(deps.provider, providerKey, signal);
   if (!provider) return; // gone; its event follows
-  deps.consumer.accept(await copyStatus(deps, { ...key, uid }, provider.status, signal));
-  tell(deps, "copyStatus", key, providerKey);
+  const copy = () => copyStatus(deps, { ...key, uid }, provider.status, signal);
+  deps.consumer.accept(await telling(deps, "copyStatus", { key, providerKey }, copy));
 }
 
-async function settle(deps: InstanceDeps, known: View, signal: AbortSignal): Promise<void> {
+async function settle(deps: InstanceDeps, known: View, signal: AbortSignal): Promise<Outcome> {
   let view = refuseForeign(deps, known);
   if (planFor(deps, view).some(isIrreversible)) view = refuseForeign(deps, await readLive(deps, view, signal));
   deps.noteOrphan(view.key, isOrphan(view));
-  await runSteps(deps, planFor(deps, view), view, signal);
+  const steps = planFor(deps, view);
+  const pauseMs = () =>
+    view.provider && steps.includes("applySpec") ? deps.repairs.pauseMs(...repairOf(deps, view)) : 0;
+  await runSteps(deps, pauseMs() > 0 ? steps.filter((step) => step !== "applySpec") : steps, view, signal);
+  const requeueAfterMs = pauseMs();
+  if (requeueAfterMs > 0) return { requeueAfterMs };
 }
+
+/** What is written over the provider's object, for `Repairs`. */
+const repairOf = ({ consumer }: InstanceDeps, { key }: View) =>
+  [formatKey(key), consumer.store.get(key)?.spec ?? ""] as const;
 
 const planFor = ({ onlyDeletions }: InstanceDeps, view: View): Step[] =>
   onlyDeletions && !(view.consumer && isDeleting(view.consumer)) ? [] : planInstance(view);
@@ -122,9 +150,9 @@ const planFor = ({ onlyDeletions }: InstanceDeps, view: View): Step[] =>
 async function runSteps(deps: InstanceDeps, steps: Step[], view: View, signal: AbortSignal): Promise<void> {
   const runAll = async (side: Side, steps: Step[]) => {
     for (const step of steps) {
-      const written = await runStep(deps, step, view, signal);
+      const written = await telling(deps, step, view, () => runStep(deps, step, view, signal));
       if (written) side.accept(written);
-      tell(deps, step, view.key, view.providerKey);
+      noteStep(deps, step, view, written);
     }
   };
   const results = await Promise.allSettled([
@@ -134,27 +162,60 @@ async function runSteps(deps: InstanceDeps, steps: Step[], view: View, signal: A
   for (const result of results) if (result.status === "rejected") throw result.reason;
 }
 
-const tell = ({ log }: InstanceDeps, step: Step, key: ObjectKey, providerKey: ObjectKey) =>
-  log.info("instance step done", { step, key, providerKey });
+/** Takes the step, and tells of it: to the log and the metrics, or to the user when a cluster refuses it. */
+async function telling<T>(
+  { log, news, stepDone }: InstanceDeps,
+  step: Step,
+  { key, providerKey }: Pick<View, "key" | "providerKey">,
+  take: () => Promise<T>,
+): Promise<T> {
+  try {
+    const result = await take();
+    log.info("instance step done", { step, key, providerKey });
+    stepDone(step, key);
+    return result;
+  } catch (error) {
+    news.failed(key, step, error);
+    throw error;
+  }
+}
+
+/** What the step means to the user, and to the steps after it. */
+function noteStep(deps: InstanceDeps, step: Step, view: View, written: DynamicObject | undefined): void {
+  const { news, repairs } = deps;
+  const { key, consumer, provider } = view;
+  if (step === "adopt") news.good(key, "Adopted");
+  else if (step === "deleteProvider" && written) news.awaitsDeletion(key, written);
+  else if (step === "applySpec" && !provider) {
+    news.good(key, hasFinalizer(consumer!, SYNC_FINALIZER) ? "SyncedAgain" : "Synced");
+  } else if (step === "applySpec") {
+    const field = differenceOf(consumer!, written!);
+    const repair = repairOf(deps, view);
+    repairs.wrote(...repair, field === undefined);
+    if (repairs.pauseMs(...repair) > 0) news.disputed(key, field ?? differenceOf(consumer!, provider!));
+  }
+}
 
 /**
  * Takes an object on the provider that is not ours for none at all, where that harms nobody.
  *
  * @throws {TerminalError} when a living consumer object would need its name, or a name that cannot be one
  */
-function refuseForeign({ mapping, provider: { api } }: InstanceDeps, view: View): View {
+function refuseForeign({ mapping, news, provider: { api } }: InstanceDeps, view: View): View {
   const { key, providerKey, consumer, provider } = view;
   const isTaken = provider !== undefined && mapping.isForeign(provider);
   if (!consumer || isDeleting(consumer)) return isTaken ? { ...view, provider: undefined } : view;
-  const what = `Cannot sync ${resourceName(api.resource)} "${formatKey(key)}" to the provider`;
-  if (providerKey.name.length > MAX_NAME_LENGTH) {
-    throw new TerminalError(
-      `${what}: "${providerKey.name}" has more than ${MAX_NAME_LENGTH} characters; choose a shorter name`,
-    );
+  const refuse = (reason: "NameTooLong" | "NameTaken", why: string) => {
+    const what = `Cannot sync ${resourceName(api.resource)} "${formatKey(key)}" to the provider: ${why}`;
+    news.refused(key, trouble("Spec", reason, what));
+    return new TerminalError(what);
+  };
+  const { length } = providerKey.name;
+  if (length > MAX_NAME_LENGTH) {
+    const why = `its name there, "${providerKey.name}", has ${length} characters; ${MAX_NAME_LENGTH} are allowed`;
+    throw refuse("NameTooLong", why);
   }
-  if (isTaken) {
-    throw new TerminalError(`${what}: "${formatKey(providerKey)}" belongs to somebody else there; choose another name`);
-  }
+  if (isTaken) throw refuse("NameTaken", `"${formatKey(providerKey)}" belongs to somebody else there`);
   return view;
 }
 
@@ -204,8 +265,7 @@ async function runStep(
       return await consumer.api.create(toConsumerObject(view.provider!, view.key), signal);
     case "deleteProvider": {
       const { uid } = view.provider!.metadata;
-      await provider.api.delete(view.providerKey, { uid }, signal);
-      return;
+      return await provider.api.beginDelete(view.providerKey, { uid }, signal);
     }
     case "release":
       await removeFinalizer(consumer.api, view.consumer!, SYNC_FINALIZER, signal);

@@ -3,27 +3,32 @@ import { runController } from "../kube/controller.ts";
 import { deepEqual } from "../kube/json.ts";
 import { Informer } from "../kube/informer.ts";
 import type { Log } from "../kube/log.ts";
-import type { Metrics } from "../kube/metrics.ts";
+import type { Recorder } from "../kube/recorder.ts";
 import { NAMESPACES } from "../kube/resources.ts";
 import { Scopes } from "../kube/scopes.ts";
 import { TaskGroup } from "../kube/tasks.ts";
-import { type DynamicObject, type KubeObject, type Resource, resourceName } from "../kube/types.ts";
+import { apiVersionOf, type DynamicObject, type KubeObject, type Resource, resourceName } from "../kube/types.ts";
 import { untilReachable } from "../kube/until_reachable.ts";
 import type { SyncDefinition } from "../sync/definition.ts";
+import { isOnProvider } from "../sync/instance_plan.ts";
 import { mapClusterScoped, mapNamespaces } from "../sync/mapping.ts";
 import type { Connection } from "./connection.ts";
 import { Agenda } from "./agenda.ts";
 import { type Digest, digestConsumer, digestProvider } from "./digest.ts";
 import type { InHand } from "./in_hand.ts";
 import { type InstanceDeps, reconcileInstance, type Side } from "./instance.ts";
-import { requestNamespace } from "./namespaces.ts";
+import { InstanceNews } from "./instance_news.ts";
+import type { KonnectorMetrics } from "./metrics.ts";
+import { namespaceTrouble, requestNamespace } from "./namespaces.ts";
+import { Repairs } from "./repairs.ts";
 
 export interface InstanceSyncDeps {
   consumer: KubeClient;
   connection: Connection;
   workers: number;
   log: Log;
-  metrics?: Metrics;
+  metrics?: KonnectorMetrics;
+  recorder: Pick<Recorder, "event">;
   /** The sync has ended without being asked to. */
   onFailure: () => void;
   /** The number of orphans has changed. */
@@ -102,6 +107,7 @@ async function runSync(
   const { connection, log, metrics } = deps;
   const { serviceNamespaces, namespace: clusterNamespace } = connection;
   const { resource } = definition;
+  const name = resourceName(resource);
   const mapping = definition.isolation
     ? mapClusterScoped(definition.isolation, await readOwner(connection, log, signal))
     : mapNamespaces(serviceNamespaces.store, clusterNamespace);
@@ -112,8 +118,25 @@ async function runSync(
     project: (object) => digestProvider(object, mapping.isForeign(object)),
     onListed: ({ namespace }) => agenda.providerListed(namespace),
   });
-  const agenda: Agenda = new Agenda({ consumer, provider, mapping, onOrphans: deps.onOrphans }, signal);
+  const news = new InstanceNews((key, details) => {
+    const known = consumer.store.get(key);
+    if (!known) return;
+    const { uid, resourceVersion } = known;
+    const { kind } = resource;
+    deps.recorder.event(
+      { apiVersion: apiVersionOf(resource), kind, metadata: { ...key, uid, resourceVersion } },
+      details,
+    );
+  });
+  const agenda: Agenda = new Agenda({
+    consumer,
+    provider,
+    mapping,
+    onOrphans: deps.onOrphans,
+    onSettled: (key) => news.settled(key),
+  }, signal);
   publish(agenda);
+  using _observed = metrics?.apiOpened(name, () => agenda.count());
   const instances: InstanceDeps = {
     consumer: sideOf(consumer, agenda.inHand.consumer),
     provider: sideOf(provider, agenda.inHand.provider),
@@ -122,8 +145,17 @@ async function runSync(
     noteOrphan: (key, isOrphan) => agenda.noteOrphan(key, isOrphan),
     passed: (key, providerKey) => agenda.passed(key, providerKey),
     requestNamespace: (name, signal) => requestNamespace({ serviceNamespaces, clusterNamespace, log }, name, signal),
+    namespaceTrouble: (name) => namespaceTrouble({ serviceNamespaces, clusterNamespace }, name),
+    stepDone(step, key) {
+      const up = isOnProvider(step);
+      if (!up && step !== "copyStatus") return;
+      const ms = agenda.delivered(up ? "consumer" : "provider", key);
+      if (ms !== undefined) metrics?.lagged(name, up ? "up" : "down", ms);
+    },
     hasStatusSubresource: () => definition.hasStatusSubresource,
     onlyDeletions: definition.onlyDeletions ?? false,
+    news,
+    repairs: new Repairs(),
     log,
   };
 
@@ -146,7 +178,7 @@ async function runSync(
     agenda.open();
     log.info("sync started", { objects: consumer.store.size, toDo: agenda.queue.depth });
     await runController({
-      name: resourceName(resource),
+      name,
       queue: agenda.queue,
       reconcile: (key, signal) => reconcileInstance(instances, key, signal),
       workers: deps.workers,

@@ -32,6 +32,7 @@ async function openPair(informerScope: SyncDefinition["informerScope"]) {
         connection,
         workers: 4,
         log: silentLog,
+        recorder: { event: () => {} },
         onFailure: () => {},
         onOrphans: () => {},
         mayDeleteOrphans: () => mayDeleteOrphans,

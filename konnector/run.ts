@@ -8,12 +8,13 @@ import { type ClusterConfig, loadKubeconfig } from "../kube/kubeconfig.ts";
 import { Leadership } from "../kube/leadership.ts";
 import { runAsLeader } from "../kube/lease.ts";
 import type { Log } from "../kube/log.ts";
-import { createMetrics, type Metrics } from "../kube/metrics.ts";
+import type { Metrics } from "../kube/metrics.ts";
 import { parseReceivedKubeconfig } from "../kube/received_kubeconfig.ts";
 import type { Resource } from "../kube/types.ts";
 import { AppCluster } from "./app_cluster.ts";
 import { runBindings } from "./bindings.ts";
 import type { ConnectionTarget } from "./connection.ts";
+import { createKonnectorMetrics } from "./metrics.ts";
 import type { KonnectorOptions } from "./options.ts";
 
 export interface KonnectorContext {
@@ -48,7 +49,7 @@ export async function runKonnector(
   { log, env, version }: KonnectorContext,
   signal: AbortSignal,
 ): Promise<void> {
-  const metrics = await createMetrics({ prefix: "klutch_konnector_" });
+  const metrics = await createKonnectorMetrics();
   const config = await loadKubeconfig({ path: options.kubeconfig, context: options.context, env });
   const leadership = new Leadership();
   const appCluster = options.controlPlane && new AppCluster(options.controlPlane.secret);

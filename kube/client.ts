@@ -10,6 +10,7 @@ import {
   apiVersionOf,
   type DynamicObject,
   formatKey,
+  isDeleting,
   type KubeObject,
   type NewObject,
   type ObjectKey,
@@ -347,11 +348,21 @@ export class Api<T extends KubeObject = DynamicObject> {
 
   /** Deletes the object; one that is not there is deleted already. */
   async delete(key: ObjectKey, options: DeleteOptions, signal: AbortSignal): Promise<void> {
+    await this.beginDelete(key, options, signal);
+  }
+
+  /**
+   * As `delete`.
+   *
+   * @returns the object if finalizers hold it
+   */
+  async beginDelete(key: ObjectKey, options: DeleteOptions, signal: AbortSignal): Promise<T | undefined> {
     const { uid, resourceVersion, propagationPolicy } = options;
     const preconditions = uid || resourceVersion ? { uid, resourceVersion } : undefined;
     const body = { apiVersion: "v1", kind: "DeleteOptions", preconditions, propagationPolicy };
     try {
-      await this.#request("delete", key, "DELETE", this.#path(key), { body }, signal);
+      const answer = await this.#request("delete", key, "DELETE", this.#path(key), { body }, signal);
+      return isDeleting(answer) && answer.metadata.finalizers?.length ? answer : undefined;
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }
