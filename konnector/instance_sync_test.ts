@@ -1,95 +1,19 @@
 import assert from "node:assert/strict";
-import type { APIServiceNamespace } from "../crds/api_service_namespace.ts";
-import { API_SERVICE_NAMESPACES, BOUND_ANNOTATION, FIELD_MANAGER, SYNC_FINALIZER } from "../crds/names.ts";
-import { type Api, KubeClient } from "../kube/client.ts";
+import { BOUND_ANNOTATION, FIELD_MANAGER, SYNC_FINALIZER } from "../crds/names.ts";
+import { KubeClient } from "../kube/client.ts";
 import { systemClock } from "../kube/clock.ts";
 import { parseJson } from "../kube/json.ts";
-import { silentLog } from "../kube/log.ts";
-import { NAMESPACES } from "../kube/resources.ts";
 import type { DynamicObject } from "../kube/types.ts";
-import type { SyncDefinition } from "../sync/definition.ts";
-import { consumer, eventually, provider, uniqueName, within } from "../tests/clusters.ts";
-import { installCrd, mangoDb, mangoDbCrd, mangoDbResource } from "../tests/mangodb.ts";
-import { openTestConnection } from "./connection_fixture.ts";
-import { InstanceSync } from "./instance_sync.ts";
-
-/** Both clusters with one API on either, and a sync between them; the test plays the backend, which maps namespaces. */
-async function openPair(informerScope: SyncDefinition["informerScope"]) {
-  await using opened = new AsyncDisposableStack();
-  const [app, plane] = [opened.use(await consumer()), opened.use(await provider())];
-  const group = `${uniqueName("sync")}.example.com`;
-  opened.use(await installCrd(app.client, mangoDbCrd(group)));
-  opened.use(await installCrd(plane.client, mangoDbCrd(group)));
-  const { connection, clusterNamespace, signal } = await openTestConnection(opened, app, plane);
-  const appNamespace = opened.use(await app.namespace("team")).name;
-  const mappedNamespace = `${clusterNamespace}-${appNamespace}`;
-  const serviceNamespaces = plane.client.api<APIServiceNamespace>(API_SERVICE_NAMESPACES);
-  const definition: SyncDefinition = { resource: mangoDbResource(group), informerScope, hasStatusSubresource: true };
-  const open = ({ mayDeleteOrphans = false, onlyDeletions = false } = {}) =>
-    new InstanceSync(
-      {
-        consumer: app.client,
-        connection,
-        workers: 4,
-        log: silentLog,
-        recorder: { event: () => {} },
-        onFailure: () => {},
-        onOrphans: () => {},
-        mayDeleteOrphans: () => mayDeleteOrphans,
-      },
-      { ...definition, onlyDeletions },
-      signal,
-    );
-  const sides: Record<"consumer" | "provider", Api> = {
-    consumer: app.client.api(mangoDbResource(group)),
-    provider: plane.client.api(mangoDbResource(group)),
-  };
-  const key = { namespace: appNamespace, name: "db" };
-  const providerKey = { namespace: mappedNamespace, name: "db" };
-  const cleanup = opened.move();
-  return {
-    group,
-    key,
-    providerKey,
-    ...sides,
-    open,
-    async mapNamespace() {
-      const asked = { namespace: clusterNamespace, name: appNamespace };
-      const request = await eventually(
-        "the namespace is asked for",
-        () => serviceNamespaces.find(asked, within(5_000)),
-      );
-      const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name: mappedNamespace } };
-      await plane.client.api(NAMESPACES).create(namespace, within(5_000));
-      await serviceNamespaces.replaceStatus({ ...request, status: { namespace: mappedNamespace } }, within(5_000));
-    },
-    onProvider: (what: string, is: (object: DynamicObject) => boolean) =>
-      eventually(what, async () => {
-        const object = await sides.provider.find(providerKey, within(5_000));
-        return object && is(object) && object;
-      }),
-    onConsumer: (what: string, is: (object: DynamicObject) => boolean) =>
-      eventually(what, async () => {
-        const object = await sides.consumer.find(key, within(5_000));
-        return object && is(object) && object;
-      }),
-    [Symbol.asyncDispose]: async () => {
-      // Held objects would keep their namespace and CRD for ever.
-      for (const { metadata } of (await sides.consumer.list({}, within(5_000))).items) {
-        await sides.consumer.mergePatch(metadata, { metadata: { finalizers: null } }, {}, within(5_000));
-      }
-      await plane.client.api(NAMESPACES).delete({ name: mappedNamespace }, {}, within(5_000));
-      await cleanup.disposeAsync();
-    },
-  };
-}
+import { eventually, provider, within } from "../tests/clusters.ts";
+import { mangoDb, mangoDbResource } from "../tests/mangodb.ts";
+import { openPair } from "./instance_fixture.ts";
 
 const specOf = (object: DynamicObject) => object.spec as Record<string, unknown>;
 const statusOf = (object: DynamicObject) => object.status as Record<string, unknown> | undefined;
 
 for (const informerScope of ["Namespaced", "Cluster"] as const) {
   Deno.test(`an instance lives on both clusters, informer scope ${informerScope}`, async (t) => {
-    await using pair = await openPair(informerScope);
+    await using pair = await openPair({ informerScope });
     const { consumer, provider, group, key, providerKey } = pair;
     await using _sync = pair.open();
 
@@ -165,7 +89,7 @@ for (const informerScope of ["Namespaced", "Cluster"] as const) {
 }
 
 Deno.test("a restart repairs what was missed and writes nothing where nothing differs", async () => {
-  await using pair = await openPair("Namespaced");
+  await using pair = await openPair();
   const { consumer, provider, group, key, providerKey } = pair;
   const other = { ...key, name: "other" };
   const first = pair.open();
@@ -192,7 +116,7 @@ Deno.test("a restart repairs what was missed and writes nothing where nothing di
 });
 
 Deno.test("a sync of deletions alone brings them to their end, and leaves living objects alone", async () => {
-  await using pair = await openPair("Namespaced");
+  await using pair = await openPair();
   const { consumer, provider, group, key, providerKey } = pair;
   const living = { ...key, name: "living" };
   const livingOnProvider = { ...providerKey, name: "living" };
@@ -226,7 +150,7 @@ Deno.test("a sync of deletions alone brings them to their end, and leaves living
 });
 
 Deno.test("what an original konnector created is taken over as it is, and loses what its consumer removes", async () => {
-  await using pair = await openPair("Namespaced");
+  await using pair = await openPair();
   using plane = await provider();
   using original = new KubeClient(plane.config, { userAgent: "konnector/v1.5.0 (linux/amd64) kubernetes/$Format" });
   const { consumer, group, key, providerKey } = pair;
@@ -280,7 +204,7 @@ Deno.test("what an original konnector created is taken over as it is, and loses 
 });
 
 Deno.test("an instance made on the provider is adopted, and deleted from the consumer", async () => {
-  await using pair = await openPair("Namespaced");
+  await using pair = await openPair();
   const { consumer, provider, group, key, providerKey } = pair;
   await using _sync = pair.open();
   const first = { ...key, name: "first" };
@@ -313,7 +237,7 @@ Deno.test("an instance made on the provider is adopted, and deleted from the con
 });
 
 Deno.test("objects that are missing on the consumer, unseen, are kept on the provider until somebody says so", async () => {
-  await using pair = await openPair("Namespaced");
+  await using pair = await openPair();
   const { consumer, provider, group, key, providerKey } = pair;
   const first = pair.open();
   await consumer.create(mangoDb(group, key), within(5_000));
@@ -334,7 +258,7 @@ Deno.test("objects that are missing on the consumer, unseen, are kept on the pro
 });
 
 Deno.test("an object whose deletion was seen is deleted on the provider, although its finalizer was taken away", async () => {
-  await using pair = await openPair("Namespaced");
+  await using pair = await openPair();
   const { consumer, provider, group, key, providerKey } = pair;
   await using _sync = pair.open();
   await consumer.create(mangoDb(group, key), within(5_000));
@@ -349,7 +273,7 @@ Deno.test("an object whose deletion was seen is deleted on the provider, althoug
 });
 
 Deno.test("objects that are deleted as soon as they are made leave nothing behind", async () => {
-  await using pair = await openPair("Namespaced");
+  await using pair = await openPair();
   const { consumer, provider, group, key, providerKey } = pair;
   await using sync = pair.open();
   await consumer.create(mangoDb(group, key), within(5_000));

@@ -1,0 +1,273 @@
+import assert from "node:assert/strict";
+import { KubeError } from "../kube/errors.ts";
+import type { EventDetails } from "../kube/event_series.ts";
+import { createLog } from "../kube/log.ts";
+import { createRecorder } from "../kube/recorder.ts";
+import { EVENTS } from "../kube/resources.ts";
+import type { DynamicObject, KubeObject, Resource } from "../kube/types.ts";
+import { consumer, eventually, provider, within } from "../tests/clusters.ts";
+import { FakeClock } from "../tests/fake_clock.ts";
+import { mangoDb } from "../tests/mangodb.ts";
+import { openPair } from "./instance_fixture.ts";
+import { InstanceNews, trouble } from "./instance_news.ts";
+import { createKonnectorMetrics } from "./metrics.ts";
+
+const key = { namespace: "default", name: "db" };
+
+function setUp() {
+  const clock = new FakeClock();
+  const told: string[] = [];
+  const news = new InstanceNews((_, { type, reason }) => told.push(`${type} ${reason}`), clock);
+  return { clock, told, news };
+}
+
+Deno.test("the same trouble is told once a minute, another one at once, and its end once", async () => {
+  const { clock, told, news } = setUp();
+  const refused = new KubeError("spec.tier: no", { status: 422 });
+  for (let i = 0; i < 50; i++) news.failed(key, "applySpec", refused);
+  assert.deepEqual(told, ["Warning SpecRefused"]);
+  news.failed(key, "applySpec", new KubeError("spec.region: no", { status: 422 }));
+  await clock.advance(60_000);
+  news.failed(key, "applySpec", new KubeError("spec.region: no", { status: 422 }));
+  for (let i = 0; i < 3; i++) news.settled(key);
+  assert.deepEqual(told.slice(1), ["Warning SpecRefused", "Warning SpecRefused", "Normal Recovered"]);
+});
+
+Deno.test("what passes within five seconds is not told", async () => {
+  const { clock, told, news } = setUp();
+  const pending = trouble("Namespace", "NamespacePending", "Not yet");
+  assert.deepEqual(news.waits(key, pending), { requeueAfterMs: 5_000 });
+  await clock.advance(4_000);
+  assert.deepEqual(news.waits(key, pending), { requeueAfterMs: 1_000 });
+  news.settled(key);
+  assert.deepEqual(told, []);
+  news.waits(key, pending);
+  await clock.advance(5_000);
+  assert.equal(news.waits(key, pending), undefined);
+  assert.deepEqual(told, ["Normal NamespacePending"]);
+});
+
+const refusals: [
+  name: string,
+  step: "applySpec" | "copyStatus" | "deleteProvider",
+  status: number,
+  message: string,
+  want: string[],
+][] = [
+  ["a webhook, whatever its status", "applySpec", 418, 'admission webhook "a" denied the request: no', [
+    "Warning SpecRefused",
+  ]],
+  ["a policy", "applySpec", 422, 'ValidatingAdmissionPolicy "a" denied request: no', ["Warning SpecRefused"]],
+  ["a webhook, of a deletion", "deleteProvider", 403, 'admission webhook "a" denied the request: no', [
+    "Warning DeletionRefused",
+  ]],
+  ["the schema, of a status", "copyStatus", 422, "status.phase: Unsupported value", ["Warning StatusRefused"]],
+  ["a test in a patch", "copyStatus", 422, "the server rejected our request due to an error in our request", []],
+  ["another writer", "applySpec", 409, "the object has been modified", []],
+  ["an overload", "applySpec", 429, "too many requests", []],
+  ["nobody", "applySpec", 0, "connection refused", []],
+  ["rights that may come", "applySpec", 403, 'User "a" cannot patch resource "b"', []],
+];
+for (const [name, step, status, message, want] of refusals) {
+  Deno.test(`users are told what they should know of a refusal by ${name}`, () => {
+    const { told, news } = setUp();
+    news.failed(key, step, new KubeError(message, { status }));
+    assert.deepEqual(told, want);
+  });
+}
+
+Deno.test("rights that are missing for long are told", async () => {
+  const { clock, told, news } = setUp();
+  const error = new KubeError('User "a" cannot patch resource "b"', { status: 403 });
+  news.failed(key, "applySpec", error);
+  await clock.advance(5_000);
+  news.failed(key, "applySpec", error);
+  assert.deepEqual(told, ["Warning ProviderRightsMissing"]);
+});
+
+/** Takes what users are told. */
+function listening() {
+  const told: (EventDetails & { about: string })[] = [];
+  return {
+    told,
+    recorder: {
+      event: ({ metadata }: KubeObject, details: EventDetails) => void told.push({ about: metadata.name, ...details }),
+    },
+    heard: (reason: string) => eventually(`${reason} is told`, () => told.find((one) => one.reason === reason)),
+  };
+}
+
+const policies = (kind: string, plural: string): Resource => ({
+  group: "admissionregistration.k8s.io",
+  version: "v1",
+  plural,
+  kind,
+  namespaced: false,
+});
+
+/** An admission policy on the provider's objects of that group, in force when this settles. */
+async function installPolicy(mutating: boolean, group: string, spec: Record<string, unknown>) {
+  const cluster = await provider();
+  const kind = mutating ? "MutatingAdmissionPolicy" : "ValidatingAdmissionPolicy";
+  const name = `policy.${group}`;
+  const policy = cluster.client.api(policies(kind, `${kind.toLowerCase().slice(0, -1)}ies`));
+  const binding = cluster.client.api(policies(`${kind}Binding`, `${kind.toLowerCase()}bindings`));
+  const apiVersion = "admissionregistration.k8s.io/v1";
+  const rules = [{ apiGroups: [group], apiVersions: ["*"], operations: ["CREATE", "UPDATE"], resources: ["mangodbs"] }];
+  await policy.create({
+    apiVersion,
+    kind,
+    metadata: { name },
+    spec: { failurePolicy: "Fail", matchConstraints: { resourceRules: rules }, ...spec },
+  }, within(5_000));
+  await binding.create({
+    apiVersion,
+    kind: `${kind}Binding`,
+    metadata: { name },
+    spec: { policyName: name, ...(!mutating && { validationActions: ["Deny"] }) },
+  }, within(5_000));
+  return {
+    async [Symbol.asyncDispose]() {
+      await binding.delete({ name }, {}, within(5_000));
+      await policy.delete({ name }, {}, within(5_000));
+      cluster.client.close();
+    },
+  };
+}
+
+Deno.test("users hear of the first copy, of a refusal in the provider's words, and of its end; a settled restart is silent", async () => {
+  await using pair = await openPair();
+  const { told, recorder, heard } = listening();
+  await using _policy = await installPolicy(false, pair.group, {
+    validations: [{ expression: "object.spec.region != 'mars'", message: "too far away" }],
+  });
+  const first = pair.open({ recorder });
+  await pair.consumer.create(mangoDb(pair.group, pair.key), within(5_000));
+  await pair.mapNamespace();
+  await heard("Synced");
+
+  await eventually("the policy is in force, and says so", async () => {
+    await pair.consumer.mergePatch(pair.key, { spec: { region: "eu" } }, {}, within(5_000));
+    await pair.consumer.mergePatch(pair.key, { spec: { region: "mars" } }, {}, within(5_000));
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    return told.some(({ reason }) => reason === "SpecRefused");
+  });
+  const refused = await heard("SpecRefused");
+  assert.equal(refused.type, "Warning");
+  assert.match(refused.message, /on the provider: 422 Invalid: .*too far away\. Correct the object/);
+  const count = () => told.filter(({ reason }) => reason === "SpecRefused").length;
+  const before = count();
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  assert.equal(count(), before, "it is tried again, and not told again");
+
+  await pair.consumer.mergePatch(pair.key, { spec: { region: "eu" } }, {}, within(5_000));
+  await heard("Recovered");
+  await first[Symbol.asyncDispose]();
+
+  told.length = 0;
+  const metrics = await createKonnectorMetrics();
+  await using _second = pair.open({ recorder, metrics });
+  await eventually(
+    "all is known to be in sync",
+    async () => /objects_in_sync\{.*\} 1/.test((await metrics.render()).body),
+  );
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  assert.deepEqual(told, []);
+});
+
+Deno.test("users hear what a deletion waits for, and that their namespace waits", async () => {
+  await using pair = await openPair();
+  const { told, recorder, heard } = listening();
+  await using _sync = pair.open({ recorder });
+  await pair.consumer.create(mangoDb(pair.group, pair.key), within(5_000));
+  const pending = await heard("NamespacePending");
+  assert.match(pending.message, new RegExp(`no.* namespace for "${pair.key.namespace}" yet`));
+  await pair.mapNamespace();
+  await heard("Recovered");
+  await heard("Synced");
+  const held = { metadata: { finalizers: ["example.com/work"] } };
+  await pair.provider.mergePatch(pair.providerKey, held, {}, within(5_000));
+  await pair.consumer.delete(pair.key, {}, within(5_000));
+  const awaited = await heard("ProviderDeleting");
+  assert.match(awaited.message, /"\S+\/db", which is held by example\.com\/work\. Wait/);
+  await pair.provider.mergePatch(pair.providerKey, { metadata: { finalizers: null } }, {}, within(5_000));
+  await eventually("it is gone", async () => !(await pair.consumer.find(pair.key, within(5_000))));
+  assert.equal(told.filter(({ reason }) => reason === "ProviderDeleting").length, 1);
+});
+
+Deno.test("a provider that changes what users set is contradicted ever more rarely, and users are told", async () => {
+  await using pair = await openPair();
+  const { recorder, heard } = listening();
+  await using _policy = await installPolicy(true, pair.group, {
+    reinvocationPolicy: "Never",
+    mutations: [{
+      patchType: "ApplyConfiguration",
+      applyConfiguration: { expression: 'Object{spec: Object.spec{tier: "Shared"}}' },
+    }],
+  });
+  let applies = 0;
+  const write = (line: string) => {
+    if (JSON.parse(line).step === "applySpec") applies++;
+  };
+  await using _sync = pair.open({ recorder, log: createLog({ format: "json", level: "info", write }) });
+  await pair.consumer.create(mangoDb(pair.group, pair.key), within(5_000));
+  await pair.mapNamespace();
+  await heard("Synced");
+  await eventually("the policy is in force, and the dispute is told", async () => {
+    const tier = { spec: { tier: "Dedicated", region: crypto.randomUUID() } };
+    await pair.consumer.mergePatch(pair.key, tier, {}, within(5_000));
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    return heard("SpecOverridden");
+  });
+  const overridden = await heard("SpecOverridden");
+  assert.match(overridden.message, /on the provider changes spec\.tier back/);
+  const before = applies;
+  await new Promise((resolve) => setTimeout(resolve, 5_000));
+  assert.ok(applies - before >= 1 && applies - before <= 6, `${applies - before} writes in five seconds`);
+  await pair.consumer.mergePatch(pair.key, { spec: { tier: "Shared" } }, {}, within(5_000));
+  await pair.onProvider("agreement", ({ spec }) => (spec as { tier: string }).tier === "Shared");
+});
+
+Deno.test("no secret value is ever in logs, Events or metrics, at any verbosity", async () => {
+  await using pair = await openPair();
+  using app = await consumer();
+  const lines: string[] = [];
+  const metrics = await createKonnectorMetrics();
+  const secret = `s3cret-${crypto.randomUUID()}`;
+  let events: DynamicObject[] = [];
+  {
+    const log = createLog({ format: "text", level: "debug", write: (line) => lines.push(line) });
+    await using recorder = createRecorder(app.client, { component: "test", instance: "test", metrics }, log);
+    await using _sync = pair.open({ recorder, log, metrics });
+    await using _policy = await installPolicy(false, pair.group, {
+      validations: [{ expression: "object.spec.region != 'mars'", message: "too far away" }],
+    });
+    await pair.consumer.create(mangoDb(pair.group, pair.key, { tokenSecret: secret }), within(5_000));
+    await pair.mapNamespace();
+    await pair.onProvider("the copy is made", () => true);
+    const crds = pair.provider.client.api({
+      group: "apiextensions.k8s.io",
+      version: "v1",
+      plural: "customresourcedefinitions",
+      kind: "CustomResourceDefinition",
+      namespaced: false,
+    });
+    const stricter = [{
+      op: "add" as const,
+      path: "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/tokenSecret/pattern",
+      value: "^[0-9]+$",
+    }];
+    await crds.jsonPatch({ name: `mangodbs.${pair.group}` }, stricter, {}, within(5_000));
+    await eventually("the provider refuses it, and the user is told", async () => {
+      const spec = { tokenSecret: `${secret}-${crypto.randomUUID()}` };
+      await pair.consumer.mergePatch(pair.key, { spec }, {}, within(5_000));
+      events = (await app.client.api(EVENTS).list({ namespace: pair.key.namespace }, within(5_000))).items;
+      return events.some(({ reason }) => reason === "SpecRefused");
+    });
+  }
+  assert.ok(lines.some((line) => /tokenSecret: Invalid value: …/.test(line)));
+  assert.ok(events.some(({ message }) => /tokenSecret: Invalid value: …/.test(String(message))));
+  for (const text of [...lines, JSON.stringify(events), (await metrics.render()).body]) {
+    assert.ok(!text.includes(secret), text.slice(0, 500));
+  }
+});
