@@ -3,15 +3,22 @@ import type { KubeClient } from "../kube/client.ts";
 import type { DynamicObject, Resource } from "../kube/types.ts";
 import { eventually, within } from "./clusters.ts";
 
-/** The API that the original's tests bind: a database with a plan, a region and a phase. */
-export function mangoDbCrd(group: string): CustomResourceDefinition {
+const pluralOf = (kind: string) => `${kind.toLowerCase()}s`;
+
+/**
+ * The API that the original's tests bind: a database with a plan, a region and a phase.
+ *
+ * @param kind another name, where one kind is not enough
+ */
+export function mangoDbCrd(group: string, kind = "MangoDB"): CustomResourceDefinition {
+  const plural = pluralOf(kind);
   return {
     apiVersion: "apiextensions.k8s.io/v1",
     kind: "CustomResourceDefinition",
-    metadata: { name: `mangodbs.${group}` },
+    metadata: { name: `${plural}.${group}` },
     spec: {
       group,
-      names: { kind: "MangoDB", listKind: "MangoDBList", plural: "mangodbs", singular: "mangodb" },
+      names: { kind, listKind: `${kind}List`, plural, singular: kind.toLowerCase() },
       scope: "Namespaced",
       versions: [{
         name: "v1alpha1",
@@ -64,11 +71,11 @@ export function mangoDbCrd(group: string): CustomResourceDefinition {
   };
 }
 
-export const mangoDbResource = (group: string): Resource => ({
+export const mangoDbResource = (group: string, kind = "MangoDB"): Resource => ({
   group,
   version: "v1alpha1",
-  plural: "mangodbs",
-  kind: "MangoDB",
+  plural: pluralOf(kind),
+  kind,
   namespaced: true,
 });
 
@@ -76,9 +83,10 @@ export const mangoDb = (
   group: string,
   { namespace, name }: { namespace: string; name: string },
   spec: Record<string, unknown> = {},
+  kind = "MangoDB",
 ): DynamicObject => ({
   apiVersion: `${group}/v1alpha1`,
-  kind: "MangoDB",
+  kind,
   metadata: { namespace, name },
   spec: { tokenSecret: "token", ...spec },
 });
