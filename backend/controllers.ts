@@ -16,9 +16,11 @@ import { groupResourceName } from "../crds/shared.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { type Outcome, runController } from "../kube/controller.ts";
 import { type Change, Informer, type Scope } from "../kube/informer.ts";
+import { deepEqual } from "../kube/json.ts";
 import type { Log } from "../kube/log.ts";
 import type { Metrics } from "../kube/metrics.ts";
 import { WorkQueue } from "../kube/queue.ts";
+import type { Recorder } from "../kube/recorder.ts";
 import {
   CLUSTER_ROLE_BINDINGS,
   CLUSTER_ROLES,
@@ -45,7 +47,9 @@ import { reconcileExportTemplate } from "./export_template.ts";
 import { identityIndexer } from "./identity.ts";
 import type { ConsumerScope, Isolation } from "./options.ts";
 import { clusterNamespaceOfRole } from "./rbac.ts";
-import { exportIndexers, EXPORTS_BY_NAME, reconcileServiceExport } from "./service_export.ts";
+import { SchemaChanges } from "./schema_change.ts";
+import { exportIndexers, EXPORTS_BY_NAME, isCanary } from "./schema_rollout.ts";
+import { reconcileServiceExport } from "./service_export.ts";
 import { Orphans, reconcileServiceNamespace } from "./service_namespace.ts";
 import { mappedKeyOf, ownerIndexer } from "./service_namespace_plan.ts";
 import type { ExternalAccess } from "./tenant_kubeconfig.ts";
@@ -60,6 +64,8 @@ export interface ControllersDeps {
   tokenLifetimeMs: number;
   log: Log;
   metrics?: Metrics;
+  /** Tells those who run the platform of schemas that go out, or wait. */
+  recorder?: Recorder;
   now?: () => Date;
 }
 
@@ -126,13 +132,16 @@ export async function watchCaches({ catalogue: _, ...informers }: ProviderCaches
   await Promise.all(Object.values(informers).map((informer) => informer.synced(tasks.signal)));
 }
 
+/** What many exports have to tell comes together. */
+const EXPORT_NEWS_MS = 300;
+
 /** Runs all controllers; the caches have to be complete by then, since absence of an object is acted upon. */
 export function startControllers(deps: ControllersDeps, caches: ProviderCaches, tasks: TaskGroup): void {
   const { client, log, metrics } = deps;
   const { templates, apis, exports, requests, serviceNamespaces, clusterBindings, namespaces } = caches;
   const source = new CrdSource(client.api<CustomResourceDefinition>(CUSTOM_RESOURCE_DEFINITIONS));
   const guard = new WriteGuard();
-  const shared = { ...deps, ...caches, source, guard };
+  const shared = { ...deps, ...caches, source, guard, changes: new SchemaChanges() };
   const { signal } = tasks;
 
   const start = (
@@ -142,8 +151,8 @@ export function startControllers(deps: ControllersDeps, caches: ProviderCaches, 
   ) => {
     const queue = new WorkQueue();
     tasks.run((signal) => runController({ name, queue, reconcile, workers, log, metrics }, signal));
-    return (key: ObjectKey, { fresh }: { fresh: boolean }) =>
-      queue.add(formatKey(key), { priority: fresh ? "fresh" : "backlog" });
+    return (key: ObjectKey, { fresh }: { fresh: boolean }, afterMs = 0) =>
+      queue.add(formatKey(key), { priority: fresh ? "fresh" : "backlog", afterMs });
   };
 
   const addExport = start("exports", 4, (key, signal) => reconcileServiceExport(shared, key, signal));
@@ -151,6 +160,17 @@ export function startControllers(deps: ControllersDeps, caches: ProviderCaches, 
   const addExportsOf = (name: string, change: Change<unknown>) => {
     for (const one of exports.store.by(EXPORTS_BY_NAME, name)) addExport(keyOf(one), change);
   };
+  exports.subscribe((change) => {
+    const { name } = change.key;
+    if (change.after && isCanary(caches, change.after, caches.catalogue.templateOf(name))) addExportsOf(name, change);
+  }, signal);
+
+  clusterBindings.subscribe((change) => {
+    if (deepEqual(change.before?.metadata.labels, change.after?.metadata.labels)) return;
+    for (const { metadata: { namespace, name } } of exports.store.list()) {
+      if (namespace === change.key.namespace) addExportsOf(name, change);
+    }
+  }, signal);
 
   const addRequest = start("export requests", 2, (key, signal) => reconcileExportRequest(shared, key, signal));
   requests.subscribe((change) => addRequest(change.key, change), signal);
@@ -171,8 +191,8 @@ export function startControllers(deps: ControllersDeps, caches: ProviderCaches, 
   }, signal);
 
   const addTemplate = start("templates", 1, (key, signal) => reconcileExportTemplate(shared, key, signal));
-  const addTemplatesOf = (name: string, change: Change<unknown>) => {
-    for (const key of templates.store.keysBy(TEMPLATES_BY_API, name)) addTemplate(key, change);
+  const addTemplatesOf = (name: string, change: Change<unknown>, afterMs?: number) => {
+    for (const key of templates.store.keysBy(TEMPLATES_BY_API, name)) addTemplate(key, change, afterMs);
   };
   templates.subscribe((change) => {
     for (const template of [change.before, change.after]) {
@@ -180,9 +200,7 @@ export function startControllers(deps: ControllersDeps, caches: ProviderCaches, 
     }
   }, signal);
   apis.subscribe((change) => addTemplatesOf(change.key.name, change), signal);
-  exports.subscribe((change) => {
-    if (!change.before !== !change.after) addTemplatesOf(change.key.name, change);
-  }, signal);
+  exports.subscribe((change) => addTemplatesOf(change.key.name, change, EXPORT_NEWS_MS), signal);
 
   const addBinding = start("cluster bindings", 2, (key, signal) => reconcileClusterBinding(shared, key, signal));
   const addBindingIn = (namespace: string | undefined, change: Change<unknown>) => {

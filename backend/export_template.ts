@@ -1,25 +1,28 @@
-import type { APIServiceExport } from "../crds/api_service_export.ts";
 import type { APIServiceExportTemplate } from "../crds/api_service_export_template.ts";
+import { type ExportCrdSpec, sourceSpecHash } from "../crds/export_schema.ts";
 import { groupResourceName } from "../crds/shared.ts";
+import { findCondition } from "../kube/conditions.ts";
 import type { Outcome } from "../kube/controller.ts";
 import type { Informer } from "../kube/informer.ts";
 import type { Log } from "../kube/log.ts";
+import type { Recorder } from "../kube/recorder.ts";
 import type { CustomResourceDefinition } from "../kube/resources.ts";
 import { isDeleting, type ObjectKey } from "../kube/types.ts";
 import type { Catalogue, ServedApi } from "./catalogue.ts";
 import { atVersion, type CrdSource } from "./crd_source.ts";
-import { planTemplateStatus } from "./export_template_plan.ts";
+import { planTemplateStatus, type Rollout } from "./export_template_plan.ts";
 import type { ConsumerScope } from "./options.ts";
-import { EXPORTS_BY_NAME } from "./service_export.ts";
+import { worstHeldBack, worstVerdict } from "./schema_change.ts";
+import { EXPORTS_BY_NAME, isRefused, type RolloutDeps, rolloutOf } from "./schema_rollout.ts";
 import { patchStatus } from "./status.ts";
 
-export interface ExportTemplateDeps {
+export interface ExportTemplateDeps extends RolloutDeps {
   templates: Informer<APIServiceExportTemplate>;
-  exports: Informer<APIServiceExport>;
   apis: Informer<CustomResourceDefinition, ServedApi>;
   catalogue: Catalogue;
   source: CrdSource;
   consumerScope: ConsumerScope;
+  recorder?: Recorder;
   log: Log;
   now?: () => Date;
 }
@@ -37,16 +40,66 @@ export async function reconcileExportTemplate(
   const name = groupResourceName(selector);
   const api = apis.store.get({ name });
   const made = api && !api.isDeleting && atVersion(await source.get(api, signal), selector.version);
+  const counting = catalogue.templateOf(name) ?? template;
   const view = {
     template,
-    counting: catalogue.templateOf(name) ?? template,
+    counting,
     api,
     ...(made && "problem" in made && { problem: made.problem }),
     exports: exports.store.keysBy(EXPORTS_BY_NAME, name).length,
+    ...(made && "spec" in made && counting === template && { rollout: rolloutToAll(deps, template, name, made.spec) }),
   };
   const status = planTemplateStatus(view, consumerScope, now());
   if (!status) return;
   await patchStatus(templates.api, template, status, signal);
-  const [established] = status.conditions!;
+  tellOfSchema(deps, template, status);
+  const established = findCondition(status.conditions, "Established");
   log.info("template looked at", { template: key, established: established?.status, why: established?.reason });
+}
+
+/** How far a schema has come in all exports of its API. */
+function rolloutToAll(
+  deps: RolloutDeps,
+  template: APIServiceExportTemplate,
+  name: string,
+  wanted: ExportCrdSpec,
+): Rollout {
+  const all = deps.exports.store.by(EXPORTS_BY_NAME, name);
+  const rollouts = all.flatMap((one) => rolloutOf(deps, one, wanted, template) ?? []);
+  const schema = {
+    hash: sourceSpecHash(wanted),
+    verdict: worstVerdict(rollouts.map(({ change }) => change)),
+    current: all.length - rollouts.length,
+    waiting: rollouts.length,
+    refused: all.filter(isRefused).length,
+  };
+  return { schema, heldBack: worstHeldBack(rollouts.flatMap(({ heldBack }) => heldBack ? [heldBack] : [])) };
+}
+
+/** An Event when a schema begins to wait, and when all exports have it. */
+function tellOfSchema(
+  { recorder }: ExportTemplateDeps,
+  template: APIServiceExportTemplate,
+  { conditions, schema }: NonNullable<APIServiceExportTemplate["status"]>,
+): void {
+  if (!schema) return;
+  const before = findCondition(template.status?.conditions, "SchemaInSync");
+  const after = findCondition(conditions, "SchemaInSync")!;
+  if (!before || (before.reason ?? "") === (after.reason ?? "")) return;
+  const { policy = "Auto", reason } = template.spec.schemaChanges ?? {};
+  const why = reason ? `, because: ${reason}` : "";
+  recorder?.event(
+    template,
+    after.status === "True"
+      ? {
+        type: "Normal",
+        reason: "SchemaInSync",
+        message: `${schema.current} exports have schema "${schema.hash}" (policy ${policy}${why})`,
+      }
+      : {
+        type: after.severity === "Info" ? "Normal" : "Warning",
+        reason: after.reason ?? "SchemaPending",
+        message: after.message ?? "",
+      },
+  );
 }

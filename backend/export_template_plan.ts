@@ -1,11 +1,12 @@
 import type { APIServiceExportTemplate } from "../crds/api_service_export_template.ts";
 import { fails, holds, type Reason } from "../crds/reasons.ts";
 import { groupResourceName } from "../crds/shared.ts";
-import { setCondition } from "../kube/conditions.ts";
+import { type ConditionState, setCondition } from "../kube/conditions.ts";
 import { deepEqual } from "../kube/json.ts";
 import { formatKey, keyOf } from "../kube/types.ts";
 import type { ServedApi } from "./catalogue.ts";
 import type { ConsumerScope } from "./options.ts";
+import type { HeldBack } from "./schema_change.ts";
 
 /** One template beside what it is about. */
 export interface TemplateView {
@@ -17,6 +18,15 @@ export interface TemplateView {
   problem?: string;
   /** Exports of the API, to all app clusters. */
   exports: number;
+  /** How far the CRD's schema has come; absent without a schema that can be exported. */
+  rollout?: Rollout;
+}
+
+/** What has become of a schema in all exports of its API. */
+export interface Rollout {
+  schema: NonNullable<NonNullable<APIServiceExportTemplate["status"]>["schema"]>;
+  /** Why not all of them have it. */
+  heldBack?: HeldBack;
 }
 
 type Obstacle = [reason: Reason<"APIServiceExportTemplate", "Established">, what: string];
@@ -40,12 +50,13 @@ export function planOffer(
 
 /** The status of a template; undefined when it says so already. */
 export function planTemplateStatus(
-  { template, counting, api, problem, exports }: TemplateView,
+  { template, counting, api, problem, exports, rollout }: TemplateView,
   scope: ConsumerScope,
   now: Date,
 ): APIServiceExportTemplate["status"] | undefined {
-  const conditions = setCondition(template.status?.conditions, establishedOf(), now);
-  const status = { ...template.status, exports, conditions };
+  let conditions = setCondition(template.status?.conditions, establishedOf(), now);
+  if (rollout) conditions = setCondition(conditions, schemaInSync(rollout), now);
+  const status = { ...template.status, exports, ...(rollout && { schema: rollout.schema }), conditions };
   return deepEqual(status, template.status) ? undefined : status;
 
   function establishedOf() {
@@ -57,5 +68,22 @@ export function planTemplateStatus(
     if (offer !== "offered") return fails("APIServiceExportTemplate", "Established", ...offer);
     if (problem) return fails("APIServiceExportTemplate", "Established", "CRDInvalid", problem);
     return holds("APIServiceExportTemplate", "Established");
+  }
+}
+
+function schemaInSync({ schema: { current, waiting }, heldBack }: Rollout): ConditionState {
+  if (heldBack) return fails("APIServiceExportTemplate", "SchemaInSync", ...heldBack);
+  if (waiting === 0) return holds("APIServiceExportTemplate", "SchemaInSync");
+  const what = `${waiting} of ${current + waiting} exports are being updated`;
+  return fails("APIServiceExportTemplate", "SchemaInSync", "SchemaPending", what);
+}
+
+/** How many exports of each API have the schema of the CRD, wait for it, or were refused, for metrics. */
+export function* schemaReadings(templates: Iterable<APIServiceExportTemplate>) {
+  for (const { spec, status } of templates) {
+    const api = groupResourceName(spec.APIServiceSelector);
+    const { schema } = status ?? {};
+    if (!schema) continue;
+    for (const state of ["current", "waiting", "refused"] as const) yield [{ api, state }, schema[state]] as const;
   }
 }

@@ -14,6 +14,7 @@ import { type HttpServer, serveHttp } from "../kube/http_server.ts";
 import { loadKubeconfig } from "../kube/kubeconfig.ts";
 import type { Log } from "../kube/log.ts";
 import { createMetrics } from "../kube/metrics.ts";
+import { createRecorder } from "../kube/recorder.ts";
 import { CLUSTER_ROLES, type Role } from "../kube/resources.ts";
 import { TaskGroup } from "../kube/tasks.ts";
 import { untilReachable } from "../kube/until_reachable.ts";
@@ -26,6 +27,7 @@ import {
   watchCaches,
 } from "./controllers.ts";
 import { ensureRole } from "./ensure.ts";
+import { schemaReadings } from "./export_template_plan.ts";
 import { readAuthority, readExternalAccess, readText } from "./external_access.ts";
 import { Login } from "./login.ts";
 import type { OidcOptions } from "./login_options.ts";
@@ -55,8 +57,15 @@ export async function runBackend(options: BackendOptions, log: Log, signal: Abor
   const external = await readExternalAccess(options.external, config);
   const metrics = await createMetrics({ prefix: "klutch_backend_" });
   using client = new KubeClient(config, { side: "provider", userAgent: "klutch-backend", metrics });
-  const deps: ControllersDeps = { ...options, external, client, log, metrics };
+  await using recorder = createRecorder(
+    client,
+    { component: "klutch-backend", instance: `klutch-backend-${Deno.pid}` },
+    log,
+  );
+  const deps: ControllersDeps = { ...options, external, client, recorder, log, metrics };
   const caches = createCaches(deps);
+  const help = "Exports by what has become of the schema of their API.";
+  metrics.observed("schema_exports", help, ["api", "state"], () => schemaReadings(caches.templates.store.list()));
 
   let failure: { error: unknown } | undefined;
   const underWay = new AbortController(); // requests may end in good order after the signal

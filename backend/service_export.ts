@@ -7,21 +7,17 @@ import type { CustomResourceDefinition } from "../kube/resources.ts";
 import { isDeleting, type ObjectKey } from "../kube/types.ts";
 import type { Catalogue, ServedApi } from "./catalogue.ts";
 import { atVersion, type CrdSource } from "./crd_source.ts";
+import { type RolloutDeps, rolloutOf } from "./schema_rollout.ts";
 import { planServiceExport } from "./service_export_plan.ts";
 import { patchStatus } from "./status.ts";
 
-export interface ServiceExportDeps {
-  exports: Informer<APIServiceExport>;
+export interface ServiceExportDeps extends RolloutDeps {
   apis: Informer<CustomResourceDefinition, ServedApi>;
   catalogue: Catalogue;
   source: CrdSource;
   log: Log;
   now?: () => Date;
 }
-
-/** Index of exports by their name alone: one CRD has exports in many namespaces. */
-export const EXPORTS_BY_NAME = "name";
-export const exportIndexers = { [EXPORTS_BY_NAME]: ({ metadata }: APIServiceExport): string[] => [metadata.name] };
 
 /** Keeps one export equal to the CRD and the template it was made from; without its CRD it is deleted. */
 export async function reconcileServiceExport(
@@ -48,11 +44,19 @@ export async function reconcileServiceExport(
   // Without a template nothing tells why there is one version only, so that this stays.
   const version = template ? template.spec.APIServiceSelector.version : versions.length === 1 ? versions[0]!.name : "";
   const made = atVersion(await source.get(api, signal), version);
-  const view = { export: current, source: made, claims: template?.spec.permissionClaims };
+  const rollout = "spec" in made ? rolloutOf(deps, current, made.spec, template) : undefined;
+  const view = {
+    export: current,
+    source: made,
+    claims: template?.spec.permissionClaims,
+    heldBack: rollout?.heldBack,
+  };
   const { replacement, status } = planServiceExport(view, now());
   if (replacement) {
     await exports.api.replace(replacement, signal);
-    return log.info("export follows its CRD", { export: key });
+    const { policy, reason } = template?.spec.schemaChanges ?? {};
+    const verdict = rollout?.heldBack ? undefined : rollout?.change.verdict;
+    return log.info("export follows its CRD and template", { export: key, verdict, policy, reason });
   }
   if (status) await patchStatus(exports.api, current, status, signal);
 }

@@ -6,6 +6,7 @@ import { fails, holds } from "../crds/reasons.ts";
 import { type ConditionState, setCondition } from "../kube/conditions.ts";
 import { deepEqual } from "../kube/json.ts";
 import type { ExportSource } from "./crd_source.ts";
+import type { HeldBack } from "./schema_change.ts";
 
 /** One export beside what it was made from. */
 export interface ExportView {
@@ -13,6 +14,8 @@ export interface ExportView {
   source: ExportSource;
   /** Of the template today; absent when there is no template any more, which changes nothing. */
   claims?: PermissionClaim[];
+  /** Why a schema that differs has to wait. */
+  heldBack?: HeldBack;
 }
 
 export interface ExportPlan {
@@ -23,26 +26,33 @@ export interface ExportPlan {
 }
 
 /** How an export follows its CRD and template; what only time and place of its creation decided stays. */
-export function planServiceExport({ export: current, source, claims }: ExportView, now: Date): ExportPlan {
+export function planServiceExport({ export: current, source, claims, heldBack }: ExportView, now: Date): ExportPlan {
   if ("problem" in source) {
     const reason = "CustomResourceDefinitionUpdateFailed";
     return withStatus(current, fails("APIServiceExport", "ProviderInSync", reason, source.problem), now);
   }
   const hash = sourceSpecHash(source.spec);
   // What the export says is compared, and not its annotation: two backends that hash differently must not take turns.
-  const hasSameCrd = sourceSpecHash(current.spec) === hash;
+  const isFollowing = sourceSpecHash(current.spec) !== hash && !heldBack;
   const wantedClaims = claims ?? current.spec.permissionClaims ?? [];
-  if (hasSameCrd && deepEqual(wantedClaims, current.spec.permissionClaims ?? [])) {
-    return withStatus(current, holds("APIServiceExport", "ProviderInSync"), now);
+  if (!isFollowing && deepEqual(wantedClaims, current.spec.permissionClaims ?? [])) {
+    const condition = heldBack
+      ? fails("APIServiceExport", "ProviderInSync", ...heldBack)
+      : holds("APIServiceExport", "ProviderInSync");
+    return withStatus(current, condition, now);
   }
   const { permissionClaims: _, ...rest } = current.spec;
   const annotations = { ...current.metadata.annotations };
-  if (!hasSameCrd) annotations[SOURCE_SPEC_HASH_ANNOTATION] = hash;
+  if (isFollowing) annotations[SOURCE_SPEC_HASH_ANNOTATION] = hash;
   return {
     replacement: {
       ...current,
       metadata: { ...current.metadata, annotations },
-      spec: { ...rest, ...source.spec, ...(wantedClaims.length > 0 && { permissionClaims: wantedClaims }) },
+      spec: {
+        ...rest,
+        ...(isFollowing && source.spec),
+        ...(wantedClaims.length > 0 && { permissionClaims: wantedClaims }),
+      },
     },
   };
 }

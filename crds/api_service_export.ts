@@ -127,6 +127,7 @@ export const APIServiceExport = defineKind({
   status: object({
     acceptedNames: optional(names("Names under which the app cluster serves the API.")),
     storedVersions: optional(list(text("A version."), "Versions the app cluster ever stored objects in.")),
+    installedSchema: optional(text("Hash of the schema that the app cluster has installed.")),
     conditions: conditions("the konnector and the backend"),
   }, "State of the CRD on the app cluster."),
 });

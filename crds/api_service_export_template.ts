@@ -1,6 +1,6 @@
 import { AGE_COLUMN, defineKind, type ObjectOf } from "./kind.ts";
 import { API_SERVICE_EXPORT_TEMPLATES } from "./names.ts";
-import { int32, list, object, optional, text } from "./schema.ts";
+import { alwaysRead, choice, int32, list, mapOf, object, optional, rules, text } from "./schema.ts";
 import { conditions, GroupResource, permissionClaims } from "./shared.ts";
 
 /** Offers one API of the control plane to app clusters. */
@@ -44,8 +44,37 @@ export const APIServiceExportTemplate = defineKind({
       text("Subject of a user at the issuer, or a verified e-mail address."),
       "Only these may see and bind the API, besides the allowed groups.",
     )),
+    schemaChanges: optional(object(
+      {
+        policy: alwaysRead(choice(
+          ["Auto", "Manual", "Pinned", "Force"],
+          "Which changes of the CRD reach app clusters that have bound the API: safe ones (`Auto`), only the approved " +
+            "one (`Manual`), none (`Pinned`), or all of them, for a reason (`Force`).",
+          { default: "Auto" },
+        )),
+        approved: optional(
+          text("Hash of a schema that may go out with `Auto` or `Manual`, whatever it breaks; see status."),
+        ),
+        reason: optional(text("Why every change may go out, for those who read it later.", { minLength: 1 })),
+        canary: optional(object({
+          matchLabels: mapOf(
+            text("Value the label must have."),
+            "Labels of the ClusterBindings of these app clusters.",
+          ),
+        }, "App clusters that get a change first; the others get it once all of these have taken it over.")),
+      },
+      "How changes of the CRD reach app clusters that have bound the API.",
+      rules({ rule: 'self.policy != "Force" || has(self.reason)', message: "policy Force needs a reason" }),
+    )),
   }, "What is offered, and what comes with it."),
   status: object({
+    schema: optional(object({
+      hash: text("Hash of the schema that the CRD has now; what `spec.schemaChanges.approved` names."),
+      verdict: text("What it does to app clusters that do not have it yet: `safe`, `risky` or `breaking`."),
+      current: int32("Exports that have it."),
+      waiting: int32("Exports that do not have it yet."),
+      refused: int32("Exports whose app cluster has refused what they say."),
+    }, "How far the schema of the CRD has come.")),
     exports: optional(int32("How many app clusters the API is exported to.")),
     conditions: conditions("the backend"),
   }, "What has become of the offer."),

@@ -59,7 +59,7 @@ function toExportVersion(version: CrdVersion): ExportVersion {
 }
 
 /** The CRD for the app cluster, without status; it has the name of the export. */
-export function toCrdOfExport({ spec }: Pick<APIServiceExport, "spec">): CustomResourceDefinition {
+export function toCrdOfExport({ spec }: { spec: ExportCrdSpec }): CustomResourceDefinition {
   const { group, names, scope, versions } = spec;
   return {
     apiVersion: "apiextensions.k8s.io/v1",

@@ -74,7 +74,7 @@ Deno.test("A CRD goes through an export to another cluster and is the same there
   const crd = await gadgets((spec) => {
     spec.group = group;
   });
-  const wanted = toCrdOfExport({ spec: { ...toExportSpec(crd), informerScope: "Namespaced" } });
+  const wanted = toCrdOfExport({ spec: toExportSpec(crd) });
   assert.equal(wanted.metadata.name, `gadgets.${group}`);
 
   using cluster = await consumer();

@@ -14,6 +14,18 @@ export const info = (advice: string): Cause => ({ severity: "Info", advice });
 export const BIND_AGAIN = "Run `kubectl klutch bind` again with the provider's URL";
 export const TALK_TO_PROVIDER = "Ask whoever runs the provider";
 const FORCE = "annotate this binding with klutch.anynines.com/on-unbind=force if the provider is gone for good";
+/** Why an export does not follow its CRD yet. */
+export const HELD_BACK_SCHEMA = {
+  SchemaPending: info("Wait, or approve it: `spec.schemaChanges.approved` of the template takes its hash"),
+  SchemaBlocked: warning(
+    "Take the change of the CustomResourceDefinition back, or let it out all the same: `spec.schemaChanges.approved` of " +
+      "the template takes its hash",
+  ),
+  SchemaPinned: info("Choose another `spec.schemaChanges.policy` in the template to let it out"),
+  SchemaRefused: error(
+    "Correct the CustomResourceDefinition on the provider, or what stands in the way on that app cluster",
+  ),
+};
 const REFUSED_CRD = {
   CustomResourceDefinitionCreateFailed: error(
     `${TALK_TO_PROVIDER} to correct the API's schema: this cluster refuses it`,
@@ -97,6 +109,7 @@ const REASONS = {
       CustomResourceDefinitionUpdateFailed: error(
         "Correct the CustomResourceDefinition on the provider: it cannot be exported as it is",
       ),
+      ...HELD_BACK_SCHEMA,
     },
     Connected: {
       APIServiceBindingNotFound: info("Bind the API on the app cluster, or ignore this"),
@@ -127,6 +140,7 @@ const REASONS = {
       ClusterScopeNotAllowed: error("Run the backend with --consumer-scope Cluster, or do not offer the API"),
       AnotherTemplateCounts: warning("Delete one of the two: nobody can tell which one is meant"),
     },
+    SchemaInSync: HELD_BACK_SCHEMA,
   },
   ClusterBinding: {
     SecretValid: {

@@ -1,4 +1,5 @@
 import type { APIServiceExport } from "../crds/api_service_export.ts";
+import { sourceSpecHash } from "../crds/export_schema.ts";
 import { type ConditionType, fails, holds } from "../crds/reasons.ts";
 import type { Condition } from "../crds/shared.ts";
 import { findCondition, setCondition, summarize } from "../kube/conditions.ts";
@@ -20,11 +21,11 @@ export interface ConsumerState {
  * @param consumer absent when no binding is about the export
  */
 export const exportStatus = (
-  { status }: APIServiceExport,
+  exported: APIServiceExport,
   consumer: ConsumerState | undefined,
   now: Date,
 ): NonNullable<APIServiceExport["status"]> =>
-  consumer ? boundStatus(status, consumer, now) : unboundStatus(status, now);
+  consumer ? boundStatus(exported, consumer, now) : unboundStatus(exported.status, now);
 
 type Status = APIServiceExport["status"];
 
@@ -45,7 +46,7 @@ function unboundStatus(status: Status, now: Date): NonNullable<Status> {
 }
 
 function boundStatus(
-  status: Status,
+  { spec, status }: APIServiceExport,
   { conditions: ofBinding, crd }: ConsumerState,
   now: Date,
 ): NonNullable<Status> {
@@ -64,6 +65,7 @@ function boundStatus(
     ...status,
     ...(crd?.status?.acceptedNames && { acceptedNames: crd.status.acceptedNames }),
     ...(crd?.status?.storedVersions && { storedVersions: crd.status.storedVersions }),
+    ...(schema?.status === "True" && { installedSchema: sourceSpecHash(spec) }),
     conditions: crd ? summarize(conditions, now) : conditions,
   };
 }

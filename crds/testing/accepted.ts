@@ -42,7 +42,12 @@ export const ACCEPTED: Record<string, { name?: string; spec?: Json; status?: Jso
       }],
       permissionClaims: [CLAIM],
     },
-    status: { acceptedNames: { kind: "Widget", plural: "widgets" }, storedVersions: ["v1"], conditions: CONDITIONS },
+    status: {
+      acceptedNames: { kind: "Widget", plural: "widgets" },
+      storedVersions: ["v1"],
+      installedSchema: "a",
+      conditions: CONDITIONS,
+    },
   },
   APIServiceExportRequest: {
     spec: {
@@ -90,7 +95,17 @@ export const ACCEPTED: Record<string, { name?: string; spec?: Json; status?: Jso
       documentationURL: "https://docs.example.com/widgets",
       allowedGroups: ["dev"],
       allowedUsers: ["jane@example.com"],
+      schemaChanges: {
+        policy: "Force",
+        approved: "a",
+        reason: "agreed",
+        canary: { matchLabels: { stage: "canary" } },
+      },
     },
-    status: { exports: 3, conditions: CONDITIONS },
+    status: {
+      schema: { hash: "a", verdict: "safe", current: 1, waiting: 1, refused: 1 },
+      exports: 3,
+      conditions: CONDITIONS,
+    },
   },
 };

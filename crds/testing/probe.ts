@@ -19,6 +19,7 @@ const BREAKS: Record<string, [path: string, value: Json | undefined][]> = {
     ["scope", "Cluster"],
     ["informerScope", "Cluster"],
   ],
+  "policy Force needs a reason": [["reason", undefined]],
   "clusterScopedIsolation is not relevant for namespaced resources": [["clusterScopedIsolation", "None"]],
 };
 

@@ -128,6 +128,12 @@ export const PROMISES: Record<string, string[]> = {
     // Additions of ours, which others leave alone.
     "spec.icon pattern ^data:image/(svg\\+xml|png|webp|jpeg);base64,[A-Za-z0-9+/]+={0,2}$",
     "spec.documentationURL pattern ^https?://",
+    'spec.schemaChanges rule self.policy != "Force" || has(self.reason) → policy Force needs a reason',
+    ...required("spec.schemaChanges.canary.matchLabels"),
+    'spec.schemaChanges.policy default "Auto"',
+    "spec.schemaChanges.policy enum Auto Manual Pinned Force",
+    "spec.schemaChanges.reason minLength 1",
+    ...required(...["current", "hash", "refused", "verdict", "waiting"].map((field) => `status.schema.${field}`)),
     ...conditions,
     ...claim("spec.permissionClaims[0]"),
   ],

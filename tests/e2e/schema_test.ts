@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { API_SERVICE_EXPORTS, KLUTCH_NAMESPACE } from "../../crds/names.ts";
+import type { APIServiceExportTemplate } from "../../crds/api_service_export_template.ts";
+import { API_SERVICE_EXPORT_TEMPLATES, API_SERVICE_EXPORTS, KLUTCH_NAMESPACE } from "../../crds/names.ts";
 import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceDefinition } from "../../kube/resources.ts";
 import type { DynamicObject } from "../../kube/types.ts";
 import { eventually, within } from "../clusters.ts";
@@ -35,8 +36,35 @@ Deno.test("the API in the app cluster follows the provider's, and belongs to its
     await story.condition(API, "SchemaInSync", { status: "True" });
   });
 
+  await story.step(t, "a field less does not reach the app cluster until it is approved", async () => {
+    const without = ({ spec: { versions: [version] } }: CustomResourceDefinition) =>
+      void delete specOf(version!).engine;
+    await changeCrd(story.provider, API, without);
+    const { schema } = await eventually("the template tells that it waits", async () => {
+      const { status } = await template(story);
+      return status?.conditions?.some(({ reason }) => reason === "SchemaBlocked") && status;
+    });
+    assert.equal(schema?.verdict, "breaking");
+    assert.ok(specOf((await crdOf(story.consumer, API)).spec.versions[0]!).engine);
+    await story.condition(API, "SchemaInSync", { status: "True" });
+    const events = await story.provider.kubectl(["get", "events", "-n", "default"]);
+    assert.match(events, /SchemaBlocked.*engine: the field is gone/);
+
+    await setPolicy(story, { policy: "Auto", approved: schema.hash });
+    await eventually(
+      "the app cluster has the field no more",
+      async () => specOf((await crdOf(story.consumer, API)).spec.versions[0]!).engine === undefined,
+    );
+    await eventually("the template tells that all have it", async () => {
+      const { status } = await template(story);
+      return status?.schema?.current === 1 &&
+        status.conditions?.some(({ type, status }) => type === "SchemaInSync" && status === "True");
+    });
+  });
+
   await story.step(t, "a change that the app cluster refuses is told, and objects are synced as before", async () => {
     const before = await crdOf(story.consumer, API);
+    await setPolicy(story, { policy: "Force", reason: "objects are moved on by hand" });
     // What is stored under a version cannot lose it; the provider's own objects were moved on by hand.
     await changeCrd(story.provider, API, ({ spec }) => {
       spec.versions.push({ ...structuredClone(spec.versions[0]!), name: "v1beta1", storage: true });
@@ -200,6 +228,14 @@ const engineOf = ({ spec }: DynamicObject) => (spec as { engine?: string }).engi
 
 const crdOf = ({ client }: Cluster, name: string) =>
   client.api<CustomResourceDefinition>(CUSTOM_RESOURCE_DEFINITIONS).get({ name }, soon());
+
+const TEMPLATE = { namespace: "default", name: API };
+
+const template = ({ provider }: Story) =>
+  provider.client.api<APIServiceExportTemplate>(API_SERVICE_EXPORT_TEMPLATES).get(TEMPLATE, soon());
+
+const setPolicy = ({ provider }: Story, schemaChanges: APIServiceExportTemplate["spec"]["schemaChanges"]) =>
+  provider.client.api(API_SERVICE_EXPORT_TEMPLATES).mergePatch(TEMPLATE, { spec: { schemaChanges } }, {}, soon());
 
 /** The provider's operator changes an API. */
 async function changeCrd(

@@ -1,0 +1,161 @@
+import { equal, match } from "node:assert/strict";
+import type { APIServiceExport } from "../crds/api_service_export.ts";
+import type { APIServiceExportTemplate } from "../crds/api_service_export_template.ts";
+import type { ClusterBinding } from "../crds/cluster_binding.ts";
+import { API_SERVICE_EXPORT_TEMPLATES, API_SERVICE_EXPORTS, CLUSTER_BINDINGS } from "../crds/names.ts";
+import { findCondition } from "../kube/conditions.ts";
+import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceDefinition, type OpenApiSchema } from "../kube/resources.ts";
+import { eventually, within } from "../tests/clusters.ts";
+import { TestBackend } from "./contract_fixture.ts";
+
+type Policy = APIServiceExportTemplate["spec"]["schemaChanges"];
+type Fields = Record<string, OpenApiSchema | null>;
+
+/** One exported API whose definition changes. */
+class ChangingApi implements AsyncDisposable {
+  readonly backend: TestBackend;
+  readonly name: string;
+
+  constructor(backend: TestBackend) {
+    this.backend = backend;
+    this.name = `dbs.${backend.group}`;
+  }
+
+  static async open(): Promise<ChangingApi> {
+    const api = new ChangingApi(await TestBackend.open());
+    await api.backend.offer("dbs");
+    await api.change({ plan: { type: "string" } });
+    await api.backend.request("dbs");
+    return api;
+  }
+
+  /** Fields of `spec`, where `null` takes one away. */
+  async change(fields: Fields): Promise<void> {
+    const crds = this.backend.cluster.client.api<CustomResourceDefinition>(CUSTOM_RESOURCE_DEFINITIONS);
+    await eventually("the CRD is changed", async () => {
+      const crd = await crds.get({ name: this.name }, within(5000));
+      const { properties } = crd.spec.versions[0]!.schema!.openAPIV3Schema as { properties: { spec: OpenApiSchema } };
+      const all = Object.entries({ ...properties.spec.properties as object, ...fields });
+      properties.spec.properties = Object.fromEntries(all.filter(([, field]) => field !== null)) as OpenApiSchema;
+      return await crds.replace(crd, within(5000));
+    });
+  }
+
+  async policy(policy: NonNullable<Policy>): Promise<void> {
+    const key = { namespace: this.backend.namespace, name: "dbs" };
+    const api = this.backend.cluster.client.api(API_SERVICE_EXPORT_TEMPLATES);
+    const schemaChanges = { approved: null, reason: null, canary: null, ...policy };
+    await api.mergePatch(key, { spec: { schemaChanges } }, {}, within(5000));
+  }
+
+  /** Until the export says so about itself, and has these fields. */
+  async until(reason: string | undefined, fields: string): Promise<void> {
+    await eventually(`ProviderInSync is ${reason ?? "True"}, with ${fields}`, async () => {
+      const { spec, status } = await this.exported();
+      const { properties } = spec.versions[0]!.schema.openAPIV3Schema as { properties: { spec: OpenApiSchema } };
+      const condition = findCondition(status?.conditions, "ProviderInSync");
+      return condition?.reason === reason && Object.keys(properties.spec.properties ?? {}).sort().join(" ") === fields;
+    });
+  }
+
+  exported(): Promise<APIServiceExport> {
+    const exports = this.backend.cluster.client.api<APIServiceExport>(API_SERVICE_EXPORTS);
+    return exports.get({ namespace: this.backend.namespace, name: this.name }, within(5000));
+  }
+
+  /** Of the template, once its schema condition has this reason. */
+  async status(reason: string | undefined): Promise<NonNullable<APIServiceExportTemplate["status"]>> {
+    const templates = this.backend.cluster.client.api<APIServiceExportTemplate>(API_SERVICE_EXPORT_TEMPLATES);
+    return await eventually(`the template's SchemaInSync is ${reason ?? "True"}`, async () => {
+      const { status } = await templates.get({ namespace: this.backend.namespace, name: "dbs" }, within(5000));
+      const condition = findCondition(status?.conditions, "SchemaInSync");
+      return condition && condition.reason === reason && status;
+    });
+  }
+
+  async label(labels: Record<string, string>): Promise<void> {
+    const bindings = this.backend.cluster.client.api<ClusterBinding>(CLUSTER_BINDINGS);
+    const key = { namespace: this.backend.namespace, name: "cluster" };
+    await bindings.mergePatch(key, { metadata: { labels } }, {}, within(5000));
+  }
+
+  /** What the konnector of the app cluster would say of the schema. */
+  async report(status: object): Promise<void> {
+    const exports = this.backend.konnector.api<APIServiceExport>(API_SERVICE_EXPORTS);
+    const key = { namespace: this.backend.namespace, name: this.name };
+    await exports.mergePatch(key, { status }, { subresource: "status" }, within(5000));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.backend[Symbol.asyncDispose]();
+  }
+}
+
+const text: OpenApiSchema = { type: "string" };
+
+Deno.test("Auto: safe changes go out, others wait until they are approved or taken back", async () => {
+  await using api = await ChangingApi.open();
+  await api.until(undefined, "plan");
+  await api.change({ size: text });
+  await api.until(undefined, "plan size");
+  await api.change({ plan: null });
+  await api.until("SchemaBlocked", "plan size");
+  const { schema, conditions } = await api.status("SchemaBlocked");
+  equal(schema?.verdict, "breaking");
+  equal(schema?.waiting, 1);
+  match(findCondition(conditions, "SchemaInSync")!.message!, /spec\.plan: the field is gone.*schemaChanges\.approved/);
+
+  await api.change({ plan: text });
+  await api.until(undefined, "plan size");
+  await api.change({ plan: null });
+  await api.policy({ policy: "Auto", approved: schema!.hash });
+  await api.until(undefined, "size");
+  equal((await api.status(undefined)).schema?.current, 1);
+});
+
+Deno.test("Manual and Pinned: nothing goes out by itself; claims of the template still do", async () => {
+  await using api = await ChangingApi.open();
+  await api.policy({ policy: "Manual" });
+  await api.change({ size: text });
+  await api.until("SchemaPending", "plan");
+  const { schema } = await api.status("SchemaPending");
+  equal(schema?.verdict, "safe");
+  await api.policy({ policy: "Pinned", approved: schema!.hash });
+  await api.until("SchemaPinned", "plan");
+  await api.backend.cluster.client.api(API_SERVICE_EXPORT_TEMPLATES).mergePatch(
+    { namespace: api.backend.namespace, name: "dbs" },
+    { spec: { permissionClaims: [{ group: "", resource: "secrets", version: "v1" }] } },
+    {},
+    within(5000),
+  );
+  await eventually("the claim is there", async () => (await api.exported()).spec.permissionClaims?.length === 1);
+  await api.until("SchemaPinned", "plan");
+  await api.policy({ policy: "Manual", approved: schema!.hash });
+  await api.until(undefined, "plan size");
+});
+
+Deno.test("Force: all goes out, for a reason", async () => {
+  await using api = await ChangingApi.open();
+  await api.policy({ policy: "Force", reason: "nobody uses it" });
+  await api.change({ plan: null, size: text });
+  await api.until(undefined, "size");
+  await api.status(undefined);
+});
+
+Deno.test("Canaries come first, and whoever waits for them stops when one refuses", async () => {
+  await using api = await ChangingApi.open();
+  await api.policy({ policy: "Auto", canary: { matchLabels: { stage: "canary" } } });
+  await api.change({ size: text });
+  await api.until("SchemaPending", "plan");
+  match(
+    (await api.exported()).status!.conditions!.map(({ message }) => message).join(),
+    /No app cluster has the labels/,
+  );
+
+  await api.label({ stage: "canary" });
+  await api.until(undefined, "plan size");
+  const refusal = { type: "ConsumerInSync", status: "False", reason: "CustomResourceDefinitionUpdateFailed" };
+  const time = { lastTransitionTime: new Date().toISOString(), message: "no" };
+  await api.report({ conditions: [...(await api.exported()).status!.conditions!, { ...refusal, ...time }] });
+  await eventually("the template counts it", async () => (await api.status(undefined)).schema?.refused === 1);
+});
