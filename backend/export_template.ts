@@ -1,4 +1,5 @@
 import type { APIServiceExportTemplate } from "../crds/api_service_export_template.ts";
+import { verdictOf } from "../crds/compatibility/change.ts";
 import { type ExportCrdSpec, sourceSpecHash } from "../crds/export_schema.ts";
 import { groupResourceName } from "../crds/shared.ts";
 import { findCondition } from "../kube/conditions.ts";
@@ -12,7 +13,7 @@ import type { Catalogue, ServedApi } from "./catalogue.ts";
 import { atVersion, type CrdSource } from "./crd_source.ts";
 import { planTemplateStatus, type Rollout } from "./export_template_plan.ts";
 import type { ConsumerScope } from "./options.ts";
-import { worstHeldBack, worstVerdict } from "./schema_change.ts";
+import { worstHeldBack } from "./schema_change.ts";
 import { EXPORTS_BY_NAME, isRefused, type RolloutDeps, rolloutOf } from "./schema_rollout.ts";
 import { patchStatus } from "./status.ts";
 
@@ -68,7 +69,7 @@ function rolloutToAll(
   const rollouts = all.flatMap((one) => rolloutOf(deps, one, wanted, template) ?? []);
   const schema = {
     hash: sourceSpecHash(wanted),
-    verdict: worstVerdict(rollouts.map(({ change }) => change)),
+    verdict: verdictOf(rollouts.map(({ change }) => change)),
     current: all.length - rollouts.length,
     waiting: rollouts.length,
     refused: all.filter(isRefused).length,

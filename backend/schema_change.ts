@@ -1,5 +1,5 @@
 import type { APIServiceExportTemplate } from "../crds/api_service_export_template.ts";
-import { type Change, type Verdict, verdictOf, VERDICTS } from "../crds/compatibility/change.ts";
+import { type Change, type Verdict, verdictOf } from "../crds/compatibility/change.ts";
 import { compareApis } from "../crds/compatibility/compare_crd.ts";
 import { type ExportCrdSpec, sourceSpecHash, toCrdOfExport } from "../crds/export_schema.ts";
 import type { HELD_BACK_SCHEMA } from "../crds/reasons.ts";
@@ -95,7 +95,3 @@ export function worstHeldBack(all: readonly HeldBack[]): HeldBack | undefined {
   const order: HeldBack[0][] = ["SchemaRefused", "SchemaBlocked", "SchemaPending", "SchemaPinned"];
   return all.toSorted(([a], [b]) => order.indexOf(a) - order.indexOf(b))[0];
 }
-
-/** The worst of some verdicts on changes. */
-export const worstVerdict = (changes: readonly SchemaChange[]): Verdict =>
-  VERDICTS[Math.max(0, ...changes.map(({ verdict }) => VERDICTS.indexOf(verdict)))]!;

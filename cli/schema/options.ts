@@ -3,6 +3,7 @@ import { flagsOf } from "../../command_line.ts";
 import { examples } from "../../help.ts";
 import type { ProgramContext } from "../../program.ts";
 import type { AppClusterFlags } from "../app_cluster.ts";
+import type { DataFormat } from "../data.ts";
 import type { ReportFormat } from "./report.ts";
 
 const EXIT_CODES = `
@@ -23,6 +24,8 @@ export function schemaCommand(context: ProgramContext): Command {
     .description("Compares versions of APIs, and tells whether those who use them are safe with a change.")
     .usage("<command> [flags]")
     .addCommand(diffCommand(context))
+    .addCommand(checkCommand(context))
+    .addCommand(statusCommand(context))
     .addHelpText(
       "after",
       EXIT_CODES + "\n" + examples(
@@ -31,6 +34,7 @@ export function schemaCommand(context: ProgramContext): Command {
           "Compare with what the control plane serves",
           `${context.invokedAs} schema diff crd/dbs.example.com new.yaml --context control-plane`,
         ],
+        ["Do all stored objects fit?", `${context.invokedAs} schema check -f new.yaml --context control-plane`],
       ),
     );
 }
@@ -58,12 +62,54 @@ function diffCommand(context: ProgramContext): Command {
     });
 }
 
-function addFlags(command: Command): void {
+function checkCommand(context: ProgramContext): Command {
+  const command = new Command("check")
+    .summary("See what a change would do on a control plane")
+    .description(
+      "Compares new CustomResourceDefinitions with those of a control plane. Unless a change is safe, the API server " +
+        "judges every stored object by a copy of the new one, which is deleted again: needs the right to create and " +
+        "delete CustomResourceDefinitions. Objects are counted by tenant; nothing of what they hold is shown.",
+    )
+    .usage("-f FILE [flags]")
+    .requiredOption("-f, --filename <file>", "file with the new definitions; - is stdin");
+  addFlags(command);
+  return command
+    .addHelpText(
+      "after",
+      EXIT_CODES + "\n" +
+        examples(["Before a release", `${context.invokedAs} schema check -f new.yaml --context control-plane`]),
+    )
+    .action(async () => {
+      const flags = flagsOf<Flags & { filename: string }>(command);
+      const { runCheck } = await import("./check.ts");
+      await runCheck({ file: flags.filename, format: flags.output, cluster: flags }, context);
+    });
+}
+
+function statusCommand(context: ProgramContext): Command {
+  const command = new Command("status")
+    .summary("Show how far changes have come on their way to app clusters")
+    .description(
+      "Shows for each API that a control plane offers how many app clusters have its schema, and what waits.",
+    )
+    .usage("[flags]");
+  addFlags(command, ["table", "json", "yaml"]);
+  return command
+    .addHelpText(
+      "after",
+      "\n" + examples(["What waits?", `${context.invokedAs} schema status --context control-plane`]),
+    )
+    .action(async () => {
+      const flags = flagsOf<AppClusterFlags & { output: DataFormat }>(command);
+      const { runStatus } = await import("./status.ts");
+      await runStatus({ format: flags.output, cluster: flags }, context);
+    });
+}
+
+function addFlags(command: Command, formats: readonly ReportFormat[] = FORMATS): void {
   command
     .addOption(
-      new Option("-o, --output <format>", "print as json, yaml, sarif, junit or table").choices([...FORMATS]).default(
-        "table",
-      ),
+      new Option("-o, --output <format>", `print as ${formats.join(", ")}`).choices([...formats]).default("table"),
     )
     .option("--kubeconfig <file>", "kubeconfig file to use")
     .option("--context <name>", "context of the kubeconfig to use");

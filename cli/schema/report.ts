@@ -3,6 +3,7 @@ import type { ProgramContext } from "../../program.ts";
 import { type DataFormat, printData } from "../data.ts";
 import { printable } from "../printable.ts";
 import { createStyle } from "../style.ts";
+import type { Impact } from "./impact.ts";
 import { formatTable } from "../table.ts";
 
 export type ReportFormat = DataFormat | "sarif" | "junit";
@@ -13,6 +14,8 @@ export interface ApiReport {
   api: string;
   verdict: Verdict;
   changes: Change[];
+  /** On stored objects, tenant by tenant; absent where nobody looked. */
+  impact?: Impact[];
 }
 
 export interface Report {
@@ -47,7 +50,24 @@ function toText({ verdict, apis }: Report, context: ProgramContext): string {
       faint(JSON.stringify(change.example))
     }\n`
   );
-  return `${formatTable(["change", "api", "where", "what"], rows)}${examples.join("")}\nThe change is ${verdict}.\n`;
+  return `${formatTable(["change", "api", "where", "what"], rows)}${examples.join("")}${
+    impactText(apis)
+  }\nThe change is ${verdict}.\n`;
+}
+
+function impactText(apis: readonly ApiReport[]): string {
+  const rows = apis.flatMap(({ api, impact = [] }) =>
+    impact.map(({ tenant, objects, refused, samples }) => [
+      api,
+      tenant || "(none)",
+      String(objects),
+      String(refused),
+      samples.map(({ object, paths }) => `${object} (${paths.join(", ") || "as a whole"})`).join("; ") || "-",
+    ])
+  );
+  return rows.length === 0
+    ? ""
+    : `\n${formatTable(["api", "tenant", "objects", "no longer fit", "for example"], rows)}`;
 }
 
 const LEVELS = { safe: "note", risky: "warning", breaking: "error" } as const;

@@ -75,7 +75,8 @@ function toApi(document: Json): DefinedApi[] {
   return [{ name: `${definition.names.plural}.${definition.group}`, definition, isComposite: true }];
 }
 
-const fromCrd = ({ metadata, spec }: CustomResourceDefinition): DefinedApi => ({
+/** The API that a CRD defines. */
+export const fromCrd = ({ metadata, spec }: CustomResourceDefinition): DefinedApi => ({
   name: metadata.name,
   definition: spec,
   isComposite: metadata.ownerReferences?.some(({ kind }) => kind === "CompositeResourceDefinition") ?? false,

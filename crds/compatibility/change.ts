@@ -59,10 +59,6 @@ export interface Change {
   example?: Json;
 }
 
-/** The worst of some verdicts; safe when there are none. */
-export const worstOf = (verdicts: readonly Verdict[]): Verdict =>
-  VERDICTS[Math.max(0, ...verdicts.map((verdict) => VERDICTS.indexOf(verdict)))]!;
-
-/** What some changes do together. */
+/** What some changes do together: the worst of their verdicts, and nothing when there are none. */
 export const verdictOf = (changes: readonly Pick<Change, "verdict">[]): Verdict =>
-  worstOf(changes.map(({ verdict }) => verdict));
+  VERDICTS[Math.max(0, ...changes.map(({ verdict }) => VERDICTS.indexOf(verdict)))]!;

@@ -217,7 +217,7 @@ Deno.test("the API in the app cluster follows the provider's, and belongs to its
     );
     const reason = "CustomResourceDefinitionCreateFailed";
     const { message } = await story.condition(BAD, "Ready", { status: "False", reason });
-    assert.match(message!, /banana/);
+    assert.match(message!, /properties\[tail\]\.type: Unsupported value/);
     await story.condition(API, "Ready", { status: "True" });
   });
 });

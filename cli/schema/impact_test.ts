@@ -1,0 +1,71 @@
+import { deepEqual, equal, rejects } from "node:assert/strict";
+import type { ApiDefinition } from "../../crds/compatibility/compare_crd.ts";
+import { API_SERVICE_NAMESPACE_ANNOTATION } from "../../crds/names.ts";
+import { KubeError } from "../../kube/errors.ts";
+import { CUSTOM_RESOURCE_DEFINITIONS, NAMESPACES, type OpenApiSchema } from "../../kube/resources.ts";
+import { apiVersionOf } from "../../kube/types.ts";
+import { provider, within } from "../../tests/clusters.ts";
+import { serveWidgets, type Widget, type WidgetApi } from "../../tests/widgets.ts";
+import { impactOf, pathsIn } from "./impact.ts";
+
+const spec = (size: OpenApiSchema, rules: OpenApiSchema[] = []): OpenApiSchema => ({
+  type: "object",
+  properties: { size, name: { type: "string" } },
+  ...(rules.length > 0 && { "x-kubernetes-validations": rules }),
+});
+
+const definition = ({ resource: { group } }: WidgetApi, schema: OpenApiSchema): ApiDefinition => ({
+  group,
+  scope: "Namespaced",
+  names: { plural: "widgets", kind: "Widget" },
+  versions: [{
+    name: "v1",
+    served: true,
+    storage: true,
+    schema: { openAPIV3Schema: { type: "object", properties: { spec: schema } } },
+  }],
+});
+
+Deno.test("impactOf() counts by tenant what the API server refuses, CEL rules included, and tidies up", async () => {
+  using cluster = await provider();
+  const { client } = cluster;
+  await using api = await serveWidgets(client, spec({ type: "integer" }));
+  await using mine = await cluster.namespace("impact");
+  await using foreign = await cluster.namespace("impact");
+  const annotations = { [API_SERVICE_NAMESPACE_ANNOTATION]: "klutch-abcde/shop" };
+  await client.api(NAMESPACES).mergePatch({ name: mine.name }, { metadata: { annotations } }, {}, within(5000));
+  for (const [namespace, size] of [[mine.name, 1], [mine.name, 50], [mine.name, 99], [foreign.name, 60]] as const) {
+    await client.api<Widget>(api.resource).create({
+      apiVersion: apiVersionOf(api.resource),
+      kind: "Widget",
+      metadata: { namespace, name: `w${size}` },
+      spec: { size, name: "secret" },
+    }, within(5000));
+  }
+
+  const bounded = definition(api, spec({ type: "integer", maximum: 70 }));
+  deepEqual(await impactOf(client, bounded, within(30_000)), [
+    { tenant: "", objects: 1, refused: 0, samples: [] },
+    {
+      tenant: "klutch-abcde",
+      objects: 3,
+      refused: 1,
+      samples: [{ object: `${mine.name}/w99`, paths: ["spec.size"] }],
+    },
+  ]);
+  const ruled = definition(api, spec({ type: "integer" }, [{ rule: "self.size < 55", message: "too large" }]));
+  deepEqual((await impactOf(client, ruled, within(30_000))).map(({ refused }) => refused), [1, 1]);
+  const nonsense = definition(api, { type: "banana" });
+  await rejects(impactOf(client, nonsense, within(30_000)), KubeError);
+  const { items } = await client.api(CUSTOM_RESOURCE_DEFINITIONS).list({}, within(5000));
+  equal(items.some(({ metadata }) => metadata.name.endsWith(".klutch.invalid") && !metadata.deletionTimestamp), false);
+});
+
+Deno.test("pathsIn() takes paths out of what an API server says, and no values", () => {
+  deepEqual(pathsIn('Widget.x "a" is invalid: spec.size: Invalid value: 99: must be less than 5'), ["spec.size"]);
+  deepEqual(
+    pathsIn('Widget.x "a" is invalid: [spec.a: Required value, spec.b[0].c: Unsupported value: "tell: nobody"]'),
+    ["spec.a", "spec.b[0].c"],
+  );
+  deepEqual(pathsIn('strict decoding error: unknown field "spec.gone"'), ["spec.gone"]);
+});
