@@ -1,11 +1,7 @@
 import { SYNC_FINALIZER } from "../crds/names.ts";
-import type { Api } from "../kube/client.ts";
 import type { Outcome } from "../kube/controller.ts";
 import { TerminalError } from "../kube/errors.ts";
-import { applyOver } from "../kube/apply.ts";
-import { addFinalizer, removeFinalizer } from "../kube/finalizer.ts";
 import type { Log } from "../kube/log.ts";
-import type { Store } from "../kube/store.ts";
 import {
   type DynamicObject,
   formatKey,
@@ -19,38 +15,19 @@ import {
   isIrreversible,
   isOnProvider,
   isOrphan,
-  OWNER,
   planInstance,
-  type Sides,
   type Step,
-  toConsumerObject,
-  toProviderObject,
 } from "../sync/instance_plan.ts";
-import type { Mapping } from "../sync/mapping.ts";
-import { compare, type Digest } from "./digest.ts";
-import type { InHand } from "./in_hand.ts";
+import { compare } from "./digest.ts";
 import { type InstanceNews, type Trouble, trouble } from "./instance_news.ts";
+import { copyStatus, runStep, type StepDeps } from "./instance_steps.ts";
+import { readKnown, readLive, readOne, type Side, type View } from "./instance_view.ts";
 import type { Repairs } from "./repairs.ts";
 
 /** The longest name Kubernetes takes. */
 const MAX_NAME_LENGTH = 253;
 
-/** One cluster's end of a bound API. */
-export interface Side {
-  api: Api;
-  store: Store<Digest>;
-  /** Takes the answer to a write for the event that is to follow. */
-  accept(object: DynamicObject): void;
-  /** Whether all objects of that namespace are in the store: before, absence means nothing. */
-  isListed(namespace: string | undefined): boolean;
-  /** Whole objects that an event has just brought. */
-  inHand: InHand;
-}
-
-export interface InstanceDeps {
-  consumer: Side;
-  provider: Side;
-  mapping: Mapping;
+export interface InstanceDeps extends StepDeps {
   /** Whether somebody saw that this consumer object was deleted, or wants it to be taken for that. */
   isDeletionKnown(key: ObjectKey): boolean;
   /** Tells whether the provider's object stands without its consumer object. */
@@ -63,19 +40,11 @@ export interface InstanceDeps {
   stepDone(step: Step, key: ObjectKey): void;
   /** A pass over this instance has ended. */
   passed(key: ObjectKey, providerKey: ObjectKey): void;
-  /** Whether the CRD keeps status apart from the rest of the object. */
-  hasStatusSubresource(): boolean;
   /** See `SyncDefinition`. */
   onlyDeletions: boolean;
   news: InstanceNews;
   repairs: Repairs;
   log: Log;
-}
-
-/** Both objects, and where they are. */
-interface View extends Sides {
-  key: ObjectKey;
-  providerKey: ObjectKey;
 }
 
 /**
@@ -217,90 +186,4 @@ function refuseForeign({ mapping, news, provider: { api } }: InstanceDeps, view:
   }
   if (isTaken) throw refuse("NameTaken", `"${formatKey(providerKey)}" belongs to somebody else there`);
   return view;
-}
-
-/** The objects that the stores know of, from the event at hand or read again. */
-async function readKnown(
-  deps: InstanceDeps,
-  key: ObjectKey,
-  providerKey: ObjectKey,
-  signal: AbortSignal,
-): Promise<View> {
-  const [consumer, provider] = await Promise.all([
-    readOne(deps.consumer, key, signal),
-    readOne(deps.provider, providerKey, signal),
-  ]);
-  return { key, providerKey, consumer, provider, isDeletionKnown: deps.isDeletionKnown(key) };
-}
-
-async function readOne({ api, store, inHand }: Side, key: ObjectKey, signal: AbortSignal) {
-  const digest = store.get(key);
-  return digest && (inHand.get(formatKey(key), digest.resourceVersion) ?? await api.find(key, signal));
-}
-
-async function readLive({ consumer, provider }: InstanceDeps, view: View, signal: AbortSignal): Promise<View> {
-  const [consumerObject, providerObject] = await Promise.all([
-    consumer.api.find(view.key, signal),
-    provider.api.find(view.providerKey, signal),
-  ]);
-  return { ...view, consumer: consumerObject, provider: providerObject };
-}
-
-/** @returns the object as it is now, if there still is one */
-async function runStep(
-  deps: InstanceDeps,
-  step: Step,
-  view: View,
-  signal: AbortSignal,
-): Promise<DynamicObject | undefined> {
-  const { consumer, provider } = deps;
-  switch (step) {
-    case "hold":
-      return await addFinalizer(consumer.api, view.consumer!, SYNC_FINALIZER, signal);
-    case "applySpec":
-      return await applySpec(deps, view.consumer!, view, signal);
-    case "copyStatus":
-      return await copyStatus(deps, view.consumer!.metadata, view.provider!.status, signal);
-    case "adopt":
-      return await consumer.api.create(toConsumerObject(view.provider!, view.key), signal);
-    case "deleteProvider": {
-      const { uid } = view.provider!.metadata;
-      return await provider.api.beginDelete(view.providerKey, { uid }, signal);
-    }
-    case "release":
-      await removeFinalizer(consumer.api, view.consumer!, SYNC_FINALIZER, signal);
-      return;
-  }
-}
-
-/** A plain create costs the API server less than an apply; the first apply then takes over what it set. */
-function applySpec(
-  { provider: { api }, mapping: { marks } }: InstanceDeps,
-  consumer: DynamicObject,
-  { provider, providerKey }: View,
-  signal: AbortSignal,
-): Promise<DynamicObject> {
-  const desired = toProviderObject(consumer, providerKey, { provider, marks });
-  const { name: fieldManager, predecessor } = OWNER;
-  if (!provider) return api.createAs(desired, { fieldManager: predecessor }, signal);
-  return applyOver(api, { current: provider, desired }, { fieldManager, predecessor, force: true }, signal);
-}
-
-/** The status is replaced as a whole; the test on the uid keeps it off a later namesake. */
-function copyStatus(
-  deps: InstanceDeps,
-  { uid, ...key }: ObjectKey & { uid?: string },
-  status: unknown,
-  signal: AbortSignal,
-): Promise<DynamicObject> {
-  const subresource = deps.hasStatusSubresource() ? "status" as const : undefined;
-  return deps.consumer.api.jsonPatch(
-    key,
-    [
-      { op: "test", path: "/metadata/uid", value: uid },
-      status === undefined ? { op: "remove", path: "/status" } : { op: "add", path: "/status", value: status },
-    ],
-    { subresource },
-    signal,
-  );
 }
