@@ -81,6 +81,10 @@ export function planBinding(view: BindingView, now: Date): BindingPlan {
   return done({ crd, sync });
 }
 
+/** The conditions with one more of them, and `Ready` as it then is. */
+export const withCondition = (conditions: Condition[], state: ConditionState, now: Date): Condition[] =>
+  summarize(setCondition(conditions, state, now), now);
+
 /** Why a binding is not served, whatever its provider offers. */
 export function refusalOf({ binding, rival }: Pick<BindingView, "binding" | "rival">): ConditionState[] | undefined {
   const { name } = binding.metadata;

@@ -125,6 +125,7 @@ export async function runBindings(deps: BindingsDeps, signal: AbortSignal): Prom
     claims,
     wake,
     log,
+    now: () => new Date(),
   };
   await runController({
     name: "bindings",

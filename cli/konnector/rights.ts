@@ -47,6 +47,7 @@ export function boundRights(apis: readonly BoundApi[]): KonnectorRights {
     ruleOf({ group: "", resource: "namespaces", verbs: ["get", "list", "watch"] }),
     ruleOf({ group: "", resource: "events", verbs: ["create", "patch"] }),
   ];
+  if (names.length > 0) everywhere.push({ ...ruleOf(DELETED_CRDS), resourceNames: names }); // no names would mean all
   const secretNames = [...new Set(apis.map(({ secretName }) => secretName))].sort();
   const namespaces = new Map<string, PolicyRule[]>([[KLUTCH_NAMESPACE, [
     ruleOf({ group: "coordination.k8s.io", resource: "leases", verbs: ["get", "create", "update"] }),
@@ -67,7 +68,9 @@ export function boundRights(apis: readonly BoundApi[]): KonnectorRights {
   };
 }
 
-const OWN_CRD_VERBS = ["get", "list", "watch", "update", "patch", "delete"];
+const OWN_CRD_VERBS = ["get", "list", "watch", "update", "patch"];
+/** With the last binding of an API goes its CRD, unless there are objects of it. */
+const DELETED_CRDS: Right = { group: "apiextensions.k8s.io", resource: "customresourcedefinitions", verbs: ["delete"] };
 
 /** Whether a kind has the status subresource only its schema knows; the right to a part that is not there does nothing. */
 function kindOf(name: string) {

@@ -34,6 +34,7 @@ Deno.test("boundRights() names what is bound, once, and nothing by a star", () =
   const { everywhere, namespaces } = rightsOf();
   assert.ok(everywhere.includes("mangodb.com mangodbs  get,list,watch,create,patch,delete"));
   assert.ok(everywhere.includes("mangodb.com mangodbs/status  patch"));
+  assert.ok(everywhere.includes("apiextensions.k8s.io customresourcedefinitions mangodbs.mangodb.com delete"));
   assert.equal(new Set(everywhere).size, everywhere.length);
   assert.doesNotMatch(everywhere.join(), /\*|secrets/);
   assert.deepEqual(namespaces.get("klutch-bind"), [

@@ -114,12 +114,23 @@ Deno.test("a konnector that was installed with the rights it needs does all its 
       [["get", "pods", "-A"], "no"],
       [["create", "clusterroles"], "no"],
       [["patch", "crd/other.example.com"], "no"],
+      [["delete", "crd/apiservicebindings.klutch.anynines.com"], "no"],
       [["create", "deployments", "-n", KLUTCH_NAMESPACE], "no"],
     ];
     for (const [what, answer] of cases) assert.equal(await may(...what), answer, what.join(" "));
     const { stdout } = await klutch("check");
     assert.match(stdout, /^OK {4}Rights +ServiceAccount "klutch-bind\/konnector" may do all that is bound$/m);
     assert.match(stdout, /^FAIL {2}Konnector +ReplicasMissing: klutch:test: 0 of 2 replicas are ready$/m);
+  });
+
+  await story.step(t, "it takes away what it has installed when its binding goes", async () => {
+    await consumer.kubectl(["delete", "sb", API, "-n", KLUTCH_NAMESPACE, "--timeout=20s"]);
+    await eventually(
+      "the CRD is gone",
+      async () => await consumer.kubectl(["get", "crd", API, "--ignore-not-found"]) === "",
+    );
+    const { code, stderr } = await story.bind(API, { stdin: "y\ny\n" });
+    assert.equal(code, 0, stderr);
   });
 
   await story.step(t, "upgrade keeps image and kind of rights; uninstall asks, and takes all of it away", async () => {
