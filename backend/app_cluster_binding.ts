@@ -1,17 +1,18 @@
 import { AppClusterBinding } from "../crds/app_cluster_binding.ts";
 import { check } from "../crds/check.ts";
 import { APP_CLUSTER_BINDING_ANNOTATION, APP_CLUSTER_BINDING_FINALIZER, CLUSTER_BINDING_NAME } from "../crds/names.ts";
-import { type ConditionType, fails, holds, type Reason } from "../crds/reasons.ts";
+import { fails, holds } from "../crds/reasons.ts";
 import type { Api } from "../kube/client.ts";
-import { type ConditionState, setCondition, summarize } from "../kube/conditions.ts";
+import type { ConditionState } from "../kube/conditions.ts";
 import type { Outcome } from "../kube/controller.ts";
-import { isAlreadyExists, isConflict, isUnreachable, KubeError, messageOf } from "../kube/errors.ts";
+import { isAlreadyExists } from "../kube/errors.ts";
 import { addFinalizer } from "../kube/finalizer.ts";
 import type { Informer } from "../kube/informer.ts";
 import { deepEqual } from "../kube/json.ts";
+import { scopeOf } from "../kube/scopes.ts";
 import { formatKey, hasFinalizer, isDeleting, keyOf, type KubeObject, type ObjectKey } from "../kube/types.ts";
 import { planApis, planRoot } from "./app_cluster_binding_plan.ts";
-import { type AppClusterDeps, rootsOf } from "./app_cluster_caches.ts";
+import { type AppClusterDeps, BY_SECRET, rootsOf } from "./app_cluster_caches.ts";
 import {
   binderAccount,
   connectorRole,
@@ -23,6 +24,7 @@ import {
 import { releaseAppCluster } from "./app_cluster_release.ts";
 import { judgeSecret } from "./app_cluster_secret.ts";
 import { applyOwn } from "./applied.ts";
+import { ConditionReport } from "./condition_report.ts";
 import { konnectorCondition, konnectorDeployment, konnectorName } from "./konnector_deployment.ts";
 import { patchStatus } from "./status.ts";
 import { QUARREL } from "./write_guard.ts";
@@ -39,8 +41,7 @@ export async function reconcileAppClusterBinding(
   const { appClusterBindings, guard, now = () => new Date() } = deps;
   const log = deps.log.with({ appClusterBinding: key });
   const binding = appClusterBindings.store.get(key);
-  dropSources(deps);
-  if (!binding) return;
+  if (!binding) return dropSources(deps);
   check(AppClusterBinding.schema, binding);
   if (isDeleting(binding)) return await releaseAppCluster({ ...deps, log }, binding, signal);
   if (!hasFinalizer(binding, APP_CLUSTER_BINDING_FINALIZER)) {
@@ -52,72 +53,56 @@ export async function reconcileAppClusterBinding(
     log.error(QUARREL, { pauseMs });
     return { requeueAfterMs: pauseMs };
   }
-  const { states, failure } = await connect({ ...deps, log }, binding, signal);
-  const conditions = summarize(
-    states.reduce((all, state) => setCondition(all, state, now()), binding.status?.conditions ?? []),
-    now(),
-  );
+  const report = await connect({ ...deps, log }, binding, signal);
+  const conditions = report.over(binding.status?.conditions, now());
   if (!deepEqual(conditions, binding.status?.conditions)) {
     await patchStatus(appClusterBindings.api, binding, { ...binding.status, conditions }, signal);
   }
-  if (failure !== undefined) throw failure;
+  if (report.failure) throw report.failure; // to be tried again
 }
 
 /** Tells it apart from the namespaces whose writes the same guard counts. */
 const guardKey = (key: ObjectKey): string => `AppClusterBinding ${formatKey(key)}`;
 
-/** Does as much as can be done; what was in the way is told in conditions, and thrown afterwards to be tried again. */
+/** Does as much as can be done. */
 async function connect(deps: AppClusterDeps, binding: AppClusterBinding, signal: AbortSignal) {
-  const secret = judgeSecret(binding, await readSource(deps, binding, signal));
-  const states: ConditionState[] = [secret.condition];
-  let failure: unknown;
-  const attempt = async <Type extends ConditionType<"AppClusterBinding">>(
-    type: Type,
-    reason: Reason<"AppClusterBinding", Type>,
-    action: () => Promise<ConditionState>,
-  ) => {
-    try {
-      states.push(await action());
-    } catch (error) {
-      if (!(error instanceof KubeError) || isConflict(error) || isUnreachable(error)) throw error;
-      failure ??= error;
-      states.push(fails("AppClusterBinding", type, reason, messageOf(error).replace(/\.$/, "")));
-    }
-  };
-  if (!secret.isAllowed) await takeMirrorBack(deps, binding, signal);
-  const { kubeconfig } = secret;
-  if (kubeconfig === undefined) return { states }; // what was made with the one before goes on
-  let root: string | undefined;
-  await attempt("APIsBound", "BindFailed", async () => {
-    const found = await ensureRoot(deps, binding, signal);
-    if (typeof found !== "string") return found;
-    root = found;
-    await ensureContract(deps, binding, { root, kubeconfig }, signal);
-    return await ensureApis(deps, binding, root, signal);
-  });
-  if (root === undefined) return { states, failure };
-  const place = root;
-  await attempt(
-    "KonnectorDeployed",
-    "KonnectorDeploymentFailed",
-    () => ensureKonnector(deps, binding, place, signal),
+  const report = new ConditionReport("AppClusterBinding");
+  const { condition, kubeconfig, isAllowed } = judgeSecret(binding, await readSource(deps, binding, signal));
+  report.say(condition);
+  if (!isAllowed) await takeMirrorBack(deps, binding, signal);
+  if (kubeconfig === undefined) return report; // what was made with the one before goes on
+
+  const found = await report.attempt("APIsBound", "BindFailed", () => ensureRoot(deps, binding, signal));
+  report.say(found?.obstacle);
+  const root = found?.root;
+  if (root === undefined) return report;
+  report.say(
+    await report.attempt("APIsBound", "BindFailed", async () => {
+      await ensureContract(deps, binding, { root, kubeconfig }, signal);
+      return await ensureApis(deps, binding, root, signal);
+    }),
   );
-  return { states, failure };
+  report.say(
+    await report.attempt(
+      "KonnectorDeployed",
+      "KonnectorDeploymentFailed",
+      () => ensureKonnector(deps, binding, root, signal),
+    ),
+  );
+  return report;
 }
 
 async function readSource({ sources }: AppClusterDeps, { spec }: AppClusterBinding, signal: AbortSignal) {
   const { namespace, name } = spec.kubeconfigSecretRef;
   const key = { namespace, name };
-  sources.scopes.add(formatKey(key), { namespace, fieldSelector: `metadata.name=${name}` });
+  sources.scopes.add(formatKey(key), scopeOf(key));
   // The cache may not have it yet.
   return sources.informer.store.get(key) ?? await sources.informer.api.find(key, signal);
 }
 
 /** Stops watching Secrets that nobody names any more. */
-function dropSources({ sources: { scopes }, appClusterBindings }: AppClusterDeps): void {
-  const refs = Array.from(appClusterBindings.store.list(), ({ spec }) => spec.kubeconfigSecretRef);
-  const named = new Set(refs.map(({ namespace, name }) => formatKey({ namespace, name })));
-  for (const id of [...scopes.ids]) if (!named.has(id)) scopes.drop(id);
+function dropSources({ sources: { scopes }, appClusterBindings: { store } }: AppClusterDeps): void {
+  for (const secret of [...scopes.ids]) if (store.keysBy(BY_SECRET, secret).length === 0) scopes.drop(secret);
 }
 
 /** A permission that was withdrawn ends the access. */
@@ -130,8 +115,12 @@ async function takeMirrorBack(deps: AppClusterDeps, binding: AppClusterBinding, 
   }
 }
 
-/** @returns its name, or why there is none */
-async function ensureRoot(deps: AppClusterDeps, binding: AppClusterBinding, signal: AbortSignal) {
+/** @returns the name of the root namespace, or why there is none */
+async function ensureRoot(
+  deps: AppClusterDeps,
+  binding: AppClusterBinding,
+  signal: AbortSignal,
+): Promise<{ root?: string; obstacle?: ConditionState }> {
   const { namespaces, clusterBindings } = deps;
   const key = keyOf(binding);
   const plan = planRoot({
@@ -140,7 +129,7 @@ async function ensureRoot(deps: AppClusterDeps, binding: AppClusterBinding, sign
     namespaceOf: (name) => namespaces.store.get({ name }),
     contractIn: (namespace) => clusterBindings.store.get({ namespace, name: CLUSTER_BINDING_NAME }),
   });
-  if (plan.do === "wait") return plan.condition;
+  if (plan.do === "wait") return { obstacle: plan.condition };
   if (plan.do === "create") {
     await namespaces.api.create(newRootNamespace(plan.name, key), signal);
     deps.log.info("root namespace created", { namespace: plan.name });
@@ -155,7 +144,7 @@ async function ensureRoot(deps: AppClusterDeps, binding: AppClusterBinding, sign
     );
     deps.log.info("root namespace taken over", { namespace: plan.name });
   }
-  return plan.name;
+  return { root: plan.name };
 }
 
 /** What the konnector is, may do, and reaches the app cluster with. */
@@ -221,8 +210,9 @@ async function ensure<T extends KubeObject>(
   signal: AbortSignal,
 ): Promise<void> {
   const key = keyOf(wanted);
-  if (!await applyOwn(api, store.get(key), wanted, signal)) return;
-  guard.count(guardKey(keyOf(binding)), now());
+  const known = store.get(key);
+  if (!await applyOwn(api, known, wanted, signal)) return;
+  if (known) guard.count(guardKey(keyOf(binding)), now());
   log.info("applied for an AppClusterBinding", { kind: wanted.kind, object: key });
 }
 

@@ -1,14 +1,16 @@
 import { groupResourceName } from "../crds/shared.ts";
 import { runController } from "../kube/controller.ts";
-import type { Change, Informer } from "../kube/informer.ts";
+import type { Informer } from "../kube/informer.ts";
 import { WorkQueue } from "../kube/queue.ts";
+import type { Namespace } from "../kube/resources.ts";
 import type { TaskGroup } from "../kube/tasks.ts";
-import { formatKey, type KubeObject, type ObjectKey } from "../kube/types.ts";
+import { formatKey, keyOf, type KubeObject, type ObjectKey, parseKey } from "../kube/types.ts";
 import { reconcileAppClusterBinding } from "./app_cluster_binding.ts";
 import { rootOwner } from "./app_cluster_binding_plan.ts";
 import { type AppClusterDeps, BY_API, BY_OWNER_TERM, BY_SECRET, watchAppClusters } from "./app_cluster_caches.ts";
 import { ownerTerm } from "./app_cluster_objects.ts";
 import type { ControllersDeps, ProviderCaches } from "./controllers.ts";
+import { mappedKeyOf } from "./service_namespace_plan.ts";
 import { WriteGuard } from "./write_guard.ts";
 
 /** App clusters that are connected at the same time. */
@@ -26,53 +28,43 @@ export async function startAppClusters(
   const deps: AppClusterDeps = { ...base, ...provider, ...caches, guard: new WriteGuard() };
   const { appClusterBindings: { store } } = caches;
   const queue = new WorkQueue();
-  const add = (key: ObjectKey, { fresh }: { fresh: boolean }) =>
-    queue.add(formatKey(key), { priority: fresh ? "fresh" : "backlog" });
+  const add = (keys: Iterable<ObjectKey | undefined>, { fresh }: { fresh: boolean }) => {
+    for (const key of keys) if (key) queue.add(formatKey(key), { priority: fresh ? "fresh" : "backlog" });
+  };
+  /** What a change is about, before and after it. */
+  const follow = <T extends KubeObject>(informer: Informer<T>, keysOf: (object: T) => (ObjectKey | undefined)[]) =>
+    informer.subscribe((change) => {
+      for (const object of [change.before, change.after]) if (object) add(keysOf(object), change);
+    }, signal);
 
-  caches.appClusterBindings.subscribe((change) => add(change.key, change), signal);
-  caches.sources.informer.subscribe((change) => {
-    for (const key of store.keysBy(BY_SECRET, formatKey(change.key))) add(key, change);
-  }, signal);
-  provider.templates.subscribe((change) => {
-    for (const template of [change.before, change.after]) {
-      if (!template) continue;
-      for (const key of store.keysBy(BY_API, groupResourceName(template.spec.APIServiceSelector))) add(key, change);
-    }
-  }, signal);
-
-  const ownersOf = (object: KubeObject): ObjectKey[] => {
+  follow(caches.appClusterBindings, (binding) => [keyOf(binding)]);
+  follow(caches.sources.informer, (secret) => store.keysBy(BY_SECRET, formatKey(keyOf(secret))));
+  follow(
+    provider.templates,
+    ({ spec }) => store.keysBy(BY_API, groupResourceName(spec.APIServiceSelector)),
+  );
+  const byLabels = (object: KubeObject): ObjectKey[] => {
     const term = ownerTerm(object);
     return term === undefined ? [] : store.keysBy(BY_OWNER_TERM, term);
   };
-  const follow = <T extends KubeObject>(informer: Informer<T>) =>
-    informer.subscribe((change: Change<T>) => {
-      for (const object of [change.before, change.after]) {
-        if (object) { for (const key of ownersOf(object)) add(key, change); }
-      }
-    }, signal);
-  follow(caches.bindings);
-  follow(caches.mirrors);
-  follow(caches.accounts);
-  follow(caches.connectorRoles);
-  follow(caches.connectorRoleBindings);
-  if (caches.deployments) follow(caches.deployments);
-  follow(provider.clusterBindings);
-  follow(provider.requests);
+  follow(caches.bindings, byLabels);
+  follow(caches.mirrors, byLabels);
+  follow(caches.accounts, byLabels);
+  follow(caches.connectorRoles, byLabels);
+  follow(caches.connectorRoleBindings, byLabels);
+  if (caches.deployments) follow(caches.deployments, byLabels);
+  follow(provider.clusterBindings, byLabels);
+  follow(provider.requests, byLabels);
 
-  // The rest carries no labels of ours, but is in a root namespace, or is one.
-  const ownerOf = (namespace: string | undefined) => {
-    const root = namespace && provider.namespaces.store.get({ name: namespace });
-    const owner = root && rootOwner(root);
-    return owner ? owner : undefined;
+  // The rest carries no labels of ours, but belongs to a root namespace, or is one.
+  const ownerOf = (namespace: Namespace | undefined) => {
+    const owner = namespace && rootOwner(namespace);
+    return owner ? parseKey(owner) : undefined;
   };
-  const addOwner = (owner: string | undefined, change: { fresh: boolean }) => {
-    if (owner) queue.add(owner, { priority: change.fresh ? "fresh" : "backlog" });
-  };
-  provider.exports.subscribe((change) => addOwner(ownerOf(change.key.namespace), change), signal);
-  provider.serviceNamespaces.subscribe((change) => addOwner(ownerOf(change.key.namespace), change), signal);
-  provider.namespaces.subscribe((change) => {
-    for (const namespace of [change.before, change.after]) addOwner(namespace && rootOwner(namespace), change);
-  }, signal);
+  const byRoot = (name: string | undefined) => [ownerOf(name ? provider.namespaces.store.get({ name }) : undefined)];
+  follow(provider.exports, ({ metadata }) => byRoot(metadata.namespace));
+  follow(provider.serviceNamespaces, ({ metadata }) => byRoot(metadata.namespace));
+  follow(provider.namespaces, (namespace) => [ownerOf(namespace), ...byRoot(mappedKeyOf(namespace)?.namespace)]);
 
   const reconcile = (key: ObjectKey, signal: AbortSignal) => reconcileAppClusterBinding(deps, key, signal);
   tasks.run((signal) =>

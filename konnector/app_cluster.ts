@@ -10,6 +10,7 @@ import type { Metrics } from "../kube/metrics.ts";
 import { WorkQueue } from "../kube/queue.ts";
 import { parseReceivedKubeconfig } from "../kube/received_kubeconfig.ts";
 import { type Secret, SECRETS } from "../kube/resources.ts";
+import { scopeOf } from "../kube/scopes.ts";
 import { TaskGroup } from "../kube/tasks.ts";
 import { formatKey } from "../kube/types.ts";
 
@@ -81,7 +82,7 @@ export class AppCluster {
     };
     try {
       this.#trouble = "the Secret with the app cluster's kubeconfig has not been read yet";
-      tasks.run((signal) => secrets.watch({ namespace, fieldSelector: `metadata.name=${name}` }, signal));
+      tasks.run((signal) => secrets.watch(scopeOf({ namespace, name }), signal));
       await secrets.synced(tasks.signal);
       secrets.subscribe(() => queue.add(name), tasks.signal);
       queue.add(name); // also when there is none

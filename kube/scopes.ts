@@ -1,4 +1,11 @@
 import type { Scope } from "./informer.ts";
+import type { ObjectKey } from "./types.ts";
+
+/** The scope that holds one object alone. */
+export const scopeOf = ({ namespace, name }: ObjectKey): Scope => ({
+  namespace,
+  fieldSelector: `metadata.name=${name.replace(/[\\,=]/g, "\\$&")}`, // whoever wrote the name may not know what a name is
+});
 
 /** The scopes one informer watches, as they come and go. */
 export class Scopes implements AsyncDisposable {
