@@ -1,4 +1,5 @@
 import type { ClusterBinding } from "../crds/cluster_binding.ts";
+import { APP_CLUSTER_BINDING_NAME_LABEL } from "../crds/names.ts";
 import { fails, holds, type Reason } from "../crds/reasons.ts";
 import type { ConditionState } from "../kube/conditions.ts";
 import { parseGoDuration } from "../kube/duration.ts";
@@ -57,6 +58,10 @@ export function planHealth(binding: ClusterBinding, credentialMs: number, now: D
     recheckAfterMs: arrivedAt ? untilLateMs : skewMs - TOLERATED_SKEW_MS + 1,
   };
 }
+
+/** Whether it was made for an AppClusterBinding: the Secret that it names holds the app cluster's kubeconfig. */
+export const isFromControlPlane = ({ metadata }: ClusterBinding): boolean =>
+  metadata.labels?.[APP_CLUSTER_BINDING_NAME_LABEL] !== undefined;
 
 /** When a konnector gave its last sign of life, by this cluster's clock; undefined before the first. */
 export function lastSeen(binding: ClusterBinding, now: Date): Date | undefined {

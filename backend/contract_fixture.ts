@@ -8,6 +8,7 @@ import type { PermissionClaim } from "../crds/shared.ts";
 import { KubeClient } from "../kube/client.ts";
 import { isForbidden } from "../kube/errors.ts";
 import { silentLog } from "../kube/log.ts";
+import { createRecorder } from "../kube/recorder.ts";
 import { parseReceivedKubeconfig } from "../kube/received_kubeconfig.ts";
 import {
   CLUSTER_ROLES,
@@ -19,6 +20,7 @@ import {
 import { TaskGroup } from "../kube/tasks.ts";
 import { isDeleting, type Resource } from "../kube/types.ts";
 import { eventually, provider, type TestCluster, uniqueName, within } from "../tests/clusters.ts";
+import { Census } from "./census.ts";
 import { type ControllersDeps, createCaches, type ProviderCaches, SCOPES, startControllers } from "./controllers.ts";
 import { ensureRole } from "./ensure.ts";
 import type { ConsumerScope } from "./options.ts";
@@ -35,6 +37,8 @@ export const depsFor = ({ client, config }: TestCluster): ControllersDeps => ({
   clusterScopedIsolation: "Prefixed",
   external: { server: config.server, caData: config.caData },
   tokenLifetimeMs: 24 * 3_600_000,
+  censuses: { appClusters: new Census(), namespaces: new Census() },
+  recorder: createRecorder(client, { component: "klutch-backend", instance: "test" }, silentLog),
   log: silentLog,
 });
 

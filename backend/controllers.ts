@@ -9,6 +9,7 @@ import {
   API_SERVICE_EXPORTS,
   API_SERVICE_NAMESPACES,
   BINDER,
+  BINDER_CLAIMS,
   CLUSTER_BINDING_NAME,
   CLUSTER_BINDINGS,
 } from "../crds/names.ts";
@@ -31,13 +32,16 @@ import {
   type Role,
   ROLE_BINDINGS,
   type RoleBinding,
+  ROLES,
   type Secret,
   SECRETS,
 } from "../kube/resources.ts";
+import { BY_NAMESPACE, namespaceIndexer } from "../kube/store.ts";
 import type { TaskGroup } from "../kube/tasks.ts";
 import { formatKey, keyOf, type KubeObject, type ObjectKey } from "../kube/types.ts";
 import { rootIndexer } from "./app_cluster_caches.ts";
 import { Catalogue, type ServedApi, templateIndexers, TEMPLATES_BY_API, toServedApi } from "./catalogue.ts";
+import type { Census } from "./census.ts";
 import { reconcileClusterBinding } from "./cluster_binding.ts";
 import { CrdSource } from "./crd_source.ts";
 import { reconcileCredential, toLegacyToken } from "./credential.ts";
@@ -50,7 +54,7 @@ import { clusterNamespaceOfRole } from "./rbac.ts";
 import { SchemaChanges } from "./schema_change.ts";
 import { exportIndexers, EXPORTS_BY_NAME, isCanary } from "./schema_rollout.ts";
 import { reconcileServiceExport } from "./service_export.ts";
-import { Orphans, reconcileServiceNamespace } from "./service_namespace.ts";
+import { reconcileServiceNamespace } from "./service_namespace.ts";
 import { mappedKeyOf, ownerIndexer } from "./service_namespace_plan.ts";
 import type { ExternalAccess } from "./tenant_kubeconfig.ts";
 import { WriteGuard } from "./write_guard.ts";
@@ -62,10 +66,12 @@ export interface ControllersDeps {
   /** What kubeconfigs of app clusters say. */
   external: ExternalAccess;
   tokenLifetimeMs: number;
+  /** What becomes of app clusters and of their mapped namespaces. */
+  censuses: { appClusters: Census; namespaces: Census };
+  /** Tells those who run the platform of schemas that go out or wait, and of what nobody needs any more. */
+  recorder: Recorder;
   log: Log;
   metrics?: Metrics;
-  /** Tells those who run the platform of schemas that go out, or wait. */
-  recorder?: Recorder;
   now?: () => Date;
 }
 
@@ -80,6 +86,8 @@ export interface ProviderCaches {
   namespaces: Informer<Namespace>;
   legacyTokens: Informer<Secret, LegacyToken>;
   roleBindings: Informer<RoleBinding>;
+  claimsRoles: Informer<Role>;
+  claimsRoleBindings: Informer<RoleBinding>;
   clusterRoles: Informer<Role>;
   clusterRoleBindings: Informer<RoleBinding>;
   catalogue: Catalogue;
@@ -100,12 +108,18 @@ export function createCaches({ client, consumerScope, log, metrics }: Controller
     templates,
     apis,
     catalogue: new Catalogue(apis.store, templates.store, consumerScope),
-    exports: new Informer(client.api<APIServiceExport>(API_SERVICE_EXPORTS), { ...options, indexers: exportIndexers }),
+    exports: new Informer(client.api<APIServiceExport>(API_SERVICE_EXPORTS), {
+      ...options,
+      indexers: { ...exportIndexers, ...namespaceIndexer },
+    }),
     requests: new Informer(client.api<APIServiceExportRequest>(API_SERVICE_EXPORT_REQUESTS), {
       ...options,
       indexers: requestIndexers,
     }),
-    serviceNamespaces: new Informer(client.api<APIServiceNamespace>(API_SERVICE_NAMESPACES), options),
+    serviceNamespaces: new Informer<APIServiceNamespace>(client.api(API_SERVICE_NAMESPACES), {
+      ...options,
+      indexers: namespaceIndexer,
+    }),
     clusterBindings: new Informer(client.api<ClusterBinding>(CLUSTER_BINDINGS), options),
     namespaces: new Informer(client.api<Namespace>(NAMESPACES), {
       ...options,
@@ -113,6 +127,8 @@ export function createCaches({ client, consumerScope, log, metrics }: Controller
     }),
     legacyTokens: new Informer(client.api<Secret>(SECRETS), { ...options, project: toLegacyToken }),
     roleBindings: new Informer(client.api<RoleBinding>(ROLE_BINDINGS), options),
+    claimsRoles: new Informer(client.api<Role>(ROLES), options),
+    claimsRoleBindings: new Informer(client.api<RoleBinding>(ROLE_BINDINGS), options),
     clusterRoles: new Informer(client.api<Role>(CLUSTER_ROLES), options),
     clusterRoleBindings: new Informer(client.api<RoleBinding>(CLUSTER_ROLE_BINDINGS), options),
   };
@@ -122,6 +138,8 @@ export function createCaches({ client, consumerScope, log, metrics }: Controller
 export const SCOPES: Partial<Record<keyof ProviderCaches, Scope>> = {
   legacyTokens: { fieldSelector: `metadata.name=${BINDER},type=kubernetes.io/service-account-token` },
   roleBindings: { fieldSelector: `metadata.name=${BINDER}` },
+  claimsRoles: { fieldSelector: `metadata.name=${BINDER_CLAIMS}` },
+  claimsRoleBindings: { fieldSelector: `metadata.name=${BINDER_CLAIMS}` },
 };
 
 /** Watches the provider's cluster as long as the tasks run; settles once all caches are complete. */
@@ -137,12 +155,13 @@ const EXPORT_NEWS_MS = 300;
 
 /** Runs all controllers; the caches have to be complete by then, since absence of an object is acted upon. */
 export function startControllers(deps: ControllersDeps, caches: ProviderCaches, tasks: TaskGroup): void {
-  const { client, log, metrics } = deps;
+  const { client, censuses, log, metrics } = deps;
   const { templates, apis, exports, requests, serviceNamespaces, clusterBindings, namespaces } = caches;
   const source = new CrdSource(client.api<CustomResourceDefinition>(CUSTOM_RESOURCE_DEFINITIONS));
   const guard = new WriteGuard();
   const shared = { ...deps, ...caches, source, guard, changes: new SchemaChanges() };
   const { signal } = tasks;
+  signal.addEventListener("abort", () => Object.values(censuses).forEach((census) => census.clear()), { once: true });
 
   const start = (
     name: string,
@@ -202,7 +221,8 @@ export function startControllers(deps: ControllersDeps, caches: ProviderCaches, 
   apis.subscribe((change) => addTemplatesOf(change.key.name, change), signal);
   exports.subscribe((change) => addTemplatesOf(change.key.name, change, EXPORT_NEWS_MS), signal);
 
-  const addBinding = start("cluster bindings", 2, (key, signal) => reconcileClusterBinding(shared, key, signal));
+  const bindingDeps = { ...shared, census: censuses.appClusters };
+  const addBinding = start("cluster bindings", 2, (key, signal) => reconcileClusterBinding(bindingDeps, key, signal));
   const addBindingIn = (namespace: string | undefined, change: Change<unknown>) => {
     const key = { namespace, name: CLUSTER_BINDING_NAME };
     if (clusterBindings.store.get(key)) addBinding(key, change);
@@ -227,12 +247,11 @@ export function startControllers(deps: ControllersDeps, caches: ProviderCaches, 
     addCredential({ namespace: change.key.namespace, name: CLUSTER_BINDING_NAME }, change);
   }, signal);
 
-  const orphans = new Orphans();
-  const mappingDeps = { ...shared, requests: serviceNamespaces, orphans };
+  const mappingDeps = { ...shared, requests: serviceNamespaces, census: censuses.namespaces };
   const addMapping = start("namespaces", 2, (key, signal) => reconcileServiceNamespace(mappingDeps, key, signal));
-  serviceNamespaces.subscribe((change) => {
-    orphans.observe(change.key, change.after !== undefined);
-    addMapping(change.key, change);
+  serviceNamespaces.subscribe((change) => addMapping(change.key, change), signal);
+  exports.subscribe((change) => {
+    for (const key of serviceNamespaces.store.keysBy(BY_NAMESPACE, change.key.namespace!)) addMapping(key, change);
   }, signal);
   const addMappingOf = (namespace: Namespace | undefined, change: Change<unknown>) => {
     const key = namespace && mappedKeyOf(namespace);
@@ -242,8 +261,10 @@ export function startControllers(deps: ControllersDeps, caches: ProviderCaches, 
     addMappingOf(change.before, change);
     addMappingOf(change.after, change);
   }, signal);
-  caches.roleBindings.subscribe((change) => {
-    addBindingIn(change.key.namespace, change);
-    addMappingOf(namespaces.store.get({ name: change.key.namespace! }), change);
-  }, signal);
+  caches.roleBindings.subscribe((change) => addBindingIn(change.key.namespace, change), signal);
+  for (const rights of [caches.roleBindings, caches.claimsRoles, caches.claimsRoleBindings]) {
+    const onChange = (change: Change<KubeObject>) =>
+      addMappingOf(namespaces.store.get({ name: change.key.namespace! }), change);
+    rights.subscribe(onChange, signal);
+  }
 }

@@ -1,5 +1,5 @@
 import type { ClusterBinding } from "../crds/cluster_binding.ts";
-import { APP_CLUSTER_BINDING_NAME_LABEL, BINDER, KUBECONFIG, REPLACED_AT_ANNOTATION } from "../crds/names.ts";
+import { BINDER, KUBECONFIG, REPLACED_AT_ANNOTATION } from "../crds/names.ts";
 import type { KubeClient } from "../kube/client.ts";
 import type { Outcome } from "../kube/controller.ts";
 import { isConflict, isNotFound } from "../kube/errors.ts";
@@ -11,7 +11,7 @@ import { formatTime } from "../kube/time.ts";
 import { annotationOf, isDeleting, type ObjectKey } from "../kube/types.ts";
 import { audit } from "./audit.ts";
 import { claimsOf, type LegacyToken, planCredential, planLegacyToken } from "./credential_plan.ts";
-import { lastSeen } from "./cluster_binding_plan.ts";
+import { isFromControlPlane, lastSeen } from "./cluster_binding_plan.ts";
 import { createOrGet } from "./ensure.ts";
 import { identityOf } from "./identity.ts";
 import { type ExternalAccess, tenantKubeconfig, toBase64 } from "./tenant_kubeconfig.ts";
@@ -101,7 +101,7 @@ export async function reconcileCredential(
 ): Promise<Outcome> {
   const { client, clusterBindings, namespaces, external, now = () => new Date() } = deps;
   const binding = clusterBindings.store.get(key);
-  if (!binding || isDeleting(binding) || isAppClusterBindings(binding)) return;
+  if (!binding || isDeleting(binding) || isFromControlPlane(binding)) return;
   const namespace = key.namespace!;
   const secretKey = { namespace, name: binding.spec.kubeconfigSecretRef.name };
   const secret = await client.api<Secret>(SECRETS).find(secretKey, signal);
@@ -122,10 +122,6 @@ export async function reconcileCredential(
   const legacyMs = await endLegacyToken(deps, binding, signal);
   return { requeueAfterMs: Math.min(plan.renewInMs, legacyMs) };
 }
-
-/** The Secret that such a ClusterBinding names holds the app cluster's kubeconfig, and not ours. */
-const isAppClusterBindings = ({ metadata }: ClusterBinding): boolean =>
-  metadata.labels?.[APP_CLUSTER_BINDING_NAME_LABEL] !== undefined;
 
 /** @returns milliseconds until it has to be looked at again */
 async function endLegacyToken(

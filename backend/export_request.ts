@@ -3,7 +3,7 @@ import { APIServiceExportRequest } from "../crds/api_service_export_request.ts";
 import { check } from "../crds/check.ts";
 import { groupResourceName } from "../crds/shared.ts";
 import type { Outcome } from "../kube/controller.ts";
-import { isAlreadyExists, KubeError } from "../kube/errors.ts";
+import { isAlreadyExists, isUnreachable, KubeError } from "../kube/errors.ts";
 import type { Informer } from "../kube/informer.ts";
 import type { Log } from "../kube/log.ts";
 import type { CustomResourceDefinition, Namespace } from "../kube/resources.ts";
@@ -107,7 +107,7 @@ async function createExport(
     await exports.api.create(wanted, signal);
     log.info("API exported", { export: keyOf(wanted) });
   } catch (error) {
-    if (!(error instanceof KubeError) || error.status === 0 || error.status >= 500) throw error;
+    if (!(error instanceof KubeError) || isUnreachable(error)) throw error;
     if (isAlreadyExists(error)) return undefined;
     return { reason: error.status === 422 ? "CRDInvalid" : "ExportNotCreated", what: error.message };
   }

@@ -13,6 +13,8 @@ import type { ConsumerScope, Isolation } from "./options.ts";
 
 /** What may still mend itself, e.g. a CRD that is being installed, gets so much time. */
 export const FAIL_AFTER_MS = 60_000;
+/** Nobody tells when the API server would take an export that it has refused. */
+const RETRY_MS = 5_000;
 /** Answered requests are kept for those who want to look. */
 export const DELETE_AFTER_MS = 10 * 60_000;
 
@@ -104,7 +106,10 @@ export function planAnswer(request: APIServiceExportRequest, inTheWay: Obstacle 
     ...(hasFailed && { terminalMessage: condition.message }),
     conditions: summarize(conditions, now),
   };
-  const requeueAfterMs = status.phase === "Pending" ? restMs : Math.max(DELETE_AFTER_MS - ageMs(request, now), 1000);
+  const patienceMs = inTheWay?.reason === "ExportNotCreated" ? Math.min(restMs, RETRY_MS) : restMs;
+  const requeueAfterMs = status.phase === "Pending"
+    ? patienceMs
+    : Math.max(DELETE_AFTER_MS - ageMs(request, now), 1000);
   return { ...(!deepEqual(status, request.status) && { status }), requeueAfterMs };
 }
 

@@ -1,6 +1,6 @@
 import { Command, Option } from "commander";
 import { flagsOf } from "../command_line.ts";
-import { KONNECTOR_IMAGE } from "../crds/names.ts";
+import { BACKEND_LEASE, KONNECTOR_IMAGE, LEASE_FALLBACK_NAMESPACE } from "../crds/names.ts";
 import { examples } from "../help.ts";
 import { type ListenAddress, parseListenAddress } from "../kube/address.ts";
 import { parseGoDuration } from "../kube/duration.ts";
@@ -24,6 +24,10 @@ export interface BackendOptions extends LoginOptions {
   prettyName: string;
   consumerScope: ConsumerScope;
   clusterScopedIsolation: Isolation;
+  /** Name of this process among the replicas: that of its pod. */
+  instance: string;
+  /** By which replicas agree on the one whose controllers run; absent when there are no others. */
+  lease?: { namespace: string; name: string; identity: string };
   /** How long a credential of an app cluster is valid; it is renewed at half that time. */
   tokenLifetimeMs: number;
   /** What kubeconfigs for app clusters say, where it differs from our own way to the API server. */
@@ -65,6 +69,14 @@ export function backendCommand(context: ProgramContext): Command {
     )
     .option("--cluster-scoped-isolation <how>", "Prefixed, Namespaced or None, for cluster-scoped APIs", "Prefixed")
     .option("--health-address <host:port>", "serves /healthz, /readyz and /metrics", ":8081")
+    .option(
+      "--leader-elect <true|false>",
+      "run controllers in one replica only, all serve people (default: true, but false with --oidc-embedded)",
+    )
+    .option(
+      "--lease-namespace <namespace>",
+      `namespace of the Lease for that (default: $POD_NAMESPACE, else ${LEASE_FALLBACK_NAMESPACE})`,
+    )
     .option("--control-plane-mode", "connect the app clusters of AppClusterBindings, too; login becomes optional")
     .option(
       "--konnector-image <image>",
@@ -122,6 +134,8 @@ export interface BackendFlags extends LoginFlags {
   clusterScopedIsolation: string;
   healthAddress: string;
   tokenLifetime: string;
+  leaderElect?: string;
+  leaseNamespace?: string;
   controlPlaneMode?: boolean;
   konnectorImage?: string;
   externalAddress?: string;
@@ -154,6 +168,7 @@ export function readBackendOptions(
   if (!flags.tlsCertFile !== !flags.tlsKeyFile) {
     throw new UsageError("'--tls-cert-file' and '--tls-key-file' go together: give both or none");
   }
+  const instance = env.POD_NAME ?? crypto.randomUUID();
   return {
     ...readLoginOptions(flags, listen, { isOptional: flags.controlPlaneMode ?? false }),
     kubeconfig: { path: flags.kubeconfig, env },
@@ -165,6 +180,8 @@ export function readBackendOptions(
       flags.clusterScopedIsolation,
       "--cluster-scoped-isolation",
     ),
+    instance,
+    lease: readLeaderElect(flags) ? readLease(flags, env, instance) : undefined,
     tokenLifetimeMs: readTokenLifetime(flags.tokenLifetime),
     external: {
       address: flags.externalAddress === undefined ? undefined : readExternalAddress(flags.externalAddress),
@@ -213,6 +230,16 @@ function readTokenLifetime(text: string): number {
     `invalid value '${text}' for '--token-lifetime': it takes a duration from 10m to 8760h, e.g. 168h for a week`,
   );
 }
+
+/** An embedded issuer knows nothing of what other replicas have promised, so there are none. */
+const readLeaderElect = ({ leaderElect, oidcEmbedded }: BackendFlags): boolean =>
+  leaderElect === undefined ? !oidcEmbedded : oneOf(["true", "false"], leaderElect, "--leader-elect") === "true";
+
+const readLease = (
+  { leaseNamespace }: BackendFlags,
+  env: Readonly<Record<string, string | undefined>>,
+  identity: string,
+) => ({ namespace: leaseNamespace ?? env.POD_NAMESPACE ?? LEASE_FALLBACK_NAMESPACE, name: BACKEND_LEASE, identity });
 
 function readExternalAddress(text: string): string {
   const url = URL.parse(text);

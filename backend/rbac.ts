@@ -4,6 +4,7 @@ import {
   API_SERVICE_EXPORTS,
   API_SERVICE_NAMESPACES,
   BINDER,
+  BINDER_CLAIMS,
   binderRoleName,
   CLUSTER_BINDINGS,
   GROUP,
@@ -18,6 +19,10 @@ const RBAC_VERSION = `${RBAC_GROUP}/v1`;
 
 /** What a konnector does with instances and claimed objects. */
 const OBJECT_VERBS = ["get", "list", "watch", "update", "patch", "delete", "create"];
+/** What it does with claimed objects that the provider owns: it copies them, and marks them as copied. */
+const SOURCE_VERBS = ["get", "list", "watch", "update", "patch"];
+/** For the others, API servers know no name, or konnectors give none. */
+const NAMEABLE_VERBS = new Set(["get", "update", "patch", "delete"]);
 const READ_VERBS = ["get", "watch", "list"];
 const STATUS_VERBS = ["get", "patch", "update"];
 const OWN_VERBS = ["create", "delete", "patch", "update", "get", "list", "watch"];
@@ -45,6 +50,8 @@ export interface ContractRules {
   everywhere: PolicyRule[];
   /** In each mapped namespace. */
   mappedNamespaces: PolicyRule[];
+  /** Beyond that in the counterparts of single namespaces, by their name on the app cluster. */
+  singleNamespaces: ReadonlyMap<string, PolicyRule[]>;
 }
 
 /**
@@ -52,28 +59,95 @@ export interface ContractRules {
  * what is watched provider-wide is granted provider-wide: a claim on Secrets of namespaces stays within the mapped ones.
  */
 export function contractRules(exports: Iterable<APIServiceExport>, scope: ConsumerScope): ContractRules {
-  const everywhere = new Map<string, PolicyRule>();
-  const mappedNamespaces = new Map<string, PolicyRule>();
+  const everywhere = new Rights();
+  const mapped = new Rights();
+  const single = new Map<string, Rights>();
+  const inNamespace = (name: string) => {
+    const rights = single.get(name) ?? new Rights();
+    single.set(name, rights);
+    return rights;
+  };
   for (const { spec: { group, names, informerScope, permissionClaims = [] } } of exports) {
     const isWide = scope === "Cluster" && informerScope === "Cluster";
-    grant(isWide ? everywhere : mappedNamespaces, group, names.plural);
+    (isWide ? everywhere : mapped).grant(group, names.plural, OBJECT_VERBS);
     for (const claim of permissionClaims) {
-      grant(isWide && reachesBeyondNamespaces(claim) ? everywhere : mappedNamespaces, claim.group, claim.resource);
+      const limited = listed(claim.selector?.namespaces);
+      const places = isWide && reachesBeyondNamespaces(claim) ? [everywhere] : limited?.map(inNamespace) ?? [mapped];
+      for (const rights of places) {
+        rights.grant(claim.group, claim.resource, verbsOf(claim), listed(claim.selector?.names));
+      }
     }
   }
-  return { everywhere: sorted(everywhere), mappedNamespaces: sorted(mappedNamespaces) };
+  return {
+    everywhere: everywhere.rules,
+    mappedNamespaces: mapped.rules,
+    singleNamespaces: new Map([...single].map(([name, rights]) => [name, rights.rules])),
+  };
 }
 
-/** A claim without namespaces is one on a cluster-scoped resource; konnectors watch it on the whole provider. */
-const reachesBeyondNamespaces = ({ selector }: PermissionClaim): boolean =>
-  selector !== undefined && (selector.namespaces ?? []).length === 0;
+/** Undefined stands for all of them. */
+const listed = (values: string[] | undefined): string[] | undefined =>
+  values && values.length > 0 && !values.includes("*") ? values : undefined;
 
-function grant(rules: Map<string, PolicyRule>, group: string, resource: string): void {
-  rules.set(`${group}/${resource}`, { apiGroups: [group], resources: [resource], verbs: OBJECT_VERBS });
+/** What the provider owns is not made by app clusters, and deleted by them only where the claim says so. */
+const verbsOf = ({ selector, onConflict }: PermissionClaim): readonly string[] =>
+  selector?.owner !== "Provider"
+    ? OBJECT_VERBS
+    : onConflict?.recreateWhenConsumerSideDeleted === false
+    ? [...SOURCE_VERBS, "delete"]
+    : SOURCE_VERBS;
+
+/**
+ * A claim without namespaces is one on a cluster-scoped resource; konnectors watch it on the whole provider. Those of
+ * Kubernetes itself are never for app clusters, and the others there are in namespaces, whatever the claim says.
+ */
+const reachesBeyondNamespaces = ({ group, selector }: PermissionClaim): boolean =>
+  selector !== undefined && (selector.namespaces ?? []).length === 0 && group.includes(".") &&
+  !group.endsWith(".k8s.io");
+
+/** Verbs by resource and, where the claim and the verb allow it, by the names of objects. */
+class Rights {
+  readonly #resources = new Map<string, { group: string; resource: string; byName: Map<string, Set<string>> }>();
+
+  /** @param names absent: of all objects */
+  grant(group: string, resource: string, verbs: readonly string[], names?: readonly string[]): void {
+    const id = `${group}/${resource}`;
+    const { byName } = this.#resources.get(id) ?? { byName: new Map<string, Set<string>>() };
+    this.#resources.set(id, { group, resource, byName });
+    for (const verb of verbs) {
+      for (const name of names && NAMEABLE_VERBS.has(verb) ? names : [ANY]) {
+        byName.set(name, (byName.get(name) ?? new Set()).add(verb));
+      }
+    }
+  }
+
+  get rules(): PolicyRule[] {
+    return [...this.#resources].sort(([a], [b]) => a < b ? -1 : 1)
+      .flatMap(([, { group, resource, byName }]) => {
+        const onAny = byName.get(ANY) ?? new Set();
+        const namesByVerbs = new Map<string, string[]>();
+        for (const [name, verbs] of [...byName].sort(([a], [b]) => a < b ? -1 : 1)) {
+          const more = name === ANY ? verbs : verbs.difference(onAny);
+          const text = OBJECT_VERBS.filter((verb) => more.has(verb)).join();
+          if (text) namesByVerbs.set(text, [...namesByVerbs.get(text) ?? [], name]);
+        }
+        return [...namesByVerbs].map(([verbs, names]): PolicyRule => ({
+          apiGroups: [group],
+          resources: [resource],
+          verbs: verbs.split(","),
+          ...(names[0] !== ANY && { resourceNames: names }),
+        }));
+      });
+  }
 }
 
-const sorted = (rules: Map<string, PolicyRule>): PolicyRule[] =>
-  [...rules].sort(([a], [b]) => a < b ? -1 : 1).map(([, rule]) => rule);
+/** Stands for the names of all objects; sorts before each of them. */
+const ANY = "";
+
+/** A rule as text, e.g. `get,list,watch secrets "db-password"`; for the audit log. */
+export const ruleText = ({ apiGroups = [], resources = [], resourceNames, verbs }: PolicyRule): string =>
+  `${verbs} ${resources.map((resource) => [resource, ...apiGroups.filter(Boolean)].join("."))}` +
+  (resourceNames ? ` "${resourceNames}"` : "");
 
 /** Name of the ClusterRole whose rights a contract has in each mapped namespace; no namespace's name holds a colon. */
 export const mappedRoleName = (clusterNamespace: string, scope: ConsumerScope): string =>
@@ -110,6 +184,23 @@ export const binderRoleBinding = (namespace: string, role: string, clusterNamesp
   metadata: { namespace, name: BINDER },
   subjects: [binderOf(clusterNamespace)],
   roleRef: { apiGroup: RBAC_GROUP, kind: "ClusterRole", name: role },
+});
+
+/** What single claims allow in one mapped namespace beyond what is allowed in all of them. */
+export const claimsRole = (namespace: string, rules: PolicyRule[]): Role => ({
+  apiVersion: RBAC_VERSION,
+  kind: "Role",
+  metadata: { namespace, name: BINDER_CLAIMS },
+  rules,
+});
+
+/** Grants `claimsRole`. */
+export const claimsRoleBinding = (namespace: string, clusterNamespace: string): RoleBinding => ({
+  apiVersion: RBAC_VERSION,
+  kind: "RoleBinding",
+  metadata: { namespace, name: BINDER_CLAIMS },
+  subjects: [binderOf(clusterNamespace)],
+  roleRef: { apiGroup: RBAC_GROUP, kind: "Role", name: BINDER_CLAIMS },
 });
 
 /** The cluster namespace that a ClusterRole or ClusterRoleBinding of ours belongs to, by its name. */

@@ -12,13 +12,16 @@ import { ConfigError } from "../kube/errors.ts";
 import { serveHealth } from "../kube/health.ts";
 import { type HttpServer, serveHttp } from "../kube/http_server.ts";
 import { loadKubeconfig } from "../kube/kubeconfig.ts";
+import { Leadership } from "../kube/leadership.ts";
+import { runAsLeader } from "../kube/lease.ts";
 import type { Log } from "../kube/log.ts";
 import { createMetrics } from "../kube/metrics.ts";
 import { createRecorder } from "../kube/recorder.ts";
 import { CLUSTER_ROLES, type Role } from "../kube/resources.ts";
-import { TaskGroup } from "../kube/tasks.ts";
+import { runTasks, TaskGroup } from "../kube/tasks.ts";
 import { untilReachable } from "../kube/until_reachable.ts";
 import { startAppClusters } from "./app_clusters.ts";
+import { Census } from "./census.ts";
 import {
   type ControllersDeps,
   createCaches,
@@ -56,13 +59,27 @@ export async function runBackend(options: BackendOptions, log: Log, signal: Abor
   const config = await loadKubeconfig(options.kubeconfig);
   const external = await readExternalAccess(options.external, config);
   const metrics = await createMetrics({ prefix: "klutch_backend_" });
-  using client = new KubeClient(config, { side: "provider", userAgent: "klutch-backend", metrics });
-  await using recorder = createRecorder(
-    client,
-    { component: "klutch-backend", instance: `klutch-backend-${Deno.pid}` },
+  const leadership = new Leadership();
+  const access = { side: "provider", userAgent: "klutch-backend", metrics };
+  using client = new KubeClient(config, access);
+  using leading = new KubeClient(config, {
+    ...access,
+    beforeWrite: options.lease && (() => leadership.assertHeld()),
+  });
+  await using recorder = createRecorder(client, { component: "klutch-backend", instance: options.instance }, log);
+  const censuses = { appClusters: new Census(), namespaces: new Census() };
+  const states = ["state"] as const;
+  metrics.observed("app_clusters", "App clusters by health.", states, () => censuses.appClusters.counts);
+  metrics.observed("mapped_namespaces", "Namespaces of app clusters.", states, () => censuses.namespaces.counts);
+  const deps: ControllersDeps = {
+    ...options,
+    external,
+    client: leading,
+    censuses,
+    recorder,
     log,
-  );
-  const deps: ControllersDeps = { ...options, external, client, recorder, log, metrics };
+    metrics,
+  };
   const caches = createCaches(deps);
   const help = "Exports by what has become of the schema of their API.";
   metrics.observed("schema_exports", help, ["api", "state"], () => schemaReadings(caches.templates.store.list()));
@@ -76,8 +93,9 @@ export async function runBackend(options: BackendOptions, log: Log, signal: Abor
   const oidc = options.oidc === "embedded" ? await startIssuer(origin, log, tasks) : options.oidc;
   const caData = oidc?.caFile ? await readAuthority(oidc.caFile, "--oidc-ca-file") : undefined;
   using login = oidc && new Login(oidc, { caData, log });
-  const start = startCluster(deps, options, caches, tasks);
-  const web = { options, caches, isReady: start.readiness, stopping: tasks.signal, deps };
+  const start = startCluster({ client, deps, caches, leadership, options }, tasks);
+  // Every replica serves people; contracts are made alike by all of them.
+  const web = { options, caches, isReady: start.readiness, stopping: tasks.signal, deps: { ...deps, client } };
   serve(
     oidc && login
       ? createWebApp({ ...web, oidc, login }, underWay.signal)
@@ -85,6 +103,7 @@ export async function runBackend(options: BackendOptions, log: Log, signal: Abor
   );
   const health = serveHealth({
     address: options.healthAddress,
+    checks: { leaderElection: () => leadership.check() },
     readiness: { cluster: start.readiness, ...(login && { issuer: () => login.readiness }) },
     metrics,
   }, tasks.signal);
@@ -140,14 +159,19 @@ async function startIssuer(origin: string, log: Log, tasks: TaskGroup): Promise<
   return { issuerUrl: issuer.issuerUrl, clientId: client.clientId, clientSecret, callbackUrl };
 }
 
+interface ClusterParts {
+  /** May write at any time, while that of the controllers may as long as we lead. */
+  client: KubeClient;
+  deps: ControllersDeps;
+  caches: ProviderCaches;
+  leadership: Leadership;
+  options: BackendOptions;
+}
+
 /** Everything that needs the cluster, in order: CRDs, the role that all app clusters have, caches, controllers. */
-function startCluster(
-  deps: ControllersDeps,
-  { controlPlaneMode }: BackendOptions,
-  caches: ProviderCaches,
-  tasks: TaskGroup,
-) {
-  const { client, log } = deps;
+function startCluster({ client, deps, caches, leadership, options }: ClusterParts, tasks: TaskGroup) {
+  const { lease, controlPlaneMode } = options;
+  const { log } = deps;
   let readiness: true | string = "the cluster is not reachable yet";
   tasks.run(async (signal) => {
     await untilReachable(
@@ -162,10 +186,14 @@ function startCluster(
     await untilReachable(ensure, { waitingFor: "the provider", log }, signal);
     readiness = "the cluster's objects are being read";
     await watchCaches(caches, tasks);
-    startControllers(deps, caches, tasks);
-    if (controlPlaneMode) await startAppClusters({ ...deps, ...controlPlaneMode }, caches, tasks);
     readiness = true;
     log.info("backend ready", { templates: caches.templates.store.size });
+    const lead = (signal: AbortSignal) =>
+      runTasks(async (tasks) => {
+        startControllers(deps, caches, tasks);
+        if (controlPlaneMode) await startAppClusters({ ...deps, ...controlPlaneMode }, caches, tasks);
+      }, signal);
+    await (lease ? runAsLeader({ client, ...lease, leadership, log }, lead, signal) : lead(signal));
   });
   return { readiness: () => readiness };
 }

@@ -48,7 +48,7 @@ export async function reconcileServiceExport(
   const view = {
     export: current,
     source: made,
-    claims: template?.spec.permissionClaims,
+    claims: template && (template.spec.permissionClaims ?? []),
     heldBack: rollout?.heldBack,
   };
   const { replacement, status } = planServiceExport(view, now());

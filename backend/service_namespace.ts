@@ -1,16 +1,24 @@
+import type { APIServiceExport } from "../crds/api_service_export.ts";
 import type { APIServiceNamespace } from "../crds/api_service_namespace.ts";
-import type { ClusterBinding } from "../crds/cluster_binding.ts";
-import { BINDER, CLUSTER_BINDING_NAME } from "../crds/names.ts";
+import { API_SERVICE_NAMESPACES, BINDER, BINDER_CLAIMS, MAPPED_NAMESPACE_FINALIZER } from "../crds/names.ts";
 import type { Outcome } from "../kube/controller.ts";
 import { isAlreadyExists } from "../kube/errors.ts";
+import { addFinalizer, removeFinalizer } from "../kube/finalizer.ts";
 import type { Informer } from "../kube/informer.ts";
 import type { Log } from "../kube/log.ts";
-import type { Namespace, RoleBinding } from "../kube/resources.ts";
-import { formatKey, type ObjectKey } from "../kube/types.ts";
-import { ensureRoleBinding } from "./ensure.ts";
+import type { Recorder } from "../kube/recorder.ts";
+import type { CustomResourceDefinition, Namespace, PolicyRule, Role, RoleBinding } from "../kube/resources.ts";
+import { BY_NAMESPACE } from "../kube/store.ts";
+import { formatKey, isDeleting, type ObjectKey, resourceName } from "../kube/types.ts";
+import { audit } from "./audit.ts";
+import type { ServedApi } from "./catalogue.ts";
+import type { Census } from "./census.ts";
+import { ensureRole, ensureRoleBinding } from "./ensure.ts";
+import { identityOf } from "./identity.ts";
 import type { ConsumerScope } from "./options.ts";
-import { binderRoleBinding, mappedRoleName } from "./rbac.ts";
+import { binderRoleBinding, claimsRole, claimsRoleBinding, contractRules, mappedRoleName, ruleText } from "./rbac.ts";
 import {
+  mappedNamespaceNames,
   type MappingView,
   NAMESPACES_BY_OWNER,
   newMappedNamespace,
@@ -24,39 +32,18 @@ export interface ServiceNamespaceDeps {
   requests: Informer<APIServiceNamespace>;
   /** Indexed by `ownerIndexer`. */
   namespaces: Informer<Namespace>;
-  clusterBindings: Informer<ClusterBinding>;
+  apis: Informer<CustomResourceDefinition, ServedApi>;
+  /** Indexed by `namespaceIndexer`. */
+  exports: Informer<APIServiceExport>;
   roleBindings: Informer<RoleBinding>;
-  orphans: Orphans;
+  claimsRoles: Informer<Role>;
+  claimsRoleBindings: Informer<RoleBinding>;
   guard: WriteGuard;
+  census: Census;
+  recorder: Recorder;
   consumerScope: ConsumerScope;
   log: Log;
   now?: () => Date;
-}
-
-/** Remembers whose deletion was seen, and since when mapped namespaces without a request are known. */
-export class Orphans {
-  readonly #deleted = new Set<string>();
-  readonly #since = new Map<string, number>();
-
-  /** To be called with every change of a request. */
-  observe(key: ObjectKey, exists: boolean): void {
-    if (exists) this.forget(key);
-    else this.#deleted.add(formatKey(key));
-  }
-
-  /** How long a mapped namespace has been without its request; undefined when the request's deletion was seen. */
-  ageMs(key: ObjectKey, now: Date): number | undefined {
-    const text = formatKey(key);
-    if (this.#deleted.has(text)) return undefined;
-    const since = this.#since.get(text) ?? now.getTime();
-    this.#since.set(text, since);
-    return now.getTime() - since;
-  }
-
-  forget(key: ObjectKey): void {
-    this.#deleted.delete(formatKey(key));
-    this.#since.delete(formatKey(key));
-  }
 }
 
 /** Gives one namespace of an app cluster its counterpart on the provider, and takes it away with everything in it. */
@@ -65,21 +52,32 @@ export async function reconcileServiceNamespace(
   key: ObjectKey,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  const { requests, namespaces, orphans, now = () => new Date() } = deps;
+  const { requests, namespaces, census, recorder } = deps;
   const log = deps.log.with({ mapping: key });
-  const view = readView(deps, key, now());
+  let view = readView(deps, key);
   let plan = planMapping(view);
   if (plan.do === "delete" && !view.request) {
     // A list, since a missing CRD must not look like a missing object: everything would be deleted.
     const fieldSelector = `metadata.name=${key.name}`;
     const { items } = await requests.api.list({ namespace: key.namespace, fieldSelector }, signal);
-    if (items[0]) plan = planMapping({ ...view, request: items[0] });
+    if (items[0]) plan = planMapping(view = { ...view, request: items[0] });
   }
+  census.report(formatKey(key), plan.do === "report" ? "orphaned" : view.owned.length > 0 ? "mapped" : undefined);
   switch (plan.do) {
     case "wait":
-      if (plan.why) log.warn("mapped namespace left alone", { why: plan.why });
-      if (view.owned.length === 0 && !view.request) orphans.forget(key);
+      if (plan.why) {
+        log.warn("mapped namespace not provided", { why: plan.why });
+        recorder.event(view.request!, { type: "Warning", reason: "NamespaceNotProvided", message: plan.why });
+      }
       return plan.requeueAfterMs === undefined ? undefined : { requeueAfterMs: plan.requeueAfterMs };
+    case "report":
+      for (const namespace of plan.namespaces) recorder.event(namespace, ORPHANED);
+      return log.warn("mapped namespace is left without its APIServiceNamespace", { namespaces: plan.namespaces });
+    case "hold":
+      return void await addFinalizer(requests.api, view.request!, MAPPED_NAMESPACE_FINALIZER, signal);
+    case "release":
+      if (await isSomethingLeft(deps, key, view.request!, signal)) return { requeueAfterMs: 1000 };
+      return await removeFinalizer(requests.api, view.request!, MAPPED_NAMESPACE_FINALIZER, signal);
     case "create":
       try {
         await namespaces.api.create(newMappedNamespace(plan.name, key), signal);
@@ -90,7 +88,7 @@ export async function reconcileServiceNamespace(
       }
       return; // its event adds the key again
     case "prepare":
-      return await prepare(deps, key, view, plan.namespace, log, signal);
+      return await prepare(deps, key, view.request!, plan.namespace, signal);
     case "delete":
       for (const { metadata: { name, uid } } of plan.namespaces) {
         await namespaces.api.delete({ name }, { uid }, signal);
@@ -99,44 +97,87 @@ export async function reconcileServiceNamespace(
   }
 }
 
-function readView({ requests, namespaces, clusterBindings, orphans }: ServiceNamespaceDeps, key: ObjectKey, now: Date) {
-  const request = requests.store.get(key);
-  const view: MappingView = {
+const ORPHANED = {
+  type: "Warning",
+  reason: "OrphanedNamespace",
+  message: "The APIServiceNamespace that this namespace was made for is gone. If nobody needs the data, annotate the " +
+    "namespace with klutch.anynines.com/orphans=delete",
+} as const;
+
+function readView({ requests, namespaces, apis }: ServiceNamespaceDeps, key: ObjectKey): MappingView {
+  return {
     key,
-    request,
+    request: requests.store.get(key),
     owned: namespaces.store.by(NAMESPACES_BY_OWNER, formatKey(key)),
     isForeign: (name) => {
       const namespace = namespaces.store.get({ name });
       return namespace !== undefined && ownerOf(namespace) !== formatKey(key);
     },
-    orphanedForMs: request ? undefined : orphans.ageMs(key, now),
-    hasContract: clusterBindings.store.get({ namespace: key.namespace, name: CLUSTER_BINDING_NAME }) !== undefined,
+    isKindDeleted: apis.store.get({ name: resourceName(API_SERVICE_NAMESPACES) })?.isDeleting,
   };
-  return view;
+}
+
+/** A namespace that was made just now may not be in the cache yet. */
+async function isSomethingLeft(
+  { namespaces }: ServiceNamespaceDeps,
+  key: ObjectKey,
+  { status }: APIServiceNamespace,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const names = new Set([...mappedNamespaceNames(key), ...(status?.namespace ? [status.namespace] : [])]);
+  const found = await Promise.all([...names].map((name) => namespaces.api.find({ name }, signal)));
+  return found.some((namespace) => namespace && ownerOf(namespace) === formatKey(key));
 }
 
 /** Grants the rights first: the konnector starts to work as soon as the status names the namespace. */
 async function prepare(
-  { requests, roleBindings, guard, consumerScope, now = () => new Date() }: ServiceNamespaceDeps,
+  deps: ServiceNamespaceDeps,
   key: ObjectKey,
-  { request }: MappingView,
+  request: APIServiceNamespace,
   { metadata: { name } }: Namespace,
-  log: Log,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  const clusterNamespace = key.namespace!;
+  const { guard, log, now = () => new Date() } = deps;
   const pauseMs = guard.pauseMs(name, now());
   if (pauseMs > 0) {
-    log.error(QUARREL, { pauseMs });
+    log.error(QUARREL, { namespace: name, pauseMs });
     return { requeueAfterMs: pauseMs };
   }
+  await ensureRights(deps, key, name, signal);
+  if (request.status?.namespace === name) return;
+  await patchStatus(deps.requests.api, request, { namespace: name }, signal);
+  log.info("mapped namespace ready", { mapping: key, namespace: name });
+}
+
+async function ensureRights(
+  deps: ServiceNamespaceDeps,
+  { namespace: clusterNamespace = "", name: consumerNamespace }: ObjectKey,
+  name: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const { exports, namespaces, roleBindings, claimsRoles, claimsRoleBindings, consumerScope, guard, log } = deps;
+  const { now = () => new Date() } = deps;
+  const identity = identityOf(namespaces.store.get({ name: clusterNamespace }));
+  const written = (what: string, rules?: PolicyRule[]) => {
+    guard.count(name, now());
+    audit(log, what, { namespace: clusterNamespace, identity, in: name, ...(rules && { rules: rules.map(ruleText) }) });
+  };
   const wanted = binderRoleBinding(name, mappedRoleName(clusterNamespace, consumerScope), clusterNamespace);
   const known = roleBindings.store.get({ namespace: name, name: BINDER });
-  if (await ensureRoleBinding(roleBindings.api, known, wanted, signal)) {
-    guard.count(name, now());
-    log.info("rights in the mapped namespace granted", { namespace: name });
+  if (await ensureRoleBinding(roleBindings.api, known, wanted, signal)) written("rights in a mapped namespace granted");
+
+  const alive = exports.store.by(BY_NAMESPACE, clusterNamespace).filter((one) => !isDeleting(one));
+  const rules = contractRules(alive, consumerScope).singleNamespaces.get(consumerNamespace);
+  const claimsKey = { namespace: name, name: BINDER_CLAIMS };
+  const [role, binding] = [claimsRoles.store.get(claimsKey), claimsRoleBindings.store.get(claimsKey)];
+  if (rules) {
+    if (await ensureRole(claimsRoles.api, role, claimsRole(name, rules), signal)) {
+      written("rights to claimed objects follow the exports", rules);
+    }
+    await ensureRoleBinding(claimsRoleBindings.api, binding, claimsRoleBinding(name, clusterNamespace), signal);
+  } else if (role || binding) {
+    await claimsRoleBindings.api.delete(claimsKey, {}, signal);
+    await claimsRoles.api.delete(claimsKey, {}, signal);
+    written("rights to claimed objects taken back");
   }
-  if (request!.status?.namespace === name) return;
-  await patchStatus(requests.api, request!, { namespace: name }, signal);
-  log.info("mapped namespace ready", { namespace: name });
 }

@@ -1,7 +1,7 @@
 import type { APIServiceNamespace } from "../crds/api_service_namespace.ts";
-import { API_SERVICE_NAMESPACE_ANNOTATION } from "../crds/names.ts";
+import { API_SERVICE_NAMESPACE_ANNOTATION, MAPPED_NAMESPACE_FINALIZER, ORPHANS_ANNOTATION } from "../crds/names.ts";
 import type { Namespace } from "../kube/resources.ts";
-import { annotationOf, formatKey, isDeleting, type ObjectKey } from "../kube/types.ts";
+import { annotationOf, formatKey, hasFinalizer, isDeleting, type ObjectKey } from "../kube/types.ts";
 import { namespaceNames } from "./bounded_name.ts";
 
 /**
@@ -26,38 +26,40 @@ export interface MappingView {
   owned: Namespace[];
   /** Whether another's namespace has this name. */
   isForeign: (name: string) => boolean;
-  /** How long a mapped namespace without its request has been seen; absent when its deletion was seen. */
-  orphanedForMs?: number;
-  /** Whether the app cluster still has its contract. */
-  hasContract: boolean;
+  /** Whether all requests are about to vanish, with the definition of their kind. */
+  isKindDeleted?: boolean;
 }
 
 export type MappingPlan =
+  /** Keeps the request from vanishing before its namespace does. */
+  | { do: "hold" }
   | { do: "create"; name: string }
   | { do: "prepare"; namespace: Namespace }
   | { do: "delete"; namespaces: Namespace[] }
+  /** Lets the request go. */
+  | { do: "release" }
+  /** Tells about namespaces that are left without their request. */
+  | { do: "report"; namespaces: Namespace[] }
   | { do: "wait"; requeueAfterMs?: number; why?: string };
 
-/** A restored backup may bring namespaces back before their requests. */
-export const ORPHAN_GRACE_MS = 10 * 60_000;
-
 /**
- * What to do for one consumer namespace: its mapped namespace exists as long as its APIServiceNamespace does. Only
- * namespaces that say they belong to it are touched. A deletion that nobody saw, because the backend was down, is made up
- * for after a while, but never for an app cluster whose contract has vanished altogether.
+ * What to do for one consumer namespace: its mapped namespace exists as long as its APIServiceNamespace does, which a
+ * finalizer holds until the namespace is gone, so that no deletion is missed. Only namespaces that say they belong to it
+ * are touched. One without its request, which a restored backup may bring, is deleted when somebody asks for it.
  */
-export function planMapping(view: MappingView): MappingPlan {
-  const { key, request, owned, isForeign, orphanedForMs, hasContract } = view;
-  if (!request || isDeleting(request)) {
-    const doomed = owned.filter((namespace) => !isDeleting(namespace));
-    if (doomed.length === 0) return { do: "wait" };
-    if (request || orphanedForMs === undefined) return { do: "delete", namespaces: doomed };
-    if (!hasContract) {
-      return { do: "wait", why: "its app cluster has no contract any more; delete the namespace if its data can go" };
-    }
-    const restMs = ORPHAN_GRACE_MS - orphanedForMs;
-    return restMs > 0 ? { do: "wait", requeueAfterMs: restMs } : { do: "delete", namespaces: doomed };
+export function planMapping({ key, request, owned, isForeign, isKindDeleted }: MappingView): MappingPlan {
+  const present = owned.filter((namespace) => !isDeleting(namespace));
+  if (!request) {
+    const unwanted = present.filter((namespace) => annotationOf(namespace, ORPHANS_ANNOTATION) === "delete");
+    if (unwanted.length > 0) return { do: "delete", namespaces: unwanted };
+    return present.length > 0 ? { do: "report", namespaces: present } : { do: "wait" };
   }
+  if (isDeleting(request)) {
+    if (owned.length === 0) return { do: hasFinalizer(request, MAPPED_NAMESPACE_FINALIZER) ? "release" : "wait" };
+    if (isKindDeleted) return { do: "wait", why: "the definition of APIServiceNamespaces is being deleted" };
+    return present.length > 0 ? { do: "delete", namespaces: present } : { do: "wait" };
+  }
+  if (!hasFinalizer(request, MAPPED_NAMESPACE_FINALIZER)) return { do: "hold" };
   const mine = owned.find(({ metadata }) => metadata.name === request.status?.namespace) ?? owned[0];
   if (mine) return isDeleting(mine) ? { do: "wait" } : { do: "prepare", namespace: mine };
   const names = [...(request.status?.namespace ? [request.status.namespace] : []), ...mappedNamespaceNames(key)];

@@ -1,19 +1,16 @@
 import { deepEqual, equal, notEqual } from "node:assert/strict";
 import fc from "fast-check";
+import type { APIServiceNamespace } from "../crds/api_service_namespace.ts";
+import { MAPPED_NAMESPACE_FINALIZER, ORPHANS_ANNOTATION } from "../crds/names.ts";
 import type { Namespace } from "../kube/resources.ts";
-import {
-  mappedKeyOf,
-  mappedNamespaceNames,
-  type MappingView,
-  ORPHAN_GRACE_MS,
-  planMapping,
-} from "./service_namespace_plan.ts";
+import type { KubeObject } from "../kube/types.ts";
+import { mappedKeyOf, mappedNamespaceNames, type MappingView, planMapping } from "./service_namespace_plan.ts";
 import { namespace, serviceNamespace } from "./test_objects.ts";
 
 const key = { namespace: "c-1", name: "dev" };
 const [plain, hashed] = mappedNamespaceNames(key) as [string, string];
 const mine = (name = plain) => namespace(name, "c-1/dev");
-const deleting = (one: Namespace): Namespace => ({
+const deleting = <T extends KubeObject>(one: T): T => ({
   ...one,
   metadata: { ...one.metadata, deletionTimestamp: "2026-06-01T12:00:00Z" },
 });
@@ -21,11 +18,17 @@ const view = (rest: Partial<MappingView> = {}): MappingView => ({
   key,
   owned: [],
   isForeign: () => false,
-  hasContract: true,
   ...rest,
 });
-const wanted = serviceNamespace("c-1", "dev");
-const minutes = (n: number) => n * 60_000;
+const held = (request: APIServiceNamespace): APIServiceNamespace => ({
+  ...request,
+  metadata: { ...request.metadata, finalizers: [MAPPED_NAMESPACE_FINALIZER] },
+});
+const wanted = held(serviceNamespace("c-1", "dev"));
+const unwanted = (one: Namespace): Namespace => ({
+  ...one,
+  metadata: { ...one.metadata, annotations: { ...one.metadata.annotations, [ORPHANS_ANNOTATION]: "delete" } },
+});
 
 function summary(given: MappingView): string {
   const plan = planMapping(given);
@@ -35,9 +38,12 @@ function summary(given: MappingView): string {
     case "prepare":
       return `prepare ${plan.namespace.metadata.name}`;
     case "delete":
-      return `delete ${plan.namespaces.map(({ metadata }) => metadata.name)}`;
+    case "report":
+      return `${plan.do} ${plan.namespaces.map(({ metadata }) => metadata.name)}`;
     case "wait":
       return `wait${plan.requeueAfterMs === undefined ? "" : ` ${plan.requeueAfterMs}`}${plan.why ? ", says why" : ""}`;
+    default:
+      return plan.do;
   }
 }
 
@@ -52,31 +58,48 @@ const cases: [name: string, view: MappingView, want: string][] = [
   ["prepares what exists", view({ request: wanted, owned: [mine()] }), `prepare ${plain}`],
   [
     "prefers the namespace that the status names",
-    view({ request: serviceNamespace("c-1", "dev", "legacy"), owned: [mine(), mine("legacy")] }),
+    view({ request: held(serviceNamespace("c-1", "dev", "legacy")), owned: [mine(), mine("legacy")] }),
     "prepare legacy",
   ],
   [
     "makes a namespace again under the name it had",
-    view({ request: serviceNamespace("c-1", "dev", "legacy") }),
+    view({ request: held(serviceNamespace("c-1", "dev", "legacy")) }),
     "create legacy",
   ],
   [
     "does not take over a foreign namespace that the status names",
-    view({ request: serviceNamespace("c-1", "dev", "kube-system"), isForeign: (name) => name === "kube-system" }),
+    view({ request: held(serviceNamespace("c-1", "dev", "kube-system")), isForeign: (name) => name === "kube-system" }),
     `create ${plain}`,
   ],
   ["waits for a namespace to be gone", view({ request: wanted, owned: [deleting(mine())] }), "wait"],
-  ["deletes with the request", view({ owned: [mine()] }), `delete ${plain}`],
-  ["deletes every namespace that belongs to it", view({ owned: [mine(), mine("legacy")] }), `delete ${plain},legacy`],
-  ["deletes once", view({ owned: [deleting(mine())] }), "wait"],
-  ["has nothing to do when all is gone", view(), "wait"],
-  ["spares a fresh orphan", view({ owned: [mine()], orphanedForMs: minutes(3) }), `wait ${minutes(7)}`],
-  ["catches up on a missed deletion", view({ owned: [mine()], orphanedForMs: ORPHAN_GRACE_MS }), `delete ${plain}`],
+  ["holds the request before anything is made for it", view({ request: serviceNamespace("c-1", "dev") }), "hold"],
+  ["deletes with the request", view({ request: deleting(wanted), owned: [mine()] }), `delete ${plain}`],
   [
-    "never deletes orphans of an app cluster that is gone altogether",
-    view({ owned: [mine()], orphanedForMs: minutes(1000), hasContract: false }),
+    "deletes with a request that nobody holds",
+    view({ request: deleting(serviceNamespace("c-1", "dev")), owned: [mine()] }),
+    `delete ${plain}`,
+  ],
+  [
+    "deletes every namespace that belongs to it",
+    view({ request: deleting(wanted), owned: [mine(), mine("legacy")] }),
+    `delete ${plain},legacy`,
+  ],
+  ["deletes once", view({ request: deleting(wanted), owned: [deleting(mine())] }), "wait"],
+  ["lets the request go when all is gone", view({ request: deleting(wanted) }), "release"],
+  ["has nothing to do without a request", view(), "wait"],
+  [
+    "deletes no data because a CRD is deleted",
+    view({ request: deleting(wanted), owned: [mine()], isKindDeleted: true }),
     "wait, says why",
   ],
+  ["tells about what is left without its request", view({ owned: [mine()] }), `report ${plain}`],
+  ["does not tell about what is on its way out", view({ owned: [deleting(mine())] }), "wait"],
+  [
+    "deletes what is left when somebody asks for it, and nothing else",
+    view({ owned: [mine("legacy"), unwanted(mine())] }),
+    `delete ${plain}`,
+  ],
+  ["is not asked while there is a request", view({ request: wanted, owned: [unwanted(mine())] }), `prepare ${plain}`],
 ];
 for (const [name, given, want] of cases) Deno.test(`planMapping() ${name}`, () => equal(summary(given), want));
 

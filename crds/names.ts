@@ -29,6 +29,8 @@ export const API_SERVICE_EXPORT_TEMPLATES = resource("APIServiceExportTemplate",
 export const SYNC_FINALIZER = "klutch.anynines.com/syncer";
 /** Holds an APIServiceBinding until the konnector has let its API go. */
 export const BINDING_FINALIZER = "klutch.anynines.com/binding";
+/** Holds an APIServiceNamespace until its mapped namespace is gone. */
+export const MAPPED_NAMESPACE_FINALIZER = "klutch.anynines.com/mapped-namespace";
 /** Holds an AppClusterBinding until what was made for it is gone. */
 export const APP_CLUSTER_BINDING_FINALIZER = "klutch.anynines.com/appclusterbinding-cleanup";
 
@@ -53,8 +55,9 @@ export const REDEEMED_CODES_ANNOTATION = "klutch.anynines.com/redeemed-codes";
 /** On an installed object: whatever its value, it is never updated. */
 export const CREATE_ONLY_ANNOTATION = "bootstrap.klutch.anynines.com/create-only";
 /**
- * On an APIServiceBinding: `delete` lets the konnector delete objects on the provider whose consumer object is missing,
- * although nobody saw it deleted.
+ * `delete` lets us delete data that nobody seems to need any more: on an APIServiceBinding, objects on the provider whose
+ * consumer object is missing although nobody saw it deleted; on a ClusterBinding, everything of an app cluster that has
+ * vanished; on a mapped namespace, what is left without its APIServiceNamespace.
  */
 export const ORPHANS_ANNOTATION = "klutch.anynines.com/orphans";
 /**
@@ -98,13 +101,17 @@ export const RIGHTS_ANNOTATION = "klutch.anynines.com/rights";
 export const BOUND_RIGHTS = "bound";
 /** Lease of the konnector, in the namespace of its pod. */
 export const KONNECTOR_LEASE = "klutch-bind";
-/** Namespace of that Lease when the pod's is not known. */
-export const KONNECTOR_LEASE_FALLBACK_NAMESPACE = "kube-system";
+/** Lease of the backend, in the namespace of its pod. */
+export const BACKEND_LEASE = "klutch-backend";
+/** Namespace of a Lease when the pod's is not known. */
+export const LEASE_FALLBACK_NAMESPACE = "kube-system";
 /** Image of the konnector, without tag; command-line tools read the tag of the running one to decide on upgrades. */
 export const KONNECTOR_IMAGE = "public.ecr.aws/w5n9a2g2/klutch/konnector";
 
 /** In a cluster namespace: ServiceAccount, its token Secret, RoleBinding; also the static ClusterRole. */
 export const BINDER = "klutch-binder";
+/** In a mapped namespace: Role and RoleBinding for claims that are limited to it. */
+export const BINDER_CLAIMS = "klutch-binder-claims";
 /** Per-contract ClusterRole and ClusterRoleBinding on the provider. */
 export const binderRoleName = (clusterNamespace: string): string => `${BINDER}-${clusterNamespace}`;
 /** Secret with the kubeconfig in a cluster namespace, and the key in every kubeconfig Secret. */

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { KONNECTOR_LEASE, KONNECTOR_LEASE_FALLBACK_NAMESPACE, KUBECONFIG } from "../crds/names.ts";
+import { KONNECTOR_LEASE, KUBECONFIG, LEASE_FALLBACK_NAMESPACE } from "../crds/names.ts";
 import { flagsOf } from "../command_line.ts";
 import { createLog } from "../kube/log.ts";
 import { addLogFlags, readLogFlags } from "../log_flags.ts";
@@ -59,7 +59,7 @@ export function konnectorCommand(context: ProgramContext): Command {
     .option("--lease-name <name>", "Lease by which replicas agree on the one that works", KONNECTOR_LEASE)
     .option(
       "--lease-namespace <namespace>",
-      `namespace of that Lease (default: $POD_NAMESPACE, else ${KONNECTOR_LEASE_FALLBACK_NAMESPACE})`,
+      `namespace of that Lease (default: $POD_NAMESPACE, else ${LEASE_FALLBACK_NAMESPACE})`,
     )
     .option(
       "--control-plane-mode",
@@ -95,7 +95,7 @@ export function readOptions(flags: Flags, env: ProgramContext["env"]): Konnector
     controlPlane: flags.controlPlaneMode ? readControlPlane(flags) : undefined,
     lease: {
       name: flags.leaseName,
-      namespace: flags.leaseNamespace ?? env.POD_NAMESPACE ?? KONNECTOR_LEASE_FALLBACK_NAMESPACE,
+      namespace: flags.leaseNamespace ?? env.POD_NAMESPACE ?? LEASE_FALLBACK_NAMESPACE,
       identity: env.POD_NAME ?? crypto.randomUUID(),
     },
     healthAddress: flags.healthAddress,

@@ -3,6 +3,11 @@ import { formatKey, type ObjectKey } from "./types.ts";
 /** Values under which an entry can be found besides its key, e.g. the namespace it is mapped to. */
 export type Indexers<V> = Readonly<Record<string, (value: V, key: ObjectKey) => Iterable<string>>>;
 
+/** Name of the index that `namespaceIndexer` makes. */
+export const BY_NAMESPACE = "namespace";
+/** Finds what is in one namespace without looking at everything. */
+export const namespaceIndexer = { [BY_NAMESPACE]: (_value: unknown, { namespace = "" }: ObjectKey) => [namespace] };
+
 /** What is known of one resource, by key; entries are replaced, never changed. */
 export class Store<V> {
   readonly #entries = new Map<string, { key: ObjectKey; value: V }>();

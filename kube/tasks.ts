@@ -42,3 +42,20 @@ export class TaskGroup implements AsyncDisposable {
     }
   }
 }
+
+/**
+ * Runs what `start` starts, until the signal fires or a task fails.
+ *
+ * @throws what the failing task threw
+ */
+export async function runTasks(start: (tasks: TaskGroup) => void | Promise<void>, signal: AbortSignal): Promise<void> {
+  let failure: { error: unknown } | undefined;
+  {
+    await using tasks = new TaskGroup((error) => failure ??= { error }, signal);
+    const ended = Promise.withResolvers<void>();
+    tasks.signal.addEventListener("abort", () => ended.resolve(), { once: true });
+    tasks.run(async () => await start(tasks));
+    if (!tasks.signal.aborted) await ended.promise;
+  }
+  if (failure) throw failure.error;
+}

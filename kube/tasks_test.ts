@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { TaskGroup } from "./tasks.ts";
+import { runTasks, TaskGroup } from "./tasks.ts";
 
 const untilAborted = (signal: AbortSignal) =>
   new Promise<void>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true }));
@@ -43,4 +43,15 @@ Deno.test("TaskGroup under a parent that has fired runs nothing for long", async
     return Promise.reject(new Error("went on"));
   });
   await group[Symbol.asyncDispose]();
+});
+
+Deno.test("runTasks() ends with its signal, and throws what a task or its start threw", async () => {
+  const stop = new AbortController();
+  const running = runTasks((tasks) => tasks.run(() => Promise.resolve(stop.abort())), stop.signal);
+  await running;
+  await runTasks(() => {}, stop.signal);
+  const { signal } = new AbortController();
+  const broken = () => Promise.reject(new Error("broken"));
+  await assert.rejects(runTasks((tasks) => tasks.run(broken), signal), /broken/);
+  await assert.rejects(runTasks(broken, signal), /broken/);
 });

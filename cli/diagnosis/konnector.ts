@@ -1,4 +1,4 @@
-import { KLUTCH_NAMESPACE, KONNECTOR, KONNECTOR_LEASE, KONNECTOR_LEASE_FALLBACK_NAMESPACE } from "../../crds/names.ts";
+import { KLUTCH_NAMESPACE, KONNECTOR, KONNECTOR_LEASE, LEASE_FALLBACK_NAMESPACE } from "../../crds/names.ts";
 import type { KubeClient } from "../../kube/client.ts";
 import { type Clock, systemClock } from "../../kube/clock.ts";
 import { isForbidden, KubeError } from "../../kube/errors.ts";
@@ -75,7 +75,7 @@ async function findLease(appCluster: KubeClient, signal: AbortSignal): Promise<L
   } catch (error) {
     if (!isForbidden(error)) throw error;
     leases = await Promise.all(
-      [KLUTCH_NAMESPACE, KONNECTOR_LEASE_FALLBACK_NAMESPACE].map((namespace) =>
+      [KLUTCH_NAMESPACE, LEASE_FALLBACK_NAMESPACE].map((namespace) =>
         readable(api.find({ namespace, name: KONNECTOR_LEASE }, signal))
       ),
     );
