@@ -71,6 +71,17 @@ Deno.test("readBackendOptions() lets the deprecated --listen-ip win over --liste
   deepEqual(read({ listenPort: "9000" }).listen, { host: "127.0.0.1", port: 8080 });
 });
 
+Deno.test("readBackendOptions() elects a leader where there may be several replicas", () => {
+  const leaseOf = (flags: Partial<BackendFlags>, env = {}) =>
+    readBackendOptions({ ...WITH_ISSUER, ...flags }, env).lease;
+  const pod = { POD_NAME: "klutch-1", POD_NAMESPACE: "klutch" };
+  deepEqual(leaseOf({}, pod), { namespace: "klutch", name: "klutch-backend", identity: "klutch-1" });
+  equal(leaseOf({})?.namespace, "kube-system");
+  equal(leaseOf({ leaseNamespace: "here" }, pod)?.namespace, "here");
+  equal(leaseOf({ leaderElect: "false" }, pod), undefined);
+  equal(readBackendOptions({ ...DEFAULTS, oidcEmbedded: true }, pod).lease, undefined);
+});
+
 Deno.test("readBackendOptions() needs nothing else with the embedded issuer", () => {
   const options = read({ oidcEmbedded: true }, DEFAULTS);
   equal(options.oidc, "embedded");
