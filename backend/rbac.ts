@@ -12,6 +12,8 @@ import {
 import type { PermissionClaim } from "../crds/shared.ts";
 import type { PolicyRule, Role, RoleBinding, RoleSubject } from "../kube/resources.ts";
 import type { OwnerReference } from "../kube/types.ts";
+import { deletesSources, listedNames, listedNamespaces, ownersOf } from "../sync/claim_rules.ts";
+import { isNameable } from "../sync/rights.ts";
 import type { ConsumerScope } from "./options.ts";
 
 const RBAC_GROUP = "rbac.authorization.k8s.io";
@@ -21,8 +23,6 @@ const RBAC_VERSION = `${RBAC_GROUP}/v1`;
 const OBJECT_VERBS = ["get", "list", "watch", "update", "patch", "delete", "create"];
 /** What it does with claimed objects that the provider owns: it copies them, and marks them as copied. */
 const SOURCE_VERBS = ["get", "list", "watch", "update", "patch"];
-/** For the others, API servers know no name, or konnectors give none. */
-const NAMEABLE_VERBS = new Set(["get", "update", "patch", "delete"]);
 const READ_VERBS = ["get", "watch", "list"];
 const STATUS_VERBS = ["get", "patch", "update"];
 const OWN_VERBS = ["create", "delete", "patch", "update", "get", "list", "watch"];
@@ -71,10 +71,11 @@ export function contractRules(exports: Iterable<APIServiceExport>, scope: Consum
     const isWide = scope === "Cluster" && informerScope === "Cluster";
     (isWide ? everywhere : mapped).grant(group, names.plural, OBJECT_VERBS);
     for (const claim of permissionClaims) {
-      const limited = listed(claim.selector?.namespaces);
-      const places = isWide && reachesBeyondNamespaces(claim) ? [everywhere] : limited?.map(inNamespace) ?? [mapped];
+      const places = isWide && reachesBeyondNamespaces(claim)
+        ? [everywhere]
+        : listedNamespaces(claim)?.map(inNamespace) ?? [mapped];
       for (const rights of places) {
-        rights.grant(claim.group, claim.resource, verbsOf(claim), listed(claim.selector?.names));
+        rights.grant(claim.group, claim.resource, verbsOf(claim), listedNames(claim));
       }
     }
   }
@@ -85,17 +86,11 @@ export function contractRules(exports: Iterable<APIServiceExport>, scope: Consum
   };
 }
 
-/** Undefined stands for all of them. */
-const listed = (values: string[] | undefined): string[] | undefined =>
-  values && values.length > 0 && !values.includes("*") ? values : undefined;
-
 /** What the provider owns is not made by app clusters, and deleted by them only where the claim says so. */
-const verbsOf = ({ selector, onConflict }: PermissionClaim): readonly string[] =>
-  selector?.owner !== "Provider"
-    ? OBJECT_VERBS
-    : onConflict?.recreateWhenConsumerSideDeleted === false
-    ? [...SOURCE_VERBS, "delete"]
-    : SOURCE_VERBS;
+function verbsOf(claim: PermissionClaim): readonly string[] {
+  if (ownersOf(claim).includes("Consumer")) return OBJECT_VERBS;
+  return deletesSources(claim) ? [...SOURCE_VERBS, "delete"] : SOURCE_VERBS;
+}
 
 /**
  * A claim without namespaces is one on a cluster-scoped resource; konnectors watch it on the whole provider. Those of
@@ -115,7 +110,7 @@ class Rights {
     const { byName } = this.#resources.get(id) ?? { byName: new Map<string, Set<string>>() };
     this.#resources.set(id, { group, resource, byName });
     for (const verb of verbs) {
-      for (const name of names && NAMEABLE_VERBS.has(verb) ? names : [ANY]) {
+      for (const name of names && isNameable(verb) ? names : [ANY]) {
         byName.set(name, (byName.get(name) ?? new Set()).add(verb));
       }
     }

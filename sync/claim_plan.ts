@@ -3,7 +3,7 @@ import type { PermissionClaim } from "../crds/shared.ts";
 import { deepEqual } from "../kube/json.ts";
 import { appliedFields, ownsMoreThan } from "../kube/managed_fields.ts";
 import { annotationOf, type DynamicObject, isDeleting, type ObjectKey } from "../kube/types.ts";
-import { isSelected, type Owner } from "./claim_rules.ts";
+import { deletesSources, isSelected, type Owner } from "./claim_rules.ts";
 import { covers, OWNER } from "./instance_plan.ts";
 
 /** Claims of one kind and one owner, taken together: several bindings may claim the same objects. */
@@ -76,7 +76,7 @@ export function claimsOn(key: ObjectKey, object: DynamicObject, terms: ClaimTerm
 }
 
 const isRecreated = (claims: readonly PermissionClaim[], { owner }: ClaimTerms): boolean =>
-  owner === "Consumer" || claims.some(({ onConflict }) => onConflict?.recreateWhenConsumerSideDeleted !== false);
+  owner === "Consumer" || !claims.every(deletesSources);
 
 const labelOf = ({ metadata }: DynamicObject): string | undefined => metadata.labels?.[CLAIMED_FOR_LABEL];
 

@@ -13,6 +13,10 @@ export const OWNERS: readonly Owner[] = ["Provider", "Consumer"];
 export const ownersOf = ({ selector }: PermissionClaim): readonly Owner[] =>
   selector?.owner ? [selector.owner] : OWNERS;
 
+/** Whether an object of the provider's is deleted with its copy on the consumer, which otherwise is made again. */
+export const deletesSources = (claim: PermissionClaim): boolean =>
+  ownersOf(claim).includes("Provider") && claim.onConflict?.recreateWhenConsumerSideDeleted === false;
+
 /** Namespaces on either cluster that no claim reaches, whatever it says. */
 const FORBIDDEN_NAMESPACES = new Set(["kube-system", "kube-public", "kube-node-lease", KLUTCH_NAMESPACE]);
 
@@ -67,6 +71,9 @@ const listed = (values: string[] | undefined): string[] | undefined =>
 /** The namespaces of the consumer that a claim is about; undefined stands for all of them. */
 export const listedNamespaces = ({ selector }: PermissionClaim): string[] | undefined => listed(selector?.namespaces);
 
+/** What the objects are called that a claim is about; undefined stands for all of them. */
+export const listedNames = ({ selector }: PermissionClaim): string[] | undefined => listed(selector?.names);
+
 /** Whether a claim is about a namespace of the consumer. */
 export const reachesNamespace = (claim: PermissionClaim, namespace: string): boolean =>
   !isForbiddenNamespace(namespace) && (listedNamespaces(claim)?.includes(namespace) ?? true);
@@ -77,10 +84,10 @@ export const reachesNamespace = (claim: PermissionClaim, namespace: string): boo
  * @param key on the consumer
  */
 export function isSelected(claim: PermissionClaim, key: ObjectKey, object: DynamicObject): boolean {
-  const { names, labelSelectors = [] } = claim.selector ?? {};
+  const { labelSelectors = [] } = claim.selector ?? {};
   const labels = object.metadata.labels ?? {};
   return reachesNamespace(claim, key.namespace ?? "") &&
-    (listed(names)?.includes(key.name) ?? true) &&
+    (listedNames(claim)?.includes(key.name) ?? true) &&
     (labelSelectors.length === 0 ||
       labelSelectors.some((wanted) =>
         Object.entries(wanted).every(([name, value]) => Object.hasOwn(labels, name) && labels[name] === value)
@@ -115,9 +122,10 @@ export interface ClaimRequests {
 /** More requests than this per namespace cost more than they spare. */
 const MAX_REQUESTS = 4;
 
-export function requestsOf({ group, resource, selector }: PermissionClaim): ClaimRequests {
+export function requestsOf(claim: PermissionClaim): ClaimRequests {
+  const { group, resource, selector } = claim;
   const alternatives = selector?.labelSelectors ?? [];
-  const names = listed(selector?.names) ?? [];
+  const names = listedNames(claim) ?? [];
   const type = group === "" && resource === "secrets" ? [`type!=${SERVICE_ACCOUNT_TOKEN}`] : [];
   const byName = names.length <= MAX_REQUESTS ? [...new Set(names)].map((name) => [`metadata.name=${name}`]) : [];
   const isNarrow = alternatives.length > 0 && alternatives.length <= MAX_REQUESTS &&

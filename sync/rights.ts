@@ -1,5 +1,5 @@
 import type { PermissionClaim } from "../crds/shared.ts";
-import { listedNamespaces, ownersOf } from "./claim_rules.ts";
+import { deletesSources, listedNames, listedNamespaces, ownersOf } from "./claim_rules.ts";
 import type { SyncDefinition } from "./definition.ts";
 
 /** What may be done with one resource, in the words of RBAC. */
@@ -10,11 +10,17 @@ export interface Right {
   verbs: readonly string[];
   /** In these alone; everywhere when absent. */
   namespaces?: readonly string[];
+  /** Of the objects that are called so; of all when absent. */
+  names?: readonly string[];
 }
 
 const COPIED = ["get", "list", "watch", "create", "patch", "delete"];
-/** Sources are marked with their owner, and deleted with a copy that is not to be made again. */
-const SOURCE = ["get", "list", "watch", "patch", "delete"];
+/** Sources are marked with their owner. */
+const SOURCE = ["get", "list", "watch", "patch"];
+/** Verbs that reach single objects; for the others API servers know no name, or are told none. */
+const NAMEABLE = new Set(["get", "update", "patch", "delete"]);
+
+export const isNameable = (verb: string): boolean => NAMEABLE.has(verb);
 
 /** What the konnector has to be allowed with the objects of one bound API. */
 export const instanceRights = (
@@ -32,8 +38,19 @@ export const instanceRights = (
 export function claimRights(side: "consumer" | "provider", claim: PermissionClaim): Right[] {
   const { group, resource } = claim;
   const isCopied = ownersOf(claim).some((owner) => (owner === "Provider") === (side === "consumer"));
-  const right: Right = { group, resource, verbs: isCopied ? COPIED : SOURCE };
+  const verbs = isCopied ? COPIED : deletesSources(claim) ? [...SOURCE, "delete"] : SOURCE;
+  const rights = limitToNames({ group, resource, verbs }, listedNames(claim));
   const namespaces = side === "consumer" ? listedNamespaces(claim) : undefined;
-  if (!namespaces) return [right];
-  return [...(isCopied ? [{ ...right, verbs: ["list", "watch"] }] : []), { ...right, namespaces }];
+  if (!namespaces) return rights;
+  return [
+    ...(isCopied ? [{ group, resource, verbs: ["list", "watch"] }] : []),
+    ...rights.map((right) => ({ ...right, namespaces })),
+  ];
+}
+
+/** One right, as one for the verbs that reach single objects and one for the others. */
+function limitToNames({ verbs, ...right }: Right, names: readonly string[] | undefined): Right[] {
+  if (!names) return [{ ...right, verbs }];
+  const [named, others] = [true, false].map((isNamed) => verbs.filter((verb) => isNameable(verb) === isNamed));
+  return [{ ...right, verbs: others! }, { ...right, verbs: named!, names }];
 }

@@ -70,7 +70,7 @@ const complain = (complaints: string[]) => assert.deepEqual(complaints, []);
 /** Folders that a folder may import from besides itself; `""` are the files at the root. */
 const LAYERS: Record<string, string[]> = {
   "": ["backend", "konnector", "cli", "playground", "build", "kube"],
-  backend: ["oidc", "crds", "kube", ""],
+  backend: ["oidc", "sync", "crds", "kube", ""],
   konnector: ["sync", "crds", "kube", ""],
   cli: ["sync", "crds", "kube", ""],
   playground: ["crds", "kube", ""],

@@ -9,10 +9,17 @@ export async function missingRights(
   { user, namespace }: { user?: string; namespace?: string },
   signal: AbortSignal,
 ): Promise<string[]> {
-  const asked = rights.flatMap(({ verbs, namespaces = [undefined], ...right }) =>
-    verbs.flatMap((verb) => (namespace ? [namespace] : namespaces).map((namespace) => ({ verb, ...right, namespace })))
+  const asked = rights.flatMap(({ verbs, namespaces = [undefined], names = [undefined], ...right }) =>
+    verbs.flatMap((verb) =>
+      (namespace ? [namespace] : namespaces).flatMap((namespace) =>
+        names.map((name) => ({ verb, ...right, namespace, name }))
+      )
+    )
   );
   const answers = await Promise.all(asked.map((access) => reviewAccess(client, access, { user }, signal)));
-  return asked.filter((_, index) => !answers[index]!.isAllowed)
-    .map(({ verb, group, resource }) => `${verb} ${group ? `${resource}.${group}` : resource}`);
+  const missing = asked.filter((_, index) => !answers[index]!.isAllowed)
+    .map(({ verb, group, resource, name }) =>
+      `${verb} ${group ? `${resource}.${group}` : resource}${name ? ` "${name}"` : ""}`
+    );
+  return [...new Set(missing)];
 }

@@ -93,10 +93,11 @@ function grantClaim(
   }
 }
 
-const ruleOf = ({ group, resource, verbs }: Right): PolicyRule => ({
+const ruleOf = ({ group, resource, verbs, names }: Right): PolicyRule => ({
   apiGroups: [group],
   resources: [resource],
   verbs: [...verbs],
+  ...(names && { resourceNames: [...names] }),
 });
 
 const unique = (

@@ -53,12 +53,17 @@ const cases: [name: string, claims: AcceptablePermissionClaim[], want: ReturnTyp
   [
     "lets sources be read and marked",
     [claim({ selector: { owner: "Consumer" } })],
-    { everywhere: [" secrets  get,list,watch,patch,delete"], namespaces: {} },
+    { everywhere: [" secrets  get,list,watch,patch"], namespaces: {} },
+  ],
+  [
+    "stays with listed names",
+    [claim({ selector: { owner: "Provider", names: ["db", "queue"] } })],
+    { everywhere: [" secrets  list,watch,create", " secrets db,queue get,patch,delete"], namespaces: {} },
   ],
   [
     "stays within listed namespaces",
     [claim({ selector: { owner: "Consumer", namespaces: ["shop"] } })],
-    { everywhere: [], namespaces: { shop: [" secrets  get,list,watch,patch,delete"] } },
+    { everywhere: [], namespaces: { shop: [" secrets  get,list,watch,patch"] } },
   ],
   [
     "lets copies be watched across namespaces",
