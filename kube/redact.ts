@@ -40,6 +40,8 @@ export function redactText(text: string): string {
 
 /** Before the value of a field, as `k8s.io/apimachinery/pkg/util/validation/field` writes it. */
 const QUOTING = /\b(?:Invalid|Unsupported|Duplicate) value: /g;
+/** Where the value itself is omitted, the reason follows at once: a word and more words. */
+const PROSE = /^[A-Za-z][\w.'-]* /;
 
 /**
  * The message of an API server that refuses an object, without the values that it quotes from it: which field it is, and
@@ -48,14 +50,20 @@ const QUOTING = /\b(?:Invalid|Unsupported|Duplicate) value: /g;
 export function withoutValues(message: string): string {
   let result = "";
   let from = 0;
+  const quoted = new Set<string>();
   for (const { index, 0: text } of message.matchAll(QUOTING)) {
     const start = index + text.length;
-    if (index < from) continue; // a part of the last value
+    if (index < from || PROSE.test(message.slice(start))) continue; // the former is a part of the last value
     const end = endOfValue(message, start);
-    result += message.slice(from, start) + (end > start ? "…" : "");
+    const value = message.slice(start, end);
+    if (value.startsWith('"')) quoted.add(value);
+    result += message.slice(from, start) + (value && "…");
     from = end;
   }
-  return result + message.slice(from);
+  result += message.slice(from);
+  // Some reasons repeat it, as `must be of type date-time: "yesterday"` does.
+  for (const value of quoted) result = result.replaceAll(value, "…");
+  return result;
 }
 
 /** Values are quoted strings, JSON, or what Go prints; one ends at the colon or comma after it. */

@@ -27,6 +27,16 @@ const cases: [name: string, message: string, want: string][] = [
     'spec.a: Invalid value: "Invalid value: s3cret": too long',
     "spec.a: Invalid value: …: too long",
   ],
+  [
+    "one that the reason repeats",
+    'spec.at: Invalid value: "s3cret": spec.at in body must be of type date-time: "s3cret"',
+    "spec.at: Invalid value: …: spec.at in body must be of type date-time: …",
+  ],
+  [
+    "none where the API server has left it out",
+    '[spec: Invalid value: size is immutable, spec.a: Invalid value: map[string]interface {}{"a":"s3cret"}: no]',
+    "[spec: Invalid value: size is immutable, spec.a: Invalid value: …: no]",
+  ],
   ["an unfinished one", 'spec.a: Invalid value: "s3cr', "spec.a: Invalid value: …"],
   [
     "nothing",

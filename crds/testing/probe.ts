@@ -78,7 +78,7 @@ export class Probe {
         return await this.#refuses([[at, undefined]], [`${at}: Required value`]);
       case "enum":
         return await this.#refuses([[at, "Nonsense"]], [
-          `${at}: Unsupported value: "Nonsense"`,
+          `${at}: Unsupported value: …`,
           ...detail!.split(" ").map((value) => `"${value}"`),
         ]);
       case "pattern":
