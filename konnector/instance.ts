@@ -156,7 +156,7 @@ function noteStep(deps: InstanceDeps, step: Step, view: View, written: DynamicOb
   if (step === "adopt") news.good(key, "Adopted");
   else if (step === "deleteProvider" && written) news.awaitsDeletion(key, written);
   else if (step === "applySpec" && !provider) {
-    news.good(key, hasFinalizer(consumer!, SYNC_FINALIZER) ? "SyncedAgain" : "Synced");
+    news.good(key, hadCopy(consumer!) ? "SyncedAgain" : "Synced");
   } else if (step === "applySpec") {
     const field = differenceOf(consumer!, written!);
     const repair = repairOf(deps, view);
@@ -164,6 +164,10 @@ function noteStep(deps: InstanceDeps, step: Step, view: View, written: DynamicOb
     if (repairs.pauseMs(...repair) > 0) news.disputed(key, field ?? differenceOf(consumer!, provider!));
   }
 }
+
+/** Only a copy brings a status; the finalizer alone may be from a pass in which the provider refused the copy. */
+const hadCopy = (consumer: DynamicObject): boolean =>
+  hasFinalizer(consumer, SYNC_FINALIZER) && consumer.status !== undefined;
 
 /**
  * Takes an object on the provider that is not ours for none at all, where that harms nobody.

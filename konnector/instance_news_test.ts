@@ -195,6 +195,24 @@ Deno.test("users hear what a deletion waits for, and that their namespace waits"
   assert.equal(told.filter(({ reason }) => reason === "ProviderDeleting").length, 1);
 });
 
+Deno.test("users hear that a copy is lost, and made again", async () => {
+  await using pair = await openPair();
+  const { recorder, heard } = listening();
+  await using _sync = pair.open({ recorder });
+  await pair.consumer.create(mangoDb(pair.group, pair.key), within(5_000));
+  await pair.mapNamespace();
+  await heard("Synced");
+  await pair.provider.mergePatch(
+    pair.providerKey,
+    { status: { phase: "Running" } },
+    { subresource: "status" },
+    within(5_000),
+  );
+  await pair.onConsumer("the status is there", ({ status }) => status !== undefined);
+  await pair.provider.delete(pair.providerKey, {}, within(5_000));
+  await heard("SyncedAgain");
+});
+
 Deno.test("a provider that changes what users set is contradicted ever more rarely, and users are told", async () => {
   await using pair = await openPair();
   const { recorder, heard } = listening();
