@@ -1,14 +1,22 @@
 import type { Api, JsonPatchOperation } from "./client.ts";
 import { KubeError } from "./errors.ts";
 import { isJsonObject } from "./json.ts";
-import { appliedFields, childOf, type FieldManager, type FieldSet, inheritFields } from "./managed_fields.ts";
+import {
+  appliedFields,
+  childOf,
+  type FieldManager,
+  type FieldSet,
+  fieldsOfOthers,
+  inheritFields,
+} from "./managed_fields.ts";
 import { keyOf, type KubeObject } from "./types.ts";
 
 /**
  * Server-side apply for an object that may have been applied before, also when it leaves an object or a list inside it
  * empty. Of `{"a":{"b":1}}` and then `{"a":{}}` the API server makes `{"a":null}`, and often refuses that by the schema;
- * of a list that is a set or a map it makes nothing at all; so what has to go from there is removed first. The manager has to own something else, too, such as an annotation: one that
- * owns nothing is forgotten by the API server, which then takes somebody else for the owner of the rest.
+ * of a list that is a set or a map it makes nothing at all; so what has to go from there is removed first. The manager
+ * has to own something else, too, such as an annotation: one that owns nothing is forgotten by the API server, which
+ * then takes somebody else for the owner of the rest.
  *
  * Fields of the manager's predecessor become its own first: whoever else owns a field keeps it from being removed.
  *
@@ -68,10 +76,13 @@ function preparation(current: KubeObject, desired: KubeObject, manager: FieldMan
   ];
 }
 
-/** Fields and items that the manager applied into what `desired` wants to be empty. */
+/**
+ * Fields and items that the manager applied and that no apply removes: those in what `desired` wants to be empty, and
+ * fields that somebody else has set, too, as whoever made an object has that is adopted later.
+ */
 function removalsOf(current: KubeObject, desired: KubeObject, manager: FieldManager): JsonPatchOperation[] {
   const paths: string[] = [];
-  const visit = (path: string, present: unknown, wanted: unknown, fields: FieldSet) => {
+  const visit = (path: string, present: unknown, wanted: unknown, fields: FieldSet, ofOthers: FieldSet[]) => {
     const children = Object.entries(fields).flatMap(([key, below]) => {
       const found = childOf(present, key);
       return found ? [{ key, below: below as FieldSet, ...found }] : [];
@@ -80,16 +91,26 @@ function removalsOf(current: KubeObject, desired: KubeObject, manager: FieldMana
     if (Array.isArray(present)) children.sort((a, b) => Number(b.at) - Number(a.at));
     for (const { key, below, at, value } of children) {
       const inside = `${path}/${escapePointer(String(at))}`;
-      if (isEmpty(wanted)) paths.push(inside);
-      else visit(inside, value, childOf(wanted, key)?.value, below);
+      const shared = ofOthers.flatMap((one) => key in one ? [one[key] as FieldSet] : []);
+      const child = childOf(wanted, key);
+      const isLeft = isJsonObject(present) && !child && shared.length > 0 && ownsWhole(value, below);
+      if (isEmpty(wanted) || isLeft) paths.push(inside);
+      else visit(inside, value, child?.value, below, shared);
     }
   };
-  visit("", current, desired, appliedFields(current, manager) ?? {});
+  visit("", current, desired, appliedFields(current, manager) ?? {}, fieldsOfOthers(current, manager));
   return paths.map((path) => ({ op: "remove", path }));
 }
 
 const isEmpty = (value: unknown): boolean =>
   Array.isArray(value) ? value.length === 0 : isJsonObject(value) && Object.keys(value).length === 0;
+
+/** Whether nothing in a value belongs to others alone. */
+const ownsWhole = (value: unknown, fields: FieldSet): boolean =>
+  Object.keys(fields).length === 0 || !isJsonObject(value) ||
+  Object.entries(value).every(([name, below]) =>
+    `f:${name}` in fields && ownsWhole(below, fields[`f:${name}`] as FieldSet)
+  );
 
 /** RFC 6901. */
 const escapePointer = (part: string): string => part.replaceAll("~", "~0").replaceAll("/", "~1");

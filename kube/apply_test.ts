@@ -101,6 +101,35 @@ Deno.test("what a predecessor created vanishes with the first apply that does no
   assert.deepEqual(managersOf(mended), ["heir Apply"]);
 });
 
+Deno.test("what somebody else has set, too, vanishes with the first apply that does not have it", async () => {
+  using cluster = await provider();
+  await using namespace = await cluster.namespace("apply");
+  await using widgets = await serveWidgets(cluster.client, { type: "object", properties: { settings: ANYTHING } });
+  const api = cluster.client.api<Widget>(widgets.resource);
+  const widget = (settings: unknown): Widget => ({
+    apiVersion: `${widgets.resource.group}/v1`,
+    kind: "Widget",
+    metadata: { namespace: namespace.name, name: "a" },
+    spec: { settings },
+  });
+  const options = { fieldManager: "klutch-test", force: true };
+  const signal = within(10_000);
+
+  const made = widget({ keep: 1, go: 1, below: { go: 1 }, mixed: { go: 1 } });
+  made.metadata.finalizers = ["example.com/theirs"];
+  const founded = await api.create(made, signal);
+  const adopted = await applyOver(api, { current: founded, desired: made }, options, signal);
+  const current = await api.mergePatch(
+    adopted.metadata,
+    { spec: { settings: { theirs: 1, mixed: { theirs: 1 } } } },
+    {},
+    signal,
+  );
+  const left = await applyOver(api, { current, desired: widget({ keep: 1 }) }, options, signal);
+  assert.deepEqual(left.spec.settings, { keep: 1, mixed: { theirs: 1 }, theirs: 1 });
+  assert.deepEqual(left.metadata.finalizers, ["example.com/theirs"]);
+});
+
 Deno.test("an object applied in a version that the API has lost since can be applied in the next one, and loses fields", async () => {
   using cluster = await provider();
   await using namespace = await cluster.namespace("apply");

@@ -45,6 +45,16 @@ export function inheritFields(object: KubeObject, manager: FieldManager): Manage
   return [...others, { ...heir, fieldsV1: withoutFinalizers(appliedFields(object, manager)!) }];
 }
 
+/** What everybody but a manager and its predecessor has set, without status and metadata: finalizers are their owners'. */
+export const fieldsOfOthers = (object: KubeObject, manager: FieldManager): FieldSet[] => {
+  const own = Object.values(entriesOf(object, manager));
+  return (object.metadata.managedFields ?? []).flatMap((entry) => {
+    if (own.includes(entry) || entry.subresource || !entry.fieldsV1) return [];
+    const { "f:metadata": _, ...content } = entry.fieldsV1;
+    return [content];
+  });
+};
+
 function withoutFinalizers({ "f:metadata": ofMetadata, ...fields }: FieldSet): FieldSet {
   const { "f:finalizers": _, ...metadata } = (ofMetadata ?? {}) as FieldSet;
   return Object.keys(metadata).length === 0 ? fields : { "f:metadata": metadata, ...fields };
