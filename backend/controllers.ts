@@ -174,7 +174,7 @@ export function startControllers(deps: ControllersDeps, caches: ProviderCaches, 
       queue.add(formatKey(key), { priority: fresh ? "fresh" : "backlog", afterMs });
   };
 
-  const addExport = start("exports", 4, (key, signal) => reconcileServiceExport(shared, key, signal));
+  const addExport = start("exports", 16, (key, signal) => reconcileServiceExport(shared, key, signal));
   exports.subscribe((change) => addExport(change.key, change), signal);
   const addExportsOf = (name: string, change: Change<unknown>) => {
     for (const one of exports.store.by(EXPORTS_BY_NAME, name)) addExport(keyOf(one), change);
