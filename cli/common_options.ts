@@ -1,5 +1,6 @@
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import type { DataFormat } from "./data.ts";
+import { parseDuration } from "./duration.ts";
 
 /** Flags that name the app cluster and how to get there, as kubectl has them. */
 export function addAppClusterFlags(command: Command, namespace: string): void {
@@ -28,6 +29,13 @@ const FORMATS: readonly DataFormat[] = ["table", "json", "yaml"];
 export function addFormatFlag(command: Command): void {
   const option = new Option("-o, --output <format>", "print as json, yaml or table").choices([...FORMATS]);
   command.addOption(option.default("table"));
+}
+
+/** Reads a duration for a flag, e.g. `90s` or `5m`. */
+export function toMilliseconds(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === undefined) throw new InvalidArgumentError("It has to be a duration, e.g. 90s or 5m.");
+  return ms;
 }
 
 /** Exit codes of commands that look at things, for their help. */

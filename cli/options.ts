@@ -1,15 +1,14 @@
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
 import { flagsOf } from "../command_line.ts";
 import { examples } from "../help.ts";
 import { ignoreLogFlags } from "../log_flags.ts";
 import { type ProgramContext, UsageError } from "../program.ts";
-import { addAppClusterFlags } from "./common_options.ts";
+import { addAppClusterFlags, toMilliseconds } from "./common_options.ts";
 import type { AppClusterFlags } from "./app_cluster.ts";
 import type { BindOptions } from "./bind.ts";
 import type { BindApiServiceOptions } from "./bind_apiservice.ts";
 import type { Output } from "./output.ts";
 import { parseHttpUrl } from "./url.ts";
-import { parseDuration } from "./duration.ts";
 
 interface CommonFlags extends AppClusterFlags {
   skipKonnector?: boolean;
@@ -137,12 +136,6 @@ function addCommonFlags(command: Command): void {
   for (const option of options) command.addOption(option);
   addAppClusterFlags(command, "accepted, without effect: bindings live in klutch-bind");
   ignoreLogFlags(command);
-}
-
-function toMilliseconds(text: string): number {
-  const ms = parseDuration(text);
-  if (ms === undefined) throw new InvalidArgumentError("It has to be a duration, e.g. 90s or 5m.");
-  return ms;
 }
 
 function toCommonOptions(flags: CommonFlags) {

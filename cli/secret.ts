@@ -2,6 +2,7 @@ import { KLUTCH_NAMESPACE, KUBECONFIG, KUBECONFIG_SECRET_PREFIX } from "../crds/
 import type { KubeClient } from "../kube/client.ts";
 import { isAlreadyExists, isConflict } from "../kube/errors.ts";
 import { type Namespace, NAMESPACES, type Secret, SECRETS } from "../kube/resources.ts";
+import { kubeconfigText } from "../kube/kubeconfig_secret.ts";
 import { providerOf, type ReceivedKubeconfig } from "./remote_kubeconfig.ts";
 
 const MAX_CONFLICTS = 5;
@@ -90,11 +91,7 @@ export async function storeKubeconfig(
 }
 
 /** The kubeconfig text of a Secret, if it has one. */
-export function kubeconfigIn(secret: Secret): string | undefined {
-  const base64 = secret.data?.[KUBECONFIG];
-  if (!base64) return undefined;
-  return new TextDecoder().decode(Uint8Array.from(atob(base64), (character) => character.charCodeAt(0)));
-}
+export const kubeconfigIn = (secret: Secret): string | undefined => kubeconfigText(secret, KUBECONFIG);
 
 function encodeBase64(text: string): string {
   let binary = "";

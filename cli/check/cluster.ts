@@ -2,13 +2,12 @@ import type { KubeClient } from "../../kube/client.ts";
 import type { Right } from "../../sync/rights.ts";
 import { findBindingApi } from "../api_service_binding.ts";
 import { type Finding, passed, stopped } from "../diagnosis/finding.ts";
+import { isSkewed } from "../diagnosis/skew.ts";
 import { missingRights } from "../diagnosis/rights.ts";
 import { formatAge } from "../duration.ts";
 
 /** Rules in CRDs came with it. */
 const OLDEST = { major: 1, minor: 25 };
-const TOLERATED_SKEW_MS = 30_000;
-
 /** What `bind` writes on the app cluster. */
 const NEEDED: Right[] = [
   { group: "", resource: "namespaces", verbs: ["get", "create"] },
@@ -48,7 +47,7 @@ function versionFinding(server: string, version: string): Finding {
 }
 
 function clockFinding(skewMs: number): Finding {
-  return Math.abs(skewMs) > TOLERATED_SKEW_MS
+  return isSkewed(skewMs)
     ? stopped(
       "Cluster",
       "LocalClockSkewed",

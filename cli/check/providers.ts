@@ -1,9 +1,8 @@
 import { type Finding, passed, stopped } from "../diagnosis/finding.ts";
+import { isSkewed } from "../diagnosis/skew.ts";
 import type { Landscape } from "../diagnosis/landscape.ts";
 import type { ProviderView } from "../diagnosis/provider.ts";
 import { formatAge } from "../duration.ts";
-
-const TOLERATED_SKEW_MS = 30_000;
 
 /** Every provider that something is bound of: the Secret, the way there, and its clock. */
 export async function providerFindings(landscape: Landscape, signal: AbortSignal): Promise<Finding[]> {
@@ -18,7 +17,7 @@ export async function providerFindings(landscape: Landscape, signal: AbortSignal
 
 /** Answers take their time, so some seconds say nothing. */
 function clockFinding(skewMs: number): Finding {
-  return Math.abs(skewMs) > TOLERATED_SKEW_MS
+  return isSkewed(skewMs)
     ? stopped("Provider", "ProviderClockSkewed", `its clock is ${formatAge(Math.abs(skewMs))} off this cluster's`)
     : passed("Provider", "its clock and this cluster's agree");
 }

@@ -7,6 +7,7 @@ import { DEPLOYMENTS, LEASES } from "../../kube/resources.ts";
 import { formatKey, keyOf, type KubeObject } from "../../kube/types.ts";
 import { formatAge } from "../duration.ts";
 import { type Finding, passed, stopped } from "./finding.ts";
+import { isSkewed } from "./skew.ts";
 
 /** The konnector as its Deployment describes it; it may as well run elsewhere. */
 export interface Deployment extends KubeObject {
@@ -28,9 +29,6 @@ export interface KonnectorView {
 /** Replicas renew their Lease every two seconds. */
 const RENEWAL_SEEN_MS = 3_000;
 const LOOK_EVERY_MS = 500;
-/** More than this between a konnector's clock and the API server's is told. */
-const TOLERATED_SKEW_MS = 30_000;
-
 /**
  * Looks for a sign of life in the Lease. A renewal that seems overdue may as well be a clock that is wrong, so then the
  * next one is waited for.
@@ -60,7 +58,7 @@ export async function lookForKonnector(
     const what = `"${holder}" has not renewed ${where} for ${formatAge(age)}`;
     return { lease, deployment, isAlive: false, finding: stopped("Konnector", "KonnectorStopped", what) };
   }
-  const finding = Math.abs(age) > TOLERATED_SKEW_MS
+  const finding = isSkewed(age)
     ? stopped("Konnector", "KonnectorClockSkewed", `The clock of "${holder}" is ${formatAge(Math.abs(age))} off`)
     : passed("Konnector", `"${holder}" holds ${where}`);
   return { lease, deployment, isAlive: true, finding };

@@ -5,7 +5,7 @@ import { isForbidden } from "../../kube/errors.ts";
 import { CLUSTER_ROLES, ROLE_BINDINGS, ROLES } from "../../kube/resources.ts";
 import { annotationOf, formatKey, keyOf } from "../../kube/types.ts";
 import { findBindingApi } from "../api_service_binding.ts";
-import { LABELS, roleManifests } from "./manifests.ts";
+import { LABEL_SELECTOR, roleManifests } from "./manifests.ts";
 import { type BoundApi, boundRights, type KonnectorRights } from "./rights.ts";
 
 /** Lets a konnector whose rights are those that it needs do with the new APIs, too; one that may do everything can. */
@@ -47,8 +47,7 @@ export async function applyRights(appCluster: KubeClient, rights: KonnectorRight
     const wanted = new Set(
       manifests.filter((one) => one.resource === resource).map(({ object }) => formatKey(keyOf(object))),
     );
-    const labelSelector = Object.entries(LABELS).map(([name, value]) => `${name}=${value}`).join(",");
-    const { items } = await appCluster.api(resource).list({ labelSelector }, signal);
+    const { items } = await appCluster.api(resource).list({ labelSelector: LABEL_SELECTOR }, signal);
     for (const { metadata } of items) {
       if (metadata.name !== KONNECTOR_ROLE || wanted.has(formatKey(metadata))) continue;
       await appCluster.api(resource).delete(metadata, { uid: metadata.uid }, signal);

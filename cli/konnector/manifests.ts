@@ -31,7 +31,9 @@ export interface Manifest {
   object: DynamicObject;
 }
 
-export const LABELS = { app: KONNECTOR };
+const LABELS = { app: KONNECTOR };
+/** Finds all that carries them. */
+export const LABEL_SELECTOR = `app=${KONNECTOR}`;
 
 /** Everything the konnector needs on the app cluster, in the order in which it has to be applied. */
 export function konnectorManifests(image: string, rights: KonnectorRights = ALL_RIGHTS): Manifest[] {

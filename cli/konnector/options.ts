@@ -1,10 +1,9 @@
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
 import { flagsOf } from "../../command_line.ts";
 import { examples } from "../../help.ts";
 import type { ProgramContext } from "../../program.ts";
 import type { AppClusterFlags } from "../app_cluster.ts";
-import { addAppClusterFlags } from "../common_options.ts";
-import { parseDuration } from "../duration.ts";
+import { addAppClusterFlags, toMilliseconds } from "../common_options.ts";
 import type { RightsChoice } from "./install.ts";
 
 interface Flags extends AppClusterFlags {
@@ -78,10 +77,4 @@ function addDeployFlags(command: Command): void {
 function read(command: Command) {
   const { image, rights, waitTimeout: waitTimeoutMs, ...appCluster } = flagsOf<Flags>(command);
   return { image, rights, waitTimeoutMs, appCluster };
-}
-
-function toMilliseconds(text: string): number {
-  const ms = parseDuration(text);
-  if (ms === undefined) throw new InvalidArgumentError("It has to be a duration, e.g. 90s or 5m.");
-  return ms;
 }

@@ -3,7 +3,7 @@ import { NAMESPACES, ROLE_BINDINGS, ROLES } from "../../kube/resources.ts";
 import type { ProgramContext } from "../../program.ts";
 import { type AppClusterFlags, openAppCluster } from "../app_cluster.ts";
 import { boundApis } from "./extend_rights.ts";
-import { konnectorManifests, LABELS } from "./manifests.ts";
+import { konnectorManifests, LABEL_SELECTOR } from "./manifests.ts";
 
 export interface UninstallOptions {
   /** Also while something is bound. */
@@ -26,9 +26,8 @@ export async function runUninstall({ isAgreed, ...options }: UninstallOptions, c
     if (resource === NAMESPACES) continue;
     await appCluster.api(resource).delete(object.metadata, {}, signal);
   }
-  const labelSelector = Object.entries(LABELS).map(([name, value]) => `${name}=${value}`).join(",");
   for (const resource of [ROLE_BINDINGS, ROLES]) {
-    for (const { metadata } of (await appCluster.api(resource).list({ labelSelector }, signal)).items) {
+    for (const { metadata } of (await appCluster.api(resource).list({ labelSelector: LABEL_SELECTOR }, signal)).items) {
       if (metadata.name === KONNECTOR_ROLE) await appCluster.api(resource).delete(metadata, {}, signal);
     }
   }

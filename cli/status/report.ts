@@ -44,15 +44,15 @@ function statusOfBinding({ binding, provider, findings }: BindingView, counts: R
   const { metadata: { namespace, name }, status } = binding;
   const { clusterBinding, now } = provider.contract ?? {};
   const ageMs = clusterBinding && now && heartbeatAgeMs(clusterBinding, now);
-  const prettyName = clusterBinding?.spec.providerPrettyName ?? status?.providerPrettyName;
+  const shown = (text: string | undefined) => text && printable(text, 100);
   return {
     name,
     namespace,
     verdict: worstOf(findings)?.verdict ?? "OK",
-    provider: prettyName && printable(prettyName, 100),
+    provider: shown(clusterBinding?.spec.providerPrettyName ?? status?.providerPrettyName),
     objects: counts.get(name),
     claimedObjects: (status?.claims ?? []).reduce((sum, { objects }) => sum + objects, 0),
-    konnectorVersion: clusterBinding?.status?.konnectorVersion,
+    konnectorVersion: shown(clusterBinding?.status?.konnectorVersion),
     heartbeatAgeSeconds: ageMs === undefined ? undefined : Math.round(ageMs / 1000),
     findings: findings.filter(({ verdict }) => verdict !== "OK").toSorted(byVerdict),
   } satisfies BindingStatus;

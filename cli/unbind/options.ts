@@ -1,12 +1,11 @@
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
 import { flagsOf } from "../../command_line.ts";
 import { completeOperands } from "../../completion.ts";
 import { examples } from "../../help.ts";
 import { type ProgramContext, UsageError } from "../../program.ts";
 import type { AppClusterFlags } from "../app_cluster.ts";
-import { addAppClusterFlags, addFormatFlag } from "../common_options.ts";
+import { addAppClusterFlags, addFormatFlag, toMilliseconds } from "../common_options.ts";
 import type { DataFormat } from "../data.ts";
-import { parseDuration } from "../duration.ts";
 import type { UnbindMode } from "./plan.ts";
 
 const MODES: readonly UnbindMode[] = ["drain", "orphan", "force"];
@@ -66,10 +65,4 @@ export function unbindCommand(context: ProgramContext): Command {
       const { runUnbind } = await import("./unbind.ts");
       await runUnbind({ name, mode, planOnly, isAgreed: yes, waitTimeoutMs: waitTimeout, format, appCluster }, context);
     });
-}
-
-function toMilliseconds(text: string): number {
-  const ms = parseDuration(text);
-  if (ms === undefined) throw new InvalidArgumentError("It has to be a duration, e.g. 90s or 5m.");
-  return ms;
 }

@@ -11,6 +11,7 @@ import { mapClusterScoped, mapNamespaces } from "../../sync/mapping.ts";
 import { readable } from "../diagnosis/konnector.ts";
 import type { Landscape } from "../diagnosis/landscape.ts";
 import type { ProviderView } from "../diagnosis/provider.ts";
+import { printable } from "../printable.ts";
 
 /** All that hangs on one binding, on both clusters, as it is now. */
 export interface Survey {
@@ -93,7 +94,7 @@ async function listClaimedCopies(
 
 /** `default/orders`, for each. */
 export const names = (objects: readonly { metadata: ObjectKey }[]): string[] =>
-  objects.map(({ metadata: { namespace, name } }) => formatKey({ namespace, name }));
+  objects.map(({ metadata: { namespace, name } }) => printable(formatKey({ namespace, name }), 600));
 
 /** Objects that nobody can delete before our finalizer is gone. */
 export const heldByUs = (objects: readonly DynamicObject[]): DynamicObject[] =>
