@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import { ConfigError, messageOf } from "../kube/errors.ts";
 import { exists, makeOnce, sha256, userCacheDirectory } from "../user_cache.ts";
-import { buildControlPlane, CONTROL_PLANE_SOURCES } from "./build_control_plane.ts";
+import { CONTROL_PLANE } from "./control_plane_program.ts";
 import { downloadControlPlane, DOWNLOADED_VERSION } from "./download_control_plane.ts";
+import { buildGoProgram } from "./go_build.ts";
 import { NoGoError } from "./go_toolchain.ts";
 
 /** How to call each program: an executable and its first arguments. */
@@ -39,7 +40,7 @@ export async function findBinaries(search: BinarySearch, signal: AbortSignal): P
 
   const cache = userCacheDirectory(env);
   const platform = `${Deno.build.os}-${Deno.build.arch}`;
-  const inputs = await sha256(JSON.stringify([platform, ...Object.values(CONTROL_PLANE_SOURCES)]));
+  const inputs = await sha256(JSON.stringify([platform, ...Object.values(CONTROL_PLANE.sources)]));
   const built = join(cache, `controlplane-${inputs.slice(0, 16)}`);
   if (await exists(built)) return allInOne(join(built, "controlplane"));
   const downloaded = join(cache, `kubernetes-${DOWNLOADED_VERSION}-${platform}`);
@@ -54,7 +55,7 @@ export async function findBinaries(search: BinarySearch, signal: AbortSignal): P
     progress?.(`control plane: no download, ${error instanceof Error ? error.message : error}; building it instead`);
   }
   try {
-    await makeOnce(built, (draft) => buildControlPlane(draft, cache, search, signal), making, signal);
+    await makeOnce(built, (draft) => buildGoProgram(CONTROL_PLANE, draft, cache, search, signal), making, signal);
     return allInOne(join(built, "controlplane"));
   } catch (error) {
     signal.throwIfAborted();

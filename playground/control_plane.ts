@@ -15,6 +15,7 @@ import {
   type ControlPlanePaths,
   controlPlanePaths,
   etcd,
+  freePort,
   HOST,
   kubeApiServer,
   kubeControllerManager,
@@ -259,9 +260,4 @@ async function startOnFreePort(setup: Setup, store: GuardedProcess, signal: Abor
       throw error;
     }
   }
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: HOST, port: 0 });
-  return listener.addr.port;
 }

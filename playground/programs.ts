@@ -16,6 +16,12 @@ export interface ControlPlanePaths {
 /** Addresses are loopback only; etcd has none, just a socket in the directory, which only its owner may enter. */
 export const HOST = "127.0.0.1";
 
+/** A port on loopback that is free now; somebody else may take it before it is used. */
+export function freePort(): number {
+  using listener = Deno.listen({ hostname: HOST, port: 0 });
+  return listener.addr.port;
+}
+
 /** Longest path of a Unix socket, on macOS; Linux takes 108. */
 const SOCKET_PATH_BYTES = 104;
 

@@ -1,10 +1,11 @@
-import { dirname, join } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildKlutch } from "../build/klutch.ts";
-import { messageOf } from "../kube/errors.ts";
+import { ConfigError, messageOf } from "../kube/errors.ts";
 import { reachLoopbackDirectly } from "../loopback.ts";
 import { findBinaries } from "../playground/binaries.ts";
 import { ControlPlane } from "../playground/control_plane.ts";
+import { findCrossplane } from "../playground/crossplane_program.ts";
 import { readSummary } from "./summary.ts";
 
 // deno task test [paths, filters and other arguments of `deno test`]
@@ -18,6 +19,7 @@ async function runTests(args: readonly string[], signal: AbortSignal): Promise<n
   const env = Deno.env.toObject();
   const binaries = await findBinaries({ env, progress }, signal);
   const executable = await buildKlutch({ env, progress }, signal);
+  const crossplane = isAsked(CROSSPLANE_TEST, args) ? await crossplaneIfPossible(env, signal) : undefined;
 
   await using stack = new AsyncDisposableStack();
   const start = async (name: string) => stack.use(await ControlPlane.start({ name, binaries, progress }, signal));
@@ -30,6 +32,7 @@ async function runTests(args: readonly string[], signal: AbortSignal): Promise<n
       KLUTCH_TEST_PROVIDER: provider.kubeconfigPath,
       KLUTCH_TEST_CONSUMER: consumer.kubeconfigPath,
       KLUTCH_BINARY: executable,
+      ...(crossplane && { KLUTCH_TEST_CROSSPLANE: crossplane }),
       // A test that forgets to name its cluster must not find the developer's own.
       KUBECONFIG: join(dirname(provider.kubeconfigPath), "no-kubeconfig-in-tests"),
       ...(Deno.stdout.isTerminal() ? { FORCE_COLOR: "1" } : {}), // its stdout goes through our hands
@@ -42,8 +45,33 @@ async function runTests(args: readonly string[], signal: AbortSignal): Promise<n
   signal.throwIfAborted();
 
   const summary = readSummary(output);
-  if (summary) console.log(`${summary.passed} passed, ${summary.failed} failed`);
+  if (summary) {
+    const { passed, failed, skipped } = summary;
+    const whatIsSkipped = skipped === 0 ? "" : `, ${skipped} skipped: there is no Crossplane here, see above`;
+    console.log(`${passed} passed, ${failed} failed${whatIsSkipped}`);
+  }
   return code;
+}
+
+/** Skipped, and counted as such, where Crossplane cannot be built. */
+const CROSSPLANE_TEST = "tests/e2e/crossplane_test.ts";
+
+/** Whether `deno test` with these arguments comes to a file; a flag is no path. */
+function isAsked(file: string, args: readonly string[]): boolean {
+  const paths = args.filter((arg) => !arg.startsWith("-")).map((arg) => relative(ROOT, resolve(ROOT, arg)));
+  return paths.length === 0 || paths.some((path) => path === "" || file === path || file.startsWith(`${path}/`));
+}
+
+async function crossplaneIfPossible(
+  env: Record<string, string>,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  try {
+    return await findCrossplane({ env, progress }, signal);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    progress(`${error.message}\nWhat needs Crossplane is skipped.`);
+  }
 }
 
 /** Prints what comes, as it comes, and returns its end. */
