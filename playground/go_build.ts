@@ -73,9 +73,12 @@ export async function buildGoProgram(
     });
     steps.packages = steps.listed;
     const flags = `-s -w ${program.linkerFlags}`;
-    await run(["build", "-v", "-trimpath", "-ldflags", flags, "-o", join(directory, output), program.package], (line) => {
-      if (/^[a-z0-9.-]+(\/|$)/.test(line)) steps.compiled++;
-    });
+    await run(
+      ["build", "-v", "-trimpath", "-ldflags", flags, "-o", join(directory, output), program.package],
+      (line) => {
+        if (/^[a-z0-9.-]+(\/|$)/.test(line)) steps.compiled++;
+      },
+    );
     if (files) await copyFiles(files, directory, run);
   } finally {
     clearInterval(timer);

@@ -13,7 +13,5 @@ export function readSummary(output: string): Summary | undefined {
   const line = stripVTControlCharacters(output).split("\n").findLast((line) => /^(ok|FAILED) \| \d+ passed/.test(line));
   const [, passed, failed] = /(\d+) passed\b.*?\| (\d+) failed\b/.exec(line ?? "") ?? [];
   const [, ignored = "0"] = /(\d+) ignored\b/.exec(line ?? "") ?? [];
-  return passed && failed
-    ? { passed: Number(passed), failed: Number(failed), skipped: Number(ignored) }
-    : undefined;
+  return passed && failed ? { passed: Number(passed), failed: Number(failed), skipped: Number(ignored) } : undefined;
 }
