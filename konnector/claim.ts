@@ -1,20 +1,9 @@
-import { RESOURCE_OWNER_ANNOTATION } from "../crds/names.ts";
-import { applyOver } from "../kube/apply.ts";
-import type { Api, JsonPatchOperation } from "../kube/client.ts";
+import type { Api } from "../kube/client.ts";
 import type { Outcome } from "../kube/controller.ts";
 import type { Log } from "../kube/log.ts";
 import type { DynamicObject, ObjectKey } from "../kube/types.ts";
-import {
-  type ClaimStep,
-  type ClaimTerms,
-  type ClaimView,
-  DATA_FIELDS,
-  needsLiveView,
-  planClaim,
-  sameData,
-  toCopy,
-} from "../sync/claim_plan.ts";
-import { OWNER } from "../sync/instance_plan.ts";
+import { type ClaimTerms, type ClaimView, needsLiveView, planClaim } from "../sync/claim_plan.ts";
+import { isOnSource, runClaimStep } from "../sync/claim_steps.ts";
 import { type ClaimDigest, isClaimSettled } from "./claim_digest.ts";
 
 /** The owner's cluster or the other one, as far as one claimed kind goes. */
@@ -61,7 +50,6 @@ export async function reconcileClaim(deps: ClaimDeps, key: ObjectKey, signal: Ab
   if (!sourceKey || !copyKey) return;
   if (isClaimSettled(source.digest(key), copy.digest(key))) return deps.conflictChanged(key);
 
-  const place: Place = { key, sourceKey, copyKey };
   const known = await Promise.all([readKnown(source, key, sourceKey, signal), readKnown(copy, key, copyKey, signal)]);
   let view: ClaimView = { key, source: known[0], copy: known[1], isCopyDeleted: deps.isCopyDeleted(key) };
   let plan = planClaim(view, terms);
@@ -73,71 +61,15 @@ export async function reconcileClaim(deps: ClaimDeps, key: ObjectKey, signal: Ab
   const consumerObject = terms.owner === "Provider" ? view.copy : view.source;
   deps.conflictChanged(key, plan.isConflict ? consumerObject : undefined);
   for (const step of plan.steps) {
-    await runStep(deps, step, place, view, signal);
+    if (step === "deleteCopy" || step === "deleteForeign") deps.deletingCopy(key);
+    const written = await runClaimStep(deps, step, { sourceKey, copyKey }, view, signal);
+    if (written && !isOnSource(step)) copy.accept(written);
     deps.log.info("claim step done", { step, key, owner: terms.owner });
   }
   if (plan.isConflict) return { requeueAfterMs: CONFLICT_CHECK_MS };
 }
 
-interface Place {
-  key: ObjectKey;
-  sourceKey: ObjectKey;
-  copyKey: ObjectKey;
-}
-
 async function readKnown({ api, digest, inHand }: ClaimSide, key: ObjectKey, own: ObjectKey, signal: AbortSignal) {
   const known = digest(key);
   return known && (inHand(key, known) ?? await api.find(own, signal));
-}
-
-async function runStep(deps: ClaimDeps, step: ClaimStep, place: Place, view: ClaimView, signal: AbortSignal) {
-  const { source, copy, terms } = deps;
-  switch (step) {
-    case "createCopy": {
-      // Applying would merge into what somebody else may have made in the meantime.
-      const desired = toCopy(view.source!, place.copyKey, terms);
-      return copy.accept(await copy.api.createAs(desired, { fieldManager: OWNER.predecessor }, signal));
-    }
-    case "updateCopy":
-      return copy.accept(
-        await updateCopy(copy.api, view.copy!, toCopy(view.source!, place.copyKey, terms, view.copy), signal),
-      );
-    case "markSource": {
-      const { uid } = view.source!.metadata;
-      const annotations = { [RESOURCE_OWNER_ANNOTATION]: terms.owner };
-      return void await source.api.mergePatch(place.sourceKey, { metadata: { uid, annotations } }, {}, signal);
-    }
-    case "deleteCopy":
-    case "deleteForeign":
-      deps.deletingCopy(place.key);
-      return await copy.api.delete(place.copyKey, { uid: view.copy!.metadata.uid }, signal);
-    case "deleteSource":
-      return await source.api.delete(place.sourceKey, { uid: view.source!.metadata.uid }, signal);
-  }
-}
-
-/** @throws {Error} when something on the copy's cluster keeps changing it */
-async function updateCopy(api: Api, copy: DynamicObject, desired: DynamicObject, signal: AbortSignal) {
-  const how = { fieldManager: OWNER.name, predecessor: OWNER.predecessor, force: true };
-  const applied = await applyOver(api, { current: copy, desired }, how, signal);
-  if (sameData(applied, desired)) return applied;
-  // Applying leaves alone what others added.
-  const { uid, resourceVersion } = applied.metadata;
-  const patched = await api.jsonPatch(
-    desired.metadata,
-    [
-      { op: "test", path: "/metadata/uid", value: uid },
-      { op: "test", path: "/metadata/resourceVersion", value: resourceVersion },
-      ...DATA_FIELDS.flatMap((field): JsonPatchOperation[] => {
-        if (desired[field] !== undefined) return [{ op: "add", path: `/${field}`, value: desired[field] }];
-        return applied[field] === undefined ? [] : [{ op: "remove", path: `/${field}` }];
-      }),
-    ],
-    {},
-    signal,
-  );
-  if (sameData(patched, desired)) return patched;
-  throw new Error(
-    "Cannot keep the copy equal to its source: something on its cluster changes its data with every write",
-  );
 }

@@ -18,16 +18,14 @@ import {
   planInstance,
   type Step,
 } from "../sync/instance_plan.ts";
+import { refusalOf, withoutForeign } from "../sync/instance_refusal.ts";
+import { copyStatus, runStep, type StepDeps, type View } from "../sync/instance_steps.ts";
 import { compare } from "./digest.ts";
 import { type InstanceNews, type Trouble, trouble } from "./instance_news.ts";
-import { copyStatus, runStep, type StepDeps } from "./instance_steps.ts";
-import { readKnown, readLive, readOne, type Side, type View } from "./instance_view.ts";
+import { type Ends, readKnown, readLive, readOne, type Side } from "./instance_view.ts";
 import type { Repairs } from "./repairs.ts";
 
-/** The longest name Kubernetes takes. */
-const MAX_NAME_LENGTH = 253;
-
-export interface InstanceDeps extends StepDeps {
+export interface InstanceDeps extends Omit<StepDeps, keyof Ends>, Ends {
   /** Whether somebody saw that this consumer object was deleted, or wants it to be taken for that. */
   isDeletionKnown(key: ObjectKey): boolean;
   /** Tells whether the provider's object stands without its consumer object. */
@@ -175,19 +173,12 @@ const hadCopy = (consumer: DynamicObject): boolean =>
  * @throws {TerminalError} when a living consumer object would need its name, or a name that cannot be one
  */
 function refuseForeign({ mapping, news, provider: { api } }: InstanceDeps, view: View): View {
-  const { key, providerKey, consumer, provider } = view;
-  const isTaken = provider !== undefined && mapping.isForeign(provider);
-  if (!consumer || isDeleting(consumer)) return isTaken ? { ...view, provider: undefined } : view;
-  const refuse = (reason: "NameTooLong" | "NameTaken", why: string) => {
-    const what = `Cannot sync ${resourceName(api.resource)} "${formatKey(key)}" to the provider: ${why}`;
-    news.refused(key, trouble("Spec", reason, what));
-    return new TerminalError(what);
-  };
-  const { length } = providerKey.name;
-  if (length > MAX_NAME_LENGTH) {
-    const why = `its name there, "${providerKey.name}", has ${length} characters; ${MAX_NAME_LENGTH} are allowed`;
-    throw refuse("NameTooLong", why);
+  const refusal = refusalOf(view, mapping);
+  if (refusal) {
+    const { reason, why } = refusal;
+    const what = `Cannot sync ${resourceName(api.resource)} "${formatKey(view.key)}" to the provider: ${why}`;
+    news.refused(view.key, trouble("Spec", reason, what));
+    throw new TerminalError(what);
   }
-  if (isTaken) throw refuse("NameTaken", `"${formatKey(providerKey)}" belongs to somebody else there`);
-  return view;
+  return withoutForeign(view, mapping);
 }

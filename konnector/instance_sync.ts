@@ -7,9 +7,9 @@ import type { Recorder } from "../kube/recorder.ts";
 import { NAMESPACES } from "../kube/resources.ts";
 import { Scopes } from "../kube/scopes.ts";
 import { TaskGroup } from "../kube/tasks.ts";
-import { apiVersionOf, type DynamicObject, type KubeObject, type Resource, resourceName } from "../kube/types.ts";
+import { apiVersionOf, type DynamicObject, type KubeObject, resourceName } from "../kube/types.ts";
 import { untilReachable } from "../kube/until_reachable.ts";
-import type { SyncDefinition } from "../sync/definition.ts";
+import { providerResource, type SyncDefinition } from "../sync/definition.ts";
 import { isOnProvider } from "../sync/instance_plan.ts";
 import { mapClusterScoped, mapNamespaces } from "../sync/mapping.ts";
 import type { Connection } from "./connection.ts";
@@ -87,10 +87,6 @@ function readOwner({ client, namespace }: Connection, log: Log, signal: AbortSig
   return untilReachable(read, { waitingFor: "the provider", log }, signal);
 }
 
-/** Isolation by namespaces needs a kind that is namespaced on the provider. */
-const providerResource = ({ resource, isolation }: SyncDefinition): Resource =>
-  isolation === "Namespaced" ? { ...resource, namespaced: true } : resource;
-
 const sideOf = (informer: Informer<DynamicObject, Digest>, inHand: InHand): Side => ({
   api: informer.api,
   store: informer.store,
@@ -153,7 +149,7 @@ async function runSync(
       const ms = agenda.delivered(up ? "consumer" : "provider", key);
       if (ms !== undefined) metrics?.lagged(name, up ? "up" : "down", ms);
     },
-    hasStatusSubresource: () => definition.hasStatusSubresource,
+    hasStatusSubresource: definition.hasStatusSubresource,
     onlyDeletions: definition.onlyDeletions ?? false,
     news,
     repairs: new Repairs(),

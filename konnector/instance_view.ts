@@ -1,7 +1,7 @@
 import type { Api } from "../kube/client.ts";
 import type { Store } from "../kube/store.ts";
 import { type DynamicObject, formatKey, type ObjectKey } from "../kube/types.ts";
-import type { Sides } from "../sync/instance_plan.ts";
+import type { View } from "../sync/instance_steps.ts";
 import type { Digest } from "./digest.ts";
 import type { InHand } from "./in_hand.ts";
 
@@ -21,12 +21,6 @@ export interface Side {
 export interface Ends {
   consumer: Side;
   provider: Side;
-}
-
-/** One instance: both objects, and where they are. */
-export interface View extends Sides {
-  key: ObjectKey;
-  providerKey: ObjectKey;
 }
 
 /** The objects that the stores know of, from the event at hand or read again. */

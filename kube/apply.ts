@@ -1,6 +1,7 @@
+import { rehearseApply } from "./apply_rehearsal.ts";
 import type { Api, JsonPatchOperation } from "./client.ts";
 import { KubeError } from "./errors.ts";
-import { isJsonObject } from "./json.ts";
+import { isEmpty, isJsonObject } from "./json.ts";
 import {
   appliedFields,
   childOf,
@@ -8,6 +9,7 @@ import {
   type FieldSet,
   fieldsOfOthers,
   inheritFields,
+  ownsWhole,
 } from "./managed_fields.ts";
 import { keyOf, type KubeObject } from "./types.ts";
 
@@ -42,6 +44,7 @@ export async function applyOver<T extends KubeObject>(
     await api.jsonPatch(keyOf(current), [...guard, ...changes], {}, signal);
   };
   const manager = { name: options.fieldManager, predecessor };
+  if (current && api.isDryRun) return await rehearseApply(api, { current, desired }, manager, options, signal);
   if (current) await guarded(preparation(current, desired, manager));
   try {
     return await api.apply(desired, options, signal);
@@ -101,16 +104,6 @@ function removalsOf(current: KubeObject, desired: KubeObject, manager: FieldMana
   visit("", current, desired, appliedFields(current, manager) ?? {}, fieldsOfOthers(current, manager));
   return paths.map((path) => ({ op: "remove", path }));
 }
-
-const isEmpty = (value: unknown): boolean =>
-  Array.isArray(value) ? value.length === 0 : isJsonObject(value) && Object.keys(value).length === 0;
-
-/** Whether nothing in a value belongs to others alone. */
-const ownsWhole = (value: unknown, fields: FieldSet): boolean =>
-  Object.keys(fields).length === 0 || !isJsonObject(value) ||
-  Object.entries(value).every(([name, below]) =>
-    `f:${name}` in fields && ownsWhole(below, fields[`f:${name}`] as FieldSet)
-  );
 
 /** RFC 6901. */
 const escapePointer = (part: string): string => part.replaceAll("~", "~0").replaceAll("/", "~1");

@@ -85,7 +85,10 @@ export interface ApplyOptions {
   fieldManager: string;
   /** Takes fields over that another manager owns. */
   force?: boolean;
-  /** The server answers as if it had been done, admission included, and does nothing. */
+}
+
+export interface ApiOptions {
+  /** Writes are answered as if they had been done, admission included, and nothing is done. */
   isDryRun?: boolean;
 }
 
@@ -124,8 +127,8 @@ export class KubeClient implements Disposable {
     this.side = options.side;
   }
 
-  api<T extends KubeObject = DynamicObject>(resource: Resource): Api<T> {
-    return new Api<T>(this, resource);
+  api<T extends KubeObject = DynamicObject>(resource: Resource, options: ApiOptions = {}): Api<T> {
+    return new Api<T>(this, resource, options);
   }
 
   /**
@@ -248,10 +251,13 @@ export class KubeClient implements Disposable {
 export class Api<T extends KubeObject = DynamicObject> {
   readonly client: KubeClient;
   readonly resource: Resource;
+  /** See `ApiOptions`. */
+  readonly isDryRun: boolean;
 
-  constructor(client: KubeClient, resource: Resource) {
+  constructor(client: KubeClient, resource: Resource, { isDryRun = false }: ApiOptions = {}) {
     this.client = client;
     this.resource = resource;
+    this.isDryRun = isDryRun;
   }
 
   /** @throws {KubeError} also when there is no such object */
@@ -322,8 +328,8 @@ export class Api<T extends KubeObject = DynamicObject> {
 
   /** Server-side apply: the manager owns what the object says, and what it no longer says is removed. */
   apply(object: T, options: ApplyOptions, signal: AbortSignal): Promise<T> {
-    const { fieldManager, force, isDryRun } = options;
-    const query = { fieldManager, force: force ? true : undefined, dryRun: isDryRun ? "All" : undefined };
+    const { fieldManager, force } = options;
+    const query = { fieldManager, force: force ? true : undefined };
     return this.#request("apply", object.metadata, "PATCH", this.#path(object.metadata), {
       query,
       body: object,
@@ -359,7 +365,8 @@ export class Api<T extends KubeObject = DynamicObject> {
   async beginDelete(key: ObjectKey, options: DeleteOptions, signal: AbortSignal): Promise<T | undefined> {
     const { uid, resourceVersion, propagationPolicy } = options;
     const preconditions = uid || resourceVersion ? { uid, resourceVersion } : undefined;
-    const body = { apiVersion: "v1", kind: "DeleteOptions", preconditions, propagationPolicy };
+    const dryRun = this.isDryRun ? ["All"] : undefined; // with a body, the query does not count
+    const body = { apiVersion: "v1", kind: "DeleteOptions", preconditions, propagationPolicy, dryRun };
     try {
       const answer = await this.#request("delete", key, "DELETE", this.#path(key), { body }, signal);
       return isDeleting(answer) && answer.metadata.finalizers?.length ? answer : undefined;
@@ -400,7 +407,8 @@ export class Api<T extends KubeObject = DynamicObject> {
     options: RequestOptions,
     signal: AbortSignal,
   ): Promise<R> {
-    return this.client.request<R>(method, path, { ...options, action: this.#describe(verb, key) }, signal);
+    const query = this.isDryRun && method !== "GET" ? { ...options.query, dryRun: "All" } : options.query;
+    return this.client.request<R>(method, path, { ...options, query, action: this.#describe(verb, key) }, signal);
   }
 
   /** `apply mangodbs.mangodb.com "default/db"` */

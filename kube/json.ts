@@ -43,6 +43,10 @@ export function deepEqual(a: unknown, b: unknown): boolean {
 /** Fields set to `undefined` do not reach the wire and count as absent. */
 const definedEntries = (object: object) => Object.entries(object).filter(([, value]) => value !== undefined);
 
+/** Whether a value is an object or a list without anything in it. */
+export const isEmpty = (value: unknown): boolean =>
+  Array.isArray(value) ? value.length === 0 : isJsonObject(value) && Object.keys(value).length === 0;
+
 /** Whether a value is a JSON object: not null, not a list, not an exact number. */
 export const isJsonObject = (value: unknown): value is Record<string, Json> =>
   typeof value === "object" && value !== null && !Array.isArray(value) && !isRawJSON(value);

@@ -55,6 +55,13 @@ export const fieldsOfOthers = (object: KubeObject, manager: FieldManager): Field
   });
 };
 
+/** Whether nothing in a value belongs to others alone. */
+export const ownsWhole = (value: unknown, fields: FieldSet): boolean =>
+  Object.keys(fields).length === 0 || !isJsonObject(value) ||
+  Object.entries(value).every(([name, below]) =>
+    `f:${name}` in fields && ownsWhole(below, fields[`f:${name}`] as FieldSet)
+  );
+
 function withoutFinalizers({ "f:metadata": ofMetadata, ...fields }: FieldSet): FieldSet {
   const { "f:finalizers": _, ...metadata } = (ofMetadata ?? {}) as FieldSet;
   return Object.keys(metadata).length === 0 ? fields : { "f:metadata": metadata, ...fields };

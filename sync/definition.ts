@@ -42,3 +42,7 @@ export const definitionOf = ({ spec }: APIServiceExport): SyncDefinition => ({
   isolation: spec.scope === "Cluster" ? spec.clusterScopedIsolation ?? "Prefixed" : undefined,
   hasStatusSubresource: versionToSync(spec.versions).subresources?.status !== undefined,
 });
+
+/** Isolation by namespaces needs a kind that is namespaced on the provider. */
+export const providerResource = ({ resource, isolation }: SyncDefinition): Resource =>
+  isolation === "Namespaced" ? { ...resource, namespaced: true } : resource;

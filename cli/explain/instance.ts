@@ -3,14 +3,17 @@ import type { KubeClient } from "../../kube/client.ts";
 import type { CrdCondition } from "../../kube/resources.ts";
 import { isUnreachable, messageOf } from "../../kube/errors.ts";
 import { isJsonObject } from "../../kube/json.ts";
-import { type DynamicObject, formatKey, isDeleting } from "../../kube/types.ts";
-import type { SyncDefinition } from "../../sync/definition.ts";
-import { OWNER, planInstance, type Step, toProviderObject } from "../../sync/instance_plan.ts";
+import { type DynamicObject, formatKey, isDeleting, keyOf } from "../../kube/types.ts";
+import { providerResource, type SyncDefinition } from "../../sync/definition.ts";
+import { OWNER, planInstance, type Step } from "../../sync/instance_plan.ts";
+import { refusalOf, withoutForeign } from "../../sync/instance_refusal.ts";
+import { runStep } from "../../sync/instance_steps.ts";
 import { type Finding, passed, stopped } from "../diagnosis/finding.ts";
 import { formatAge } from "../duration.ts";
 import type { Place } from "./place.ts";
 
 interface Instance {
+  appCluster: KubeClient;
   /** The user's object. */
   consumer: DynamicObject;
   definition: SyncDefinition;
@@ -20,24 +23,25 @@ interface Instance {
 
 /** Spec up, the operator's work, status down; or the deletion. What is outstanding, the konnector's own plan says. */
 export async function instanceFindings(
-  { consumer, definition, place, provider }: Instance,
+  { appCluster, consumer, definition, place: { key: providerKey, mapping }, provider }: Instance,
   signal: AbortSignal,
 ): Promise<Finding[]> {
-  const api = provider.api(definition.resource);
-  const copy = await api.find(place.key, signal);
-  const described = `${definition.resource.kind} "${formatKey(place.key)}" on the provider`;
-  if (copy && place.mapping.isForeign(copy)) {
-    return [stopped("Spec", "NameTaken", `${described} belongs to somebody else`)];
-  }
-  const steps = new Set(planInstance({ consumer, provider: copy }));
+  const api = provider.api(providerResource(definition), { isDryRun: true });
+  const found = { key: keyOf(consumer), providerKey, consumer, provider: await api.find(providerKey, signal) };
+  const described = `${definition.resource.kind} "${formatKey(providerKey)}" on the provider`;
+  const refusal = refusalOf(found, mapping);
+  if (refusal) return [stopped("Spec", refusal.reason, `It cannot be on the provider: ${refusal.why}`)];
+  const view = withoutForeign(found, mapping);
+  const { provider: copy } = view;
+  const steps = new Set(planInstance(view));
   if (isDeleting(consumer)) return deletionFindings(consumer, copy, described);
   const findings: Finding[] = [];
   if (copy && isDeleting(copy)) {
     findings.push(stopped("Spec", "DeletedOnProvider", `${described} is being deleted there`));
   } else if (steps.has("applySpec")) {
-    const desired = toProviderObject(consumer, place.key, { provider: copy, marks: place.mapping.marks });
+    const ends = { consumer: { api: appCluster.api(definition.resource, { isDryRun: true }) }, provider: { api } };
     try {
-      await api.apply(desired, { fieldManager: OWNER.name, force: true, isDryRun: true }, signal);
+      await runStep({ ...ends, ...definition, mapping }, "applySpec", view, signal);
       findings.push(
         copy
           ? stopped("Spec", "SpecPending", `${described} does not say yet what this one says`)

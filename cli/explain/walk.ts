@@ -48,7 +48,15 @@ export async function walk(
   findings.push(...rights, finding);
   const isBlind = rights.some(({ reason }) => reason === "ProviderRightsMissing");
   if (!object || !place || isBlind) return findings;
-  findings.push(...await instanceFindings({ consumer: object, definition, place, provider: client }, signal));
+  findings.push(
+    ...await instanceFindings({
+      appCluster: landscape.appCluster,
+      consumer: object,
+      definition,
+      place,
+      provider: client,
+    }, signal),
+  );
   findings.push(...await claimFindings(landscape, side, { binding, key, place }, signal));
   return findings;
 }

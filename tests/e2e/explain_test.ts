@@ -213,8 +213,8 @@ Deno.test("explain and status name the cause of whatever goes wrong", async (t) 
             },
             "default",
           );
-          const mangosThere = mangos.provider;
-          return await mangosThere.apply(tried, { fieldManager: "test", isDryRun: true }, within(5_000)).then(
+          const rehearsed = there.api(mangos.provider.resource, { isDryRun: true });
+          return await rehearsed.apply(tried, { fieldManager: "test" }, within(5_000)).then(
             () => false,
             (error) => /no licence/.test(String(error)),
           );

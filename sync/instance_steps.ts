@@ -1,16 +1,24 @@
 import { SYNC_FINALIZER } from "../crds/names.ts";
 import { applyOver } from "../kube/apply.ts";
+import type { Api } from "../kube/client.ts";
 import { addFinalizer, removeFinalizer } from "../kube/finalizer.ts";
 import type { DynamicObject, ObjectKey } from "../kube/types.ts";
-import { OWNER, type Step, toConsumerObject, toProviderObject } from "../sync/instance_plan.ts";
-import type { Mapping } from "../sync/mapping.ts";
-import type { Ends, View } from "./instance_view.ts";
+import { OWNER, type Sides, type Step, toConsumerObject, toProviderObject } from "./instance_plan.ts";
+import type { Mapping } from "./mapping.ts";
+
+/** One instance: both objects, and where they are. */
+export interface View extends Sides {
+  key: ObjectKey;
+  providerKey: ObjectKey;
+}
 
 /** What writing needs to know besides the objects. */
-export interface StepDeps extends Ends {
+export interface StepDeps {
+  consumer: { api: Api };
+  provider: { api: Api };
   mapping: Mapping;
   /** Whether the CRD keeps status apart from the rest of the object. */
-  hasStatusSubresource(): boolean;
+  hasStatusSubresource: boolean;
 }
 
 /**
@@ -60,12 +68,12 @@ function applySpec(
 
 /** The status is replaced as a whole; the test on the uid keeps it off a later namesake. */
 export function copyStatus(
-  deps: StepDeps,
+  deps: Pick<StepDeps, "consumer" | "hasStatusSubresource">,
   { uid, ...key }: ObjectKey & { uid?: string },
   status: unknown,
   signal: AbortSignal,
 ): Promise<DynamicObject> {
-  const subresource = deps.hasStatusSubresource() ? "status" as const : undefined;
+  const subresource = deps.hasStatusSubresource ? "status" as const : undefined;
   return deps.consumer.api.jsonPatch(
     key,
     [
