@@ -7,11 +7,12 @@ import type { CustomResourceDefinition } from "../kube/resources.ts";
 import { isDeleting, type ObjectKey } from "../kube/types.ts";
 import type { Catalogue, ServedApi } from "./catalogue.ts";
 import { atVersion, type CrdSource } from "./crd_source.ts";
+import { type NarrowedClaimsDeps, removeNarrowedCopies } from "./narrowed_claims.ts";
 import { type RolloutDeps, rolloutOf } from "./schema_rollout.ts";
 import { planServiceExport } from "./service_export_plan.ts";
 import { patchStatus } from "./status.ts";
 
-export interface ServiceExportDeps extends RolloutDeps {
+export interface ServiceExportDeps extends RolloutDeps, NarrowedClaimsDeps {
   apis: Informer<CustomResourceDefinition, ServedApi>;
   catalogue: Catalogue;
   source: CrdSource;
@@ -58,5 +59,6 @@ export async function reconcileServiceExport(
     const verdict = rollout?.heldBack ? undefined : rollout?.change.verdict;
     return log.info("export follows its CRD and template", { export: key, verdict, policy, reason });
   }
-  if (status) await patchStatus(exports.api, current, status, signal);
+  if (status) return await patchStatus(exports.api, current, status, signal);
+  return await removeNarrowedCopies(deps, current, signal);
 }

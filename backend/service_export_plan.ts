@@ -1,11 +1,12 @@
 import type { APIServiceExport } from "../crds/api_service_export.ts";
 import { sourceSpecHash } from "../crds/export_schema.ts";
-import { SOURCE_SPEC_HASH_ANNOTATION } from "../crds/names.ts";
+import { NARROWED_CLAIMS_ANNOTATION, SOURCE_SPEC_HASH_ANNOTATION } from "../crds/names.ts";
 import type { PermissionClaim } from "../crds/shared.ts";
 import { fails, holds } from "../crds/reasons.ts";
 import { type ConditionState, setCondition } from "../kube/conditions.ts";
 import { deepEqual } from "../kube/json.ts";
 import type { ExportSource } from "./crd_source.ts";
+import { formatKinds, narrowedKinds, readKinds } from "./narrowed_claims.ts";
 import type { HeldBack } from "./schema_change.ts";
 
 /** One export beside what it was made from. */
@@ -34,8 +35,9 @@ export function planServiceExport({ export: current, source, claims, heldBack }:
   const hash = sourceSpecHash(source.spec);
   // What the export says is compared, and not its annotation: two backends that hash differently must not take turns.
   const isFollowing = sourceSpecHash(current.spec) !== hash && !heldBack;
-  const wantedClaims = claims ?? current.spec.permissionClaims ?? [];
-  if (!isFollowing && deepEqual(wantedClaims, current.spec.permissionClaims ?? [])) {
+  const presentClaims = current.spec.permissionClaims ?? [];
+  const wantedClaims = claims ?? presentClaims;
+  if (!isFollowing && deepEqual(wantedClaims, presentClaims)) {
     const condition = heldBack
       ? fails("APIServiceExport", "ProviderInSync", ...heldBack)
       : holds("APIServiceExport", "ProviderInSync");
@@ -44,6 +46,8 @@ export function planServiceExport({ export: current, source, claims, heldBack }:
   const { permissionClaims: _, ...rest } = current.spec;
   const annotations = { ...current.metadata.annotations };
   if (isFollowing) annotations[SOURCE_SPEC_HASH_ANNOTATION] = hash;
+  const narrowed = formatKinds([...readKinds(current), ...narrowedKinds(presentClaims, wantedClaims)]);
+  if (narrowed) annotations[NARROWED_CLAIMS_ANNOTATION] = narrowed;
   return {
     replacement: {
       ...current,

@@ -165,8 +165,9 @@ export class ClaimStores implements AsyncDisposable {
     return new Set(counted(this.copyInformer, this.copy));
   }
 
-  /** Whether no copy of ours is left, as far as lists can tell. */
+  /** Whether no copy of ours is left, as far as lists can tell; whoever forbids us to look takes them away themselves. */
   get isEmpty(): boolean {
+    if (this.copyInformer.isForbidden) return true;
     const isListed = this.#copyScopes.size === 0 || this.copyInformer.isSynced;
     return isListed && this.copied().size === 0;
   }

@@ -1,6 +1,6 @@
 import type { Api } from "./client.ts";
 import type { Clock } from "./clock.ts";
-import { messageOf, reasonOf } from "./errors.ts";
+import { isForbidden, messageOf, reasonOf } from "./errors.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import { type Indexers, Store } from "./store.ts";
@@ -45,7 +45,8 @@ export interface InformerOptions<T extends KubeObject, V> {
 interface ScopeState {
   scope: Scope;
   synced: boolean;
-  trouble?: string;
+  /** Why its watch is down. */
+  trouble?: unknown;
   /** Keys it has brought. */
   known: Set<string>;
   /** Keys it has brought since it is being listed; undefined otherwise. */
@@ -99,7 +100,13 @@ export class Informer<T extends KubeObject, V = T> {
 
   /** Why a watch is down; undefined while all of them stand. For conditions and readiness. */
   get trouble(): string | undefined {
-    return [...this.#scopes].find(({ trouble }) => trouble !== undefined)?.trouble;
+    const down = [...this.#scopes].find(({ trouble }) => trouble !== undefined);
+    return down && messageOf(down.trouble);
+  }
+
+  /** Whether the API server lets us look at none of the scopes. */
+  get isForbidden(): boolean {
+    return this.#scopes.size > 0 && [...this.#scopes].every(({ trouble }) => isForbidden(trouble));
   }
 
   /** Whether every scope has been listed at least once. */
@@ -135,7 +142,7 @@ export class Informer<T extends KubeObject, V = T> {
       state.trouble = undefined;
     };
     const onInterruption = (error: unknown) => {
-      state.trouble = messageOf(error);
+      state.trouble = error;
       metrics?.watchRestarted(resource, reasonOf(error));
       log.warn("watch interrupted", { resource, namespace: scope.namespace, error });
     };

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { API_SERVICE_BINDINGS, KLUTCH_NAMESPACE } from "../../crds/names.ts";
+import { API_SERVICE_BINDINGS, API_SERVICE_EXPORT_TEMPLATES, KLUTCH_NAMESPACE } from "../../crds/names.ts";
 import type { AcceptablePermissionClaim, PermissionClaim } from "../../crds/shared.ts";
 import type { Api } from "../../kube/client.ts";
 import { CONFIG_MAPS, type ConfigMap, type Secret, SECRETS } from "../../kube/resources.ts";
@@ -227,5 +227,21 @@ for (const scope of ["Namespaced", "Cluster"] as const) {
       const { status } = await story.binding(API);
       assert.ok(!status?.conditions?.some(({ type }) => type.startsWith("Claims")), JSON.stringify(status));
     });
+
+    await story.step(
+      t,
+      "a claim that the provider withdraws leaves no copies there, and none that are missed",
+      async () => {
+        await claim([accepted(SETTINGS)]);
+        const copy = { namespace: mapped, name: "orders" };
+        await eventually("the copy is there", () => settings.provider.find(copy, within(5_000)));
+        await story.provider.client.api(API_SERVICE_EXPORT_TEMPLATES)
+          .mergePatch({ namespace: "default", name: API }, { spec: { permissionClaims: [] } }, {}, within(5_000));
+        await untilGone(settings.provider, copy);
+        await claim([]);
+        await effect("no claim", (text) => text === "");
+        await story.condition(API, "Ready", { status: "True" });
+      },
+    );
   });
 }
