@@ -16,6 +16,7 @@ export function konnectorPod(
   },
 ) {
   const fieldRef = (name: string, fieldPath: string) => ({ name, valueFrom: { fieldRef: { fieldPath } } });
+  // Konnectors of the Go implementation know no /readyz.
   const probe = { httpGet: { path: "/healthz", port: KONNECTOR_HEALTH_PORT } };
   return {
     serviceAccountName,

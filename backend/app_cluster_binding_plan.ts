@@ -108,13 +108,17 @@ function planApi(
   plan.bindings.push(serviceBinding(binding, root, api, template.spec));
   if (!exports.some(({ metadata }) => metadata.name === name)) {
     const request = requests.find((one) => apisOf(one).includes(name));
-    if (!request) plan.newRequests.push(newExportRequest(binding, root, api, template));
+    if (!request) {
+      const taken = [...requests, ...plan.newRequests].map(({ metadata }) => metadata.name);
+      plan.newRequests.push(newExportRequest(binding, root, api, template, taken));
+    }
     if (request?.status?.phase === "Failed") return unbound("ExportFailed", request.status.terminalMessage ?? name);
     return unbound("Pending", `"${name}" is not exported yet`);
   }
   const ready = findCondition(bound?.status?.conditions, READY);
   if (ready?.status === "True") return undefined;
-  return unbound("Pending", `"${name}" is not ready: ${ready?.message ?? "no konnector has looked at it yet"}`);
+  const reason = ready?.reason === "AppClusterUnreachable" ? ready.reason : "Pending";
+  return unbound(reason, `"${name}" is not ready: ${ready?.message ?? "no konnector has looked at it yet"}`);
 }
 
 const apisOf = ({ spec }: APIServiceExportRequest): string[] => spec?.resources?.map(groupResourceName) ?? [];

@@ -85,12 +85,13 @@ const TEMPLATES = [
 const templateOf = (api: string) => TEMPLATES.find(({ metadata }) => api.startsWith(metadata.name));
 const binding = (spec: Partial<AppClusterBinding["spec"]> = { apiExports: [API] }) =>
   appClusterBinding(KEY.namespace, KEY.name, spec);
-const bound = (resource: string, ready = true): APIServiceBinding => ({
+const bound = (resource: string, ready = true, reason?: string): APIServiceBinding => ({
   ...serviceBinding(binding(), "root-ns", { ...API, resource }, {} as never),
   status: {
     conditions: [{
       type: "Ready",
       status: ready ? "True" : "False",
+      reason,
       message: "the CRD is missing.",
       lastTransitionTime: "2026-06-01T12:00:00Z",
     }],
@@ -141,6 +142,17 @@ for (const state of ["Accepted", "Rejected"] as const) {
   });
 }
 
+Deno.test("planApis() asks for two APIs whose templates, in two namespaces, have one name", () => {
+  const sameName = (api: string) => template("apis", [api.split(".")[0]!, API.group]);
+  const given = { templateOf: sameName, binding: binding({ apiExports: [API, { ...API, resource: "gadgets" }] }) };
+  const { newRequests } = planApis(apis(given));
+  const names = (requests: APIServiceExportRequest[]) => requests.map(({ metadata }) => metadata.name);
+  equal(new Set(names(newRequests)).size, 2);
+  const [first, second] = newRequests;
+  deepEqual(names(planApis(apis({ ...given, requests: [first!] })).newRequests), names([second!]));
+  deepEqual(planApis(apis({ ...given, requests: [first!, second!] })).newRequests, []);
+});
+
 const both = { bindings: [bound("widgets"), bound("gadgets")], exports: [exported("widgets"), exported("gadgets")] };
 
 Deno.test("planApis() lets an API go that leaves the list, and its export after its binding", () => {
@@ -181,6 +193,12 @@ const conditions: [name: string, view: ApisView, reason: string | undefined, mes
     apis({ bindings: [bound("widgets", false)], exports: [exported("widgets")] }),
     "Pending",
     /not ready: the CRD is missing\. /,
+  ],
+  [
+    "its app cluster is out of reach",
+    apis({ bindings: [bound("widgets", false, "AppClusterUnreachable")], exports: [exported("widgets")] }),
+    "AppClusterUnreachable",
+    /Check that the app cluster runs/,
   ],
   [
     "one is pending, and another one not offered",

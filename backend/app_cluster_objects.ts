@@ -124,37 +124,43 @@ export function serviceBinding(
   };
 }
 
-export const newExportRequest = (
+/** @param taken names of requests that are about other APIs */
+export function newExportRequest(
   binding: AppClusterBinding,
   root: string,
   { group, resource }: BoundApi,
-  template: APIServiceExportTemplate,
-): APIServiceExportRequest => ({
-  apiVersion: API_VERSION,
-  kind: API_SERVICE_EXPORT_REQUESTS.kind,
-  metadata: {
-    namespace: root,
-    name: exportRequestName(binding.metadata.name, template.metadata.name),
-    labels: ownerLabels(keyOf(binding)),
-  },
-  spec: {
-    resources: [{
-      group,
-      resource,
-      ...(template.spec.permissionClaims && { permissionClaims: template.spec.permissionClaims }),
-    }],
-  },
-});
+  { metadata, spec: { permissionClaims } }: APIServiceExportTemplate,
+  taken: readonly string[] = [],
+): APIServiceExportRequest {
+  const names = exportRequestNames(binding.metadata.name, metadata.name, groupResourceName({ group, resource }));
+  return {
+    apiVersion: API_VERSION,
+    kind: API_SERVICE_EXPORT_REQUESTS.kind,
+    metadata: {
+      namespace: root,
+      name: names.find((name) => !taken.includes(name)) ?? names[0]!,
+      labels: ownerLabels(keyOf(binding)),
+    },
+    spec: { resources: [{ group, resource, ...(permissionClaims && { permissionClaims }) }] },
+  };
+}
 
 const LONGEST_PART = 24;
 const LONGEST_REQUEST_NAME = 63;
 
-/** `appclusterbinding-<binding>-<template>-<hash>`, by which backends find the requests of each other. */
-export function exportRequestName(binding: string, template: string): string {
+/**
+ * `appclusterbinding-<binding>-<template>-<hash>`, in the order in which they are tried: the one by which backends find
+ * the requests of each other, and one for when a template of the same name in another namespace has that.
+ *
+ * @param api what the request is about, e.g. `mangodbs.mangodb.com`
+ */
+export function exportRequestNames(binding: string, template: string, api: string): string[] {
   const start = `appclusterbinding-${namePart(binding) || "binding"}-`;
-  const hash = fnv1a32(template).toString(16).padStart(8, "0");
-  const room = Math.max(1, LONGEST_REQUEST_NAME - start.length - hash.length - 1);
-  return `${start}${(namePart(template) || "export").slice(0, room)}-${hash}`;
+  return [template, api].map((identity) => {
+    const hash = fnv1a32(identity).toString(16).padStart(8, "0");
+    const room = Math.max(1, LONGEST_REQUEST_NAME - start.length - hash.length - 1);
+    return `${start}${(namePart(template) || "export").slice(0, room)}-${hash}`;
+  });
 }
 
 const namePart = (text: string): string =>

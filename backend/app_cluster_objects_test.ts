@@ -1,5 +1,5 @@
 import { deepEqual, equal, match, notEqual } from "node:assert/strict";
-import { exportRequestName, ownerLabels, ownerTerm, ownerTermOf } from "./app_cluster_objects.ts";
+import { exportRequestNames, ownerLabels, ownerTerm, ownerTermOf } from "./app_cluster_objects.ts";
 import { appClusterBinding } from "./test_objects.ts";
 
 const names: [binding: string, template: string, want: string][] = [
@@ -9,16 +9,18 @@ const names: [binding: string, template: string, want: string][] = [
   ["---", "", "appclusterbinding-binding-export-811c9dc5"],
 ];
 for (const [binding, template, want] of names) {
-  Deno.test(`exportRequestName() of "${binding}" and "${template}" is ${want}`, () => {
-    equal(exportRequestName(binding, template), want);
+  Deno.test(`exportRequestNames() of "${binding}" and "${template}" begin with ${want}`, () => {
+    equal(exportRequestNames(binding, template, "any.example.com")[0], want);
   });
 }
 
-Deno.test("exportRequestName() is never longer than a label, and differs by template", () => {
-  const [one, other] = ["-one", "-other"].map((end) => exportRequestName("b".repeat(80), "t".repeat(80) + end));
-  equal(one!.length, 63);
-  notEqual(one, other);
-  match(one!, /^appclusterbinding-b{24}-t+-[0-9a-f]{8}$/);
+Deno.test("exportRequestNames() are never longer than a label, and differ by template, and by API", () => {
+  const names = ["-one", "-other"].flatMap((end) =>
+    ["widgets", "gadgets"].flatMap((api) => exportRequestNames("b".repeat(80), "t".repeat(80) + end, `${api}.test`))
+  );
+  for (const name of names) match(name, /^appclusterbinding-b{24}-t+-[0-9a-f]{8}$/);
+  for (const name of names) equal(name.length, 63);
+  equal(new Set(names).size, 4); // a plain one for each template, and one for each API
 });
 
 Deno.test("what was made for an AppClusterBinding is found by both labels, and by both only", () => {

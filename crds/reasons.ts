@@ -44,6 +44,11 @@ const REFUSED_CRD = {
   ),
 };
 
+const UNREACHABLE_APP_CLUSTER = error(
+  "Check that the app cluster runs, that the control plane reaches it, and that it still accepts the kubeconfig in the " +
+    "Secret; it is tried again",
+);
+
 /**
  * Every condition our kinds carry, with every reason for which it may be `False`: reasons are read by scripts and by
  * other implementations, so none may be renamed. Severities decide what `Ready` shows when several fail at once.
@@ -66,6 +71,7 @@ const REASONS = {
       APIServiceExportNotFound: error(`${BIND_AGAIN}, or delete this binding: the provider does not export the API`),
       APIServiceExportInvalid: error(`${TALK_TO_PROVIDER} to correct the API's schema: it cannot be read`),
       ProviderUnreachable: warning("Check that this cluster reaches the provider; it is tried again"),
+      AppClusterUnreachable: UNREACHABLE_APP_CLUSTER,
       Pending: info("Wait: the API is being installed on this cluster"),
       ...REFUSED_CRD,
     },
@@ -175,6 +181,7 @@ const REASONS = {
       NotOffered: error("Correct `spec.apiExports`, or create an APIServiceExportTemplate for the API"),
       ExportFailed: error("Mend what the message names; it is tried again within 10 minutes"),
       BindFailed: warning("Mend what the message names; it is tried again"),
+      AppClusterUnreachable: UNREACHABLE_APP_CLUSTER,
       Pending: info("Wait, or look at the APIServiceBindings and the konnector's log if it lasts"),
     },
     KonnectorDeployed: {

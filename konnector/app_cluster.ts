@@ -13,6 +13,7 @@ import { type Secret, SECRETS } from "../kube/resources.ts";
 import { scopeOf } from "../kube/scopes.ts";
 import { TaskGroup } from "../kube/tasks.ts";
 import { formatKey } from "../kube/types.ts";
+import type { Reach } from "./reachability.ts";
 
 export interface AppClusterDeps {
   /** The control plane. */
@@ -40,6 +41,7 @@ const PROBE_MS = 5_000;
 export class AppCluster {
   readonly #secret: { namespace: string; name: string; key: string };
   #trouble: string | undefined;
+  #reach: Reach = {};
 
   constructor(secret: { namespace: string; name: string; key: string }) {
     this.#secret = secret;
@@ -47,7 +49,12 @@ export class AppCluster {
 
   /** True, or why there is nothing to work with. */
   get readiness(): true | string {
-    return this.#trouble ?? true;
+    return this.#trouble ?? this.#reach.trouble ?? true;
+  }
+
+  /** What tells from now on whether the app cluster answers. */
+  observe(reach: Reach): void {
+    this.#reach = reach;
   }
 
   /**
@@ -77,6 +84,7 @@ export class AppCluster {
         return log.info("credentials of the app cluster renewed", { server: config.server });
       }
       await running?.stop();
+      this.#reach = {};
       running = start(found, work, tasks);
       log.info("working for the app cluster", { server: config.server });
     };
@@ -89,6 +97,7 @@ export class AppCluster {
       await runController({ name: "app cluster", queue, reconcile, log, metrics }, tasks.signal);
     } finally {
       this.#trouble = undefined; // whoever does not lead needs no app cluster
+      this.#reach = {};
     }
     if (failure) throw failure.error;
   }

@@ -28,6 +28,8 @@ export interface BindingDeps {
   /** CRDs that bindings are about, on the app cluster; watched one by one. */
   crds: { informer: Informer<CustomResourceDefinition>; scopes: Scopes };
   consumer: KubeClient;
+  /** Why the app cluster does not answer, where it can be told about. */
+  consumerTrouble(): string | undefined;
   connections: Connections;
   /** What a kubeconfig leads to. @throws {ConfigError} */
   targetOf(binding: APIServiceBinding, kubeconfig: string): ConnectionTarget;

@@ -21,6 +21,8 @@ export interface BindingView {
   kubeconfigTrouble?: { reason: "KubeconfigSecretNotFound" | "KubeconfigSecretInvalid"; message: string };
   /** Absent when the kubeconfig cannot be used. */
   connection?: { readonly isSynced: boolean; readonly trouble?: string; readonly heartbeat: Heartbeat };
+  /** Why the app cluster does not answer, if it is not the cluster of the binding; what is told of it is from before. */
+  consumerTrouble?: string;
   /** The provider's offer; looked up only over a connection that is synced. */
   export?: APIServiceExport;
   /** The CRD of that name on the consumer. */
@@ -72,6 +74,10 @@ export function planBinding(view: BindingView, now: Date): BindingPlan {
   }
   set(holds(KIND, "InformersSynced"));
   const { crd, sync, conditions: own } = planCrd(view);
+  if (view.consumerTrouble) {
+    set(fails(KIND, "Connected", "AppClusterUnreachable", view.consumerTrouble));
+    return done({ sync });
+  }
   own.forEach(set);
   set(deletionsSeen(view.orphans ?? []));
   const { trouble } = connection;

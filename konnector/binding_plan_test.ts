@@ -111,6 +111,16 @@ Deno.test("planBinding() tells about a provider that has gone away, and syncs on
   assert.equal(told(foreign, "Connected"), "False ForeignCustomResourceDefinition");
 });
 
+Deno.test("planBinding() tells about an app cluster that does not answer, writes nothing there, and syncs on", () => {
+  const view = { ...healthy, consumerTrouble: "connection refused" };
+  assert.equal(told(view, "Connected"), "False AppClusterUnreachable");
+  assert.equal(told(view, "Ready"), "False AppClusterUnreachable");
+  assert.ok(planBinding(view, NOW).sync);
+  const unknown = planBinding({ ...view, crd: undefined }, NOW);
+  assert.deepEqual([unknown.crd, unknown.sync], [undefined, undefined]);
+  assert.match(findCondition(unknown.conditions, "Ready")!.message!, /connection refused\. Check that the app cluster/);
+});
+
 Deno.test("planBinding() updates a CRD that differs from the export, and syncs meanwhile", () => {
   const versions = exported.spec.versions.map((version) => ({ ...version, deprecated: true }));
   const plan = planBinding({ ...healthy, export: { ...exported, spec: { ...exported.spec, versions } } }, NOW);

@@ -69,11 +69,14 @@ export async function readBinding(
   }
   const connection = deps.connections.use(id, connectionId(ref), text, target, deps.wake);
   if (!connection.isSynced) return { binding, connection };
+  const crdKey = { name: binding.metadata.name };
+  const consumerTrouble = deps.consumerTrouble();
   return {
     binding,
     connection,
     export: connection.exports.store.get({ namespace: connection.namespace, name: binding.metadata.name }),
-    crd: await known(deps.crds.informer, { name: binding.metadata.name }, signal),
+    crd: consumerTrouble ? deps.crds.informer.store.get(crdKey) : await known(deps.crds.informer, crdKey, signal),
+    consumerTrouble,
   };
 }
 

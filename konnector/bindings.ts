@@ -22,6 +22,7 @@ import { Claims } from "./claims.ts";
 import { Connection, Connections } from "./connection.ts";
 import { InstanceSync } from "./instance_sync.ts";
 import type { KonnectorMetrics } from "./metrics.ts";
+import { Reachability } from "./reachability.ts";
 import type { Clusters } from "./run.ts";
 
 export interface BindingsDeps {
@@ -48,7 +49,7 @@ const BY_SECRET = "secret";
 /** Follows all APIServiceBindings, and with them everything else, until the signal fires. */
 export async function runBindings(deps: BindingsDeps, signal: AbortSignal): Promise<void> {
   const { clusters, workers, qps, version, instance, log, metrics } = deps;
-  const { consumer, beforeWrite } = clusters;
+  const { consumer, beforeWrite, observeConsumer } = clusters;
   const options = { log, metrics };
   const bindings = new Informer<APIServiceBinding>(clusters.bindings.api(clusters.bindingResource), {
     ...options,
@@ -63,6 +64,8 @@ export async function runBindings(deps: BindingsDeps, signal: AbortSignal): Prom
   const secrets = new Informer<Secret>(clusters.bindings.api(SECRETS), options);
   const crds = new Informer<CustomResourceDefinition>(consumer.api(CUSTOM_RESOURCE_DEFINITIONS), options);
   const namespaces = new Informer<Namespace, true>(consumer.api(NAMESPACES), { ...options, project: () => true });
+  const reachability = new Reachability(namespaces);
+  observeConsumer?.(reachability);
   const queue = new WorkQueue();
   const syncs = new Map<string, InstanceSync>();
 
@@ -107,12 +110,14 @@ export async function runBindings(deps: BindingsDeps, signal: AbortSignal): Prom
 
   tasks.run((signal) => bindings.watch({ namespace: clusters.bindingNamespace }, signal));
   tasks.run((signal) => namespaces.watch({}, signal));
+  if (observeConsumer) tasks.run((signal) => reachability.follow(() => wakeAll([...bindings.store.keys()]), signal));
   await bindings.synced(signal);
   const reconciling: BindingDeps = {
     bindings,
     secrets: { informer: secrets, scopes: secretScopes },
     crds: { informer: crds, scopes: crdScopes },
     consumer,
+    consumerTrouble: () => observeConsumer && reachability.trouble,
     connections,
     targetOf: clusters.targetOf,
     openSync: (connection, definition, { wake, mayDeleteOrphans }) =>

@@ -10,7 +10,6 @@ import {
 } from "../crds/names.ts";
 import type { ClusterSecretKeyRef } from "../crds/shared.ts";
 import { KubeClient } from "../kube/client.ts";
-import { systemClock } from "../kube/clock.ts";
 import { runController } from "../kube/controller.ts";
 import { Informer } from "../kube/informer.ts";
 import { deepEqual } from "../kube/json.ts";
@@ -24,6 +23,7 @@ import { formatKey } from "../kube/types.ts";
 import { mappedNamespaceIndex } from "../sync/mapping.ts";
 import { type Heartbeat, reconcileHeartbeat } from "./heartbeat.ts";
 import { cleanUpNamespace, type ConsumerNamespaces } from "./namespaces.ts";
+import { Reachability } from "./reachability.ts";
 
 export interface ConnectionDeps {
   /** The app cluster. */
@@ -47,9 +47,6 @@ export interface ConnectionTarget {
   secretRef?: ClusterSecretKeyRef;
 }
 
-/** A provider that is out of reach at two looks in a row is told about. */
-const TROUBLE_LASTS_MS = 5_000;
-
 /**
  * One provider, reached with one kubeconfig: what it exports to this app cluster, how namespaces are mapped, and the
  * heartbeat. Bindings that share a kubeconfig share the connection.
@@ -62,9 +59,9 @@ export class Connection implements AsyncDisposable {
   readonly clusterBindings: Informer<ClusterBinding>;
   /** How the last heartbeat went. */
   readonly heartbeat: Heartbeat = {};
+  readonly #reachability: Reachability;
   readonly #tasks: TaskGroup;
   #credentials: ClusterConfig["credentials"];
-  #lastingTrouble: string | undefined;
 
   /** @param onChange called whenever something that a binding's conditions show may have changed */
   constructor(deps: ConnectionDeps, target: ConnectionTarget, onChange: () => void, signal: AbortSignal) {
@@ -87,6 +84,7 @@ export class Connection implements AsyncDisposable {
       indexers: mappedNamespaceIndex,
     });
     this.clusterBindings = new Informer<ClusterBinding>(this.client.api(CLUSTER_BINDINGS), options);
+    this.#reachability = new Reachability(this.exports, this.serviceNamespaces);
     const secrets = new Informer<Secret>(this.client.api(SECRETS), options);
     this.#tasks = new TaskGroup((error) => log.error("connection to the provider failed", { error }), signal);
 
@@ -126,7 +124,7 @@ export class Connection implements AsyncDisposable {
       }, signal)
     );
 
-    this.#tasks.run((signal) => this.#noticeTrouble(onChange, signal));
+    this.#tasks.run((signal) => this.#reachability.follow(onChange, signal));
     this.#tasks.run((signal) => this.#cleanUpNamespaces(deps.namespaces, log, metrics, signal));
   }
 
@@ -137,35 +135,17 @@ export class Connection implements AsyncDisposable {
 
   /** Whether exports and namespaces are known. */
   get isSynced(): boolean {
-    return this.exports.isSynced && this.serviceNamespaces.isSynced;
+    return this.#reachability.isSynced;
   }
 
-  /** Why the provider does not answer: told at once in the beginning, later only when it lasts. */
+  /** Why the provider does not answer. */
   get trouble(): string | undefined {
-    return this.isSynced ? this.#lastingTrouble : this.#presentTrouble;
-  }
-
-  get #presentTrouble(): string | undefined {
-    return this.exports.trouble ?? this.serviceNamespaces.trouble;
+    return this.#reachability.trouble;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#tasks[Symbol.asyncDispose]();
     this.client.close();
-  }
-
-  /** A watch that breaks is opened again in a moment, mostly: nobody needs to know. */
-  async #noticeTrouble(onChange: () => void, signal: AbortSignal): Promise<void> {
-    let before: string | undefined;
-    while (true) {
-      await systemClock.sleep(TROUBLE_LASTS_MS, signal);
-      const present = this.#presentTrouble;
-      const lasting = before && present;
-      before = present;
-      if (!this.#lastingTrouble === !lasting) continue;
-      this.#lastingTrouble = lasting;
-      onChange();
-    }
   }
 
   async #cleanUpNamespaces(

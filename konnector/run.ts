@@ -16,6 +16,7 @@ import { runBindings } from "./bindings.ts";
 import type { ConnectionTarget } from "./connection.ts";
 import { createKonnectorMetrics } from "./metrics.ts";
 import type { KonnectorOptions } from "./options.ts";
+import type { Reach } from "./reachability.ts";
 
 export interface KonnectorContext {
   log: Log;
@@ -35,6 +36,8 @@ export interface Clusters {
   bindingNamespace?: string;
   /** What a binding's kubeconfig leads to. @throws {ConfigError} when it cannot be used */
   targetOf(binding: APIServiceBinding, kubeconfig: string): ConnectionTarget;
+  /** Is shown whether the app cluster answers; absent where bindings are out of reach together with it. */
+  observeConsumer?: (reach: Reach) => void;
   /** Called before every write; throws when another replica may be at work. */
   beforeWrite: () => void;
 }
@@ -141,6 +144,7 @@ function leadFromControlPlane(
           parseReceivedKubeconfig(kubeconfig); // one that leads nowhere is told about, and ends the sync
           return { config, namespace: bindingNamespace };
         },
+        observeConsumer: (reach) => appCluster.observe(reach),
         beforeWrite: client.beforeWrite,
       }, signal);
     }, signal);

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
+import type { APIServiceBinding } from "../../crds/api_service_binding.ts";
 import {
   API_SERVICE_BINDINGS,
   ON_UNBIND_ANNOTATION,
   SYNC_FINALIZER,
   USABLE_FROM_ANNOTATION,
 } from "../../crds/names.ts";
+import { findCondition } from "../../kube/conditions.ts";
 import { NAMESPACES, type Secret, SECRETS, SERVICE_ACCOUNTS } from "../../kube/resources.ts";
 import { hasFinalizer } from "../../kube/types.ts";
 import { eventually, within } from "../clusters.ts";
@@ -16,6 +18,9 @@ import type { Program } from "./program.ts";
 
 const GROUP = "mangodb.com";
 const API = { group: GROUP, resource: "mangodbs" };
+const NAME = `mangodbs.${GROUP}`;
+/** A cluster that was gone is looked at again after half a minute at most. */
+const RECOVERY = { timeoutMs: 40_000 };
 const refTo = ({ namespace, name }: { namespace: string; name: string }) => ({
   namespace,
   name,
@@ -159,17 +164,40 @@ Deno.test("services that are retained outlive their AppClusterBinding, and the n
     konnector = await app.startKonnector(root);
     const { why } = await konnector.logged("waiting for the app cluster's kubeconfig");
     assert.match(String(why), /does not exist/);
-    const { healthPort } = await konnector.logged("konnector started");
-    const readyz = async () => {
-      const response = await fetch(`http://127.0.0.1:${healthPort}/readyz`, { signal: within(5_000) });
-      return { status: response.status, checks: await response.json() };
-    };
-    const waiting = await readyz();
+    const waiting = await readyz(konnector);
     assert.equal(waiting.status, 503);
-    assert.match(waiting.checks.appCluster, /does not exist/);
+    assert.match(waiting.checks.appCluster!, /does not exist/);
     await app.writeSecret(secret, (await app.credential()).kubeconfig);
-    await eventually("it is ready", async () => (await readyz()).status === 200);
+    await eventually("it is ready", async () => (await readyz(konnector)).status === 200);
     await app.condition(key, "Ready", { status: "True" });
+  });
+
+  await story.step(t, "an app cluster that is out of reach is told, wherever people look", async () => {
+    const bindings = plane.api<APIServiceBinding>(API_SERVICE_BINDINGS);
+    const connected = async () => {
+      const { status } = await bindings.get({ namespace: root, name: NAME }, within(5_000));
+      return findCondition(status?.conditions, "Connected");
+    };
+    const told = async () => {
+      await eventually("its binding says so", async () => (await connected())?.reason === "AppClusterUnreachable");
+      const { message } = await app.condition(key, "Ready", { status: "False", reason: "AppClusterUnreachable" });
+      assert.match(message!, /on the consumer.*Check that the app cluster runs/);
+      const { status, checks } = await readyz(konnector);
+      assert.equal(status, 503);
+      assert.match(checks.appCluster!, /on the consumer/);
+    };
+    await story.consumer.plane.stopApiServer();
+    await told();
+    await konnector.kill();
+    konnector = await app.startKonnector(root);
+    await bindings.mergePatch({ namespace: root, name: NAME }, { status: { conditions: [] } }, {
+      subresource: "status",
+    }, within(5_000));
+    await told();
+    await story.consumer.plane.startApiServer(within(30_000));
+    await eventually("it is connected again", async () => (await connected())?.status === "True", RECOVERY);
+    await app.condition(key, "Ready", { status: "True" });
+    assert.equal((await readyz(konnector)).status, 200);
   });
 
   await story.step(t, "deleted, it takes back what gives access, and leaves the services", async () => {
@@ -221,3 +249,9 @@ Deno.test("services that are retained outlive their AppClusterBinding, and the n
     },
   );
 });
+
+async function readyz(konnector: Program): Promise<{ status: number; checks: Record<string, string> }> {
+  const { healthPort } = await konnector.logged("konnector started");
+  const response = await fetch(`http://127.0.0.1:${healthPort}/readyz`, { signal: within(5_000) });
+  return { status: response.status, checks: await response.json() };
+}
