@@ -36,7 +36,8 @@ type What =
   | "holds"
   | "releases"
   | "cacheCatchesUp"
-  | "konnectorRuns";
+  | "konnectorRuns"
+  | "konnectorDiesAfterOneStep";
 type Action = { side: Side; what: What } | { what: "claimIsRejected" | "claimIsAccepted" | "konnectorRestarts" };
 
 const SELECTED = { claimed: "yes" };
@@ -103,11 +104,14 @@ class World {
         return;
       case "konnectorRuns":
         return this.reconcile(side === "provider" ? "Provider" : "Consumer");
+      case "konnectorDiesAfterOneStep":
+        this.reconcile(side === "provider" ? "Provider" : "Consumer", 1);
+        return this.apply({ what: "konnectorRestarts" });
     }
   }
 
   /** As `reconcileClaim`, each write guarded as it is there: a stale one fails and ends the pass. */
-  reconcile(owner: Owner): void {
+  reconcile(owner: Owner, maxSteps = Infinity): void {
     const terms = this.terms(owner);
     const [from, to] = sideOf[owner];
     // What the watches bring: objects that match the label selector, and objects with our label.
@@ -121,7 +125,7 @@ class World {
       view = { key: KEY, source: this.live[from], copy: this.live[to] };
       plan = planClaim(view, terms);
     }
-    for (const step of plan.steps) if (!this.#run(step, view, terms)) return;
+    for (const step of plan.steps.slice(0, maxSteps)) if (!this.#run(step, view, terms)) return;
   }
 
   #run(step: ClaimStep, view: ClaimView, terms: ClaimTerms): boolean {
@@ -224,6 +228,7 @@ const sided: What[] = [
   "konnectorRuns",
   "konnectorRuns",
   "konnectorRuns",
+  "konnectorDiesAfterOneStep",
 ];
 const action: fc.Arbitrary<Action> = fc.oneof(
   {

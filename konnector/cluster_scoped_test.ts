@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { CLUSTER_NAMESPACE_ANNOTATION } from "../crds/names.ts";
 import type { KubeClient } from "../kube/client.ts";
+import type { EventDetails } from "../kube/event_series.ts";
 import { silentLog } from "../kube/log.ts";
+import type { Recorder } from "../kube/recorder.ts";
 import type { Isolation } from "../sync/mapping.ts";
 import { consumer, eventually, provider, uniqueName, within } from "../tests/clusters.ts";
 import { foo, fooCrd, fooResource } from "../tests/foos.ts";
@@ -10,7 +12,7 @@ import { openTestConnection } from "./connection_fixture.ts";
 import { InstanceSync } from "./instance_sync.ts";
 
 /** Both clusters with a kind that is cluster-scoped on the consumer, and a sync between them. */
-async function openPair(isolation: Isolation) {
+async function openPair(isolation: Isolation, recorder: Pick<Recorder, "event"> = { event: () => {} }) {
   await using opened = new AsyncDisposableStack();
   const [app, plane] = [opened.use(await consumer()), opened.use(await provider())];
   const group = `${uniqueName("foo")}.example.com`;
@@ -25,7 +27,7 @@ async function openPair(isolation: Isolation) {
         connection,
         workers: 4,
         log: silentLog,
-        recorder: { event: () => {} },
+        recorder,
         onFailure: () => {},
         onOrphans: () => {},
         mayDeleteOrphans: () => false,
@@ -82,6 +84,25 @@ for (const [isolation, providerKeyOf] of cases) {
     assert.equal(await provider.find(providerKey, within(5_000)), undefined);
   });
 }
+
+Deno.test("a name that gets too long with its prefix is told once, holds nobody up, and can be deleted", async () => {
+  const told: EventDetails[] = [];
+  await using pair = await openPair("Prefixed", { event: (_object, details) => void told.push(details) });
+  const { consumer, provider, group, clusterNamespace } = pair;
+  const name = "f".repeat(253);
+  await consumer.create(foo(group, name), within(5_000));
+  await eventually("its user is told", () => told.length > 0);
+  const length = clusterNamespace.length + 1 + 253;
+  assert.equal(told[0]!.reason, "NameTooLong");
+  assert.match(told[0]!.message, new RegExp(`has ${length} characters; 253 are allowed`));
+  await consumer.create(foo(group, "short"), within(5_000));
+  await eventually("others arrive", () => provider.find({ name: `${clusterNamespace}-short` }, within(5_000)));
+  assert.equal(told.filter(({ reason }) => reason === "NameTooLong").length, 1);
+  for (const key of [{ name }, { name: "short" }]) {
+    await consumer.delete(key, {}, within(5_000));
+    await eventually(`${key.name} goes`, async () => !await consumer.find(key, within(5_000)));
+  }
+});
 
 Deno.test("without isolation, an object of somebody else is neither taken over nor brought to the consumer", async () => {
   await using pair = await openPair("None");
