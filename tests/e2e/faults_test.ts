@@ -2,13 +2,16 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { env } from "node:process";
 import { API_SERVICE_BINDINGS, KLUTCH_NAMESPACE } from "../../crds/names.ts";
+import type { PermissionClaim } from "../../crds/shared.ts";
 import { systemClock } from "../../kube/clock.ts";
+import { type Secret, SECRETS } from "../../kube/resources.ts";
 import { type DynamicObject, type Resource, resourceName } from "../../kube/types.ts";
 import { makeOwnedDirectory } from "../../playground/owned_directory.ts";
 import { eventually, within } from "../clusters.ts";
 import { mangoDbCrd, mangoDbResource } from "../mangodb.ts";
 import { TcpProxy } from "../tcp_proxy.ts";
 import { findDifferences } from "./faults/agreement.ts";
+import { ClaimedSecrets } from "./faults/claimed.ts";
 import { Editors } from "./faults/editors.ts";
 import { GROUP, type Kind } from "./faults/kind.ts";
 import { Random } from "./faults/random.ts";
@@ -17,11 +20,13 @@ import { type Cluster, Story } from "./harness.ts";
 import { Mangos } from "./mangos.ts";
 import type { Program } from "./program.ts";
 
-// 300 objects of two kinds in three namespaces. Only the konnector reaches the clusters through a network with faults.
+// 300 objects of two kinds in three namespaces, and claimed Secrets beside them. Only the konnector reaches the clusters
+// through a network with faults.
 
 const KINDS = ["MangoDB", "LimeDB"];
 const NAMESPACES = ["default", "kube-public", "orders"];
 const OBJECTS = 300;
+const CLAIM: PermissionClaim = { group: "", resource: "secrets", version: "v1", selector: { owner: "Provider" } };
 
 /** Set to what a failed run has printed, its edits come again, though not at the same moments. */
 const SEED = Number(env.KLUTCH_TEST_SEED ?? Math.floor(Math.random() * 2 ** 31));
@@ -38,6 +43,7 @@ Deno.test(`300 objects agree on both clusters after every fault, while people go
   let konnector!: Program;
   let kinds: Kind[] = [];
   let editors!: Editors;
+  let secrets!: ClaimedSecrets;
   let witness!: Witness;
   const stop = new AbortController();
   let finishing: Promise<void> | undefined;
@@ -46,15 +52,16 @@ Deno.test(`300 objects agree on both clusters after every fault, while people go
   const during = (name: string, faults: () => Promise<void>, recoveryMs = RECOVERY_MS) =>
     story.step(t, name, async () => {
       const editing = new AbortController();
-      const edited = editors.work(editing.signal);
+      const edited = Promise.all([editors.work(editing.signal), secrets.work(editing.signal)]);
       try {
         await faults();
       } finally {
         editing.abort();
         await edited;
       }
-      await untilAgreed(story, kinds, editors, recoveryMs);
-      assert.deepEqual(witness.violations(editors.deletedByOperators), []);
+      await untilAgreed(story, kinds, { editors, secrets }, recoveryMs);
+      const violations = [...witness.violations(editors.deletedByOperators), ...await secrets.violations()];
+      assert.deepEqual(violations, []);
     });
 
   await story.step(t, "given 300 objects in sync", async () => {
@@ -64,8 +71,8 @@ Deno.test(`300 objects agree on both clusters after every fault, while people go
       (async () => konnector = await network.startKonnector())(),
     ]);
     await story.backendReady();
-    await Promise.all(KINDS.map((kind) => story.offer(mangoDbCrd(GROUP, kind))));
-    for (const kind of KINDS) await story.bindOrFail(resourceName(mangoDbResource(GROUP, kind)));
+    await Promise.all(KINDS.map((kind) => story.offer(mangoDbCrd(GROUP, kind), [CLAIM])));
+    for (const kind of KINDS) await story.bindOrFail(resourceName(mangoDbResource(GROUP, kind)), { stdin: "y\n" });
     kinds = await openKinds(story);
     const places = Array.from({ length: OBJECTS }, (_, index) => ({
       kind: kinds[index % kinds.length]!,
@@ -74,8 +81,14 @@ Deno.test(`300 objects agree on both clusters after every fault, while people go
     editors = new Editors(places, random);
     witness = new Witness(kinds, stop.signal);
     finishing = editors.finishDeletions(stop.signal);
-    await editors.createAll(within(60_000));
-    await untilAgreed(story, kinds, editors, RECOVERY_MS);
+    const [namespace, mapped] = [...kinds[0]!.mapped][0]!;
+    secrets = new ClaimedSecrets({
+      consumer: { api: story.consumer.client.api<Secret>(SECRETS), namespace },
+      provider: { api: story.provider.client.api<Secret>(SECRETS), namespace: mapped },
+      random,
+    });
+    await Promise.all([editors.createAll(within(60_000)), secrets.createAll(within(60_000))]);
+    await untilAgreed(story, kinds, { editors, secrets }, RECOVERY_MS);
   });
   await using _ending = {
     [Symbol.asyncDispose]: async () => {
@@ -207,7 +220,12 @@ async function openKinds(story: Story): Promise<Kind[]> {
 }
 
 /** An object that was copied right before a kill, and deleted before the next start, is kept and reported: let it go. */
-async function untilAgreed(story: Story, kinds: readonly Kind[], editors: Editors, timeoutMs: number): Promise<void> {
+async function untilAgreed(
+  story: Story,
+  kinds: readonly Kind[],
+  { editors, secrets }: { editors: Editors; secrets: ClaimedSecrets },
+  timeoutMs: number,
+): Promise<void> {
   const bindings = story.consumer.client.api(API_SERVICE_BINDINGS);
   let differences: string[] = [];
   try {
@@ -224,7 +242,8 @@ async function untilAgreed(story: Story, kinds: readonly Kind[], editors: Editor
           within(5_000),
         );
       }
-      differences = (await Promise.all(kinds.map((kind) => findDifferences(kind, editors)))).flat();
+      const found = kinds.map((kind) => findDifferences(kind, editors));
+      differences = (await Promise.all([...found, secrets.findDifferences()])).flat();
       return differences.length === 0;
     }, { timeoutMs });
   } catch (error) {

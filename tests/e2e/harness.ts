@@ -216,8 +216,8 @@ export class Story implements AsyncDisposable {
   }
 
   /** As `bind`, where nothing else is of interest. */
-  async bindOrFail(api: string): Promise<void> {
-    const { code, stderr } = await this.bind(api);
+  async bindOrFail(api: string, options?: BindOptions): Promise<void> {
+    const { code, stderr } = await this.bind(api, options);
     if (code !== 0) throw new Error(`bind ended with exit code ${code}: ${stderr}`);
   }
 

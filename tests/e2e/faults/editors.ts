@@ -132,7 +132,8 @@ async function finishDeletions(api: Api): Promise<void> {
 /** `MangoDB default/db` */
 export const placeName = ({ name }: Kind, key: ObjectKey): string => `${name} ${formatKey(key)}`;
 
-function ignoreApiErrors(error: unknown): void {
+/** API servers may fail, and objects may be gone, or there already. */
+export function ignoreApiErrors(error: unknown): void {
   const isTimeout = error instanceof DOMException && error.name === "TimeoutError";
   if (!(error instanceof KubeError) && !isTimeout) throw error;
 }
