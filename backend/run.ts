@@ -6,6 +6,7 @@ import { APIServiceNamespace } from "../crds/api_service_namespace.ts";
 import { AppClusterBinding } from "../crds/app_cluster_binding.ts";
 import { ClusterBinding } from "../crds/cluster_binding.ts";
 import { installCrds } from "../crds/install.ts";
+import { collectWhenIdle } from "../idle_memory.ts";
 import { formatListenAddress } from "../kube/address.ts";
 import { KubeClient } from "../kube/client.ts";
 import { ConfigError } from "../kube/errors.ts";
@@ -86,6 +87,7 @@ export async function runBackend(options: BackendOptions, log: Log, signal: Abor
 
   let failure: { error: unknown } | undefined;
   const underWay = new AbortController(); // requests may end in good order after the signal
+  using _idle = collectWhenIdle();
   await using tasks = new TaskGroup((error) => failure ??= { error }, signal);
   const { listener, origin, serve } = await listen(options, tasks.signal);
   tasks.run(() => listener.finished.finally(() => underWay.abort(signal.reason)));

@@ -1,6 +1,7 @@
 import { APIServiceBinding } from "../crds/api_service_binding.ts";
 import { installCrds } from "../crds/install.ts";
 import { API_SERVICE_BINDINGS } from "../crds/names.ts";
+import { collectWhenIdle } from "../idle_memory.ts";
 import { KubeClient } from "../kube/client.ts";
 import { ConfigError } from "../kube/errors.ts";
 import { serveHealth } from "../kube/health.ts";
@@ -84,6 +85,7 @@ export async function runKonnector(
       metrics,
     }, signal);
   const open = { config, unguarded, client, log };
+  using _idle = collectWhenIdle();
   try {
     const lead = options.controlPlane && appCluster
       ? leadFromControlPlane(options.controlPlane, appCluster, open, work)
