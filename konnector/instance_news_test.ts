@@ -3,9 +3,9 @@ import { KubeError } from "../kube/errors.ts";
 import type { EventDetails } from "../kube/event_series.ts";
 import { createLog } from "../kube/log.ts";
 import { createRecorder } from "../kube/recorder.ts";
-import { EVENTS } from "../kube/resources.ts";
+import { EVENTS, NAMESPACES } from "../kube/resources.ts";
 import type { DynamicObject, KubeObject, Resource } from "../kube/types.ts";
-import { consumer, eventually, provider, within } from "../tests/clusters.ts";
+import { consumer, eventually, provider, uniqueName, within } from "../tests/clusters.ts";
 import { FakeClock } from "../tests/fake_clock.ts";
 import { mangoDb } from "../tests/mangodb.ts";
 import { openPair } from "./instance_fixture.ts";
@@ -173,6 +173,24 @@ Deno.test("users hear of the first copy, of a refusal in the provider's words, a
   );
   await new Promise((resolve) => setTimeout(resolve, 500));
   assert.deepEqual(told, []);
+});
+
+Deno.test("users hear that the provider can have no namespace for theirs, as its name would be too long", async () => {
+  await using pair = await openPair();
+  const { recorder, heard } = listening();
+  await using _sync = pair.open({ recorder });
+  using app = await consumer();
+  const name = uniqueName("n".repeat(50));
+  const namespaces = app.client.api(NAMESPACES);
+  await namespaces.create({ apiVersion: "v1", kind: "Namespace", metadata: { name } }, within(5_000));
+  await pair.consumer.create(mangoDb(pair.group, { namespace: name, name: "db" }), within(5_000));
+  const { message } = await heard("NamespaceNameTooLong");
+  const length = pair.clusterNamespace.length + 1 + name.length;
+  assert.match(
+    message,
+    new RegExp(`would be called "${pair.clusterNamespace}-${name}", which has ${length} characters`),
+  );
+  await namespaces.delete({ name }, {}, within(5_000));
 });
 
 Deno.test("users hear what a deletion waits for, and that their namespace waits", async () => {

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import { API_SERVICE_BINDINGS, KLUTCH_NAMESPACE } from "../../crds/names.ts";
+import type { APIServiceExport } from "../../crds/api_service_export.ts";
+import { API_SERVICE_BINDINGS, API_SERVICE_EXPORTS, KLUTCH_NAMESPACE } from "../../crds/names.ts";
+import { findCondition } from "../../kube/conditions.ts";
 import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceDefinition, NAMESPACES } from "../../kube/resources.ts";
 import { eventually, within } from "../clusters.ts";
 import { mangoDbCrd } from "../mangodb.ts";
@@ -41,6 +43,16 @@ Deno.test("a konnector watches what it needs, as long as it needs it, and tells 
   await story.step(t, "with a namespace its watches go", async () => {
     await namespaces.delete({ name: LONG }, {}, within(5_000));
     for (const api of [API, OTHER]) await untilWatched(`${api} namespace`, 1);
+  });
+
+  await story.step(t, "the provider can read that its export is in use, and in order", async () => {
+    const { items } = await story.provider.client.api<APIServiceExport>(API_SERVICE_EXPORTS).list({}, within(5_000));
+    const { status } = items.find(({ metadata }) => metadata.name === API)!;
+    for (const type of ["Ready", "Connected", "ConsumerInSync", "ProviderInSync", "NamesAccepted", "Established"]) {
+      assert.equal(findCondition(status?.conditions, type)?.status, "True", type);
+    }
+    assert.equal(status?.acceptedNames?.plural, "mangodbs");
+    assert.deepEqual(status?.storedVersions, ["v1alpha1"]);
   });
 
   await story.step(t, "metrics tell what was brought over, what waits, and what agrees", async () => {
