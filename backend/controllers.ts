@@ -12,7 +12,9 @@ import {
   BINDER_CLAIMS,
   CLUSTER_BINDING_NAME,
   CLUSTER_BINDINGS,
+  SCHEMA_LABEL,
 } from "../crds/names.ts";
+import type { ExportCrdSpec } from "../crds/export_schema.ts";
 import { groupResourceName } from "../crds/shared.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { type Outcome, runController } from "../kube/controller.ts";
@@ -25,6 +27,8 @@ import type { Recorder } from "../kube/recorder.ts";
 import {
   CLUSTER_ROLE_BINDINGS,
   CLUSTER_ROLES,
+  CONTROLLER_REVISIONS,
+  type ControllerRevision,
   CUSTOM_RESOURCE_DEFINITIONS,
   type CustomResourceDefinition,
   type Namespace,
@@ -38,7 +42,7 @@ import {
 } from "../kube/resources.ts";
 import { BY_NAMESPACE, namespaceIndexer } from "../kube/store.ts";
 import type { TaskGroup } from "../kube/tasks.ts";
-import { formatKey, keyOf, type KubeObject, type ObjectKey } from "../kube/types.ts";
+import { formatKey, keyOf, type KubeObject, type ObjectKey, parseKey } from "../kube/types.ts";
 import { rootIndexer } from "./app_cluster_caches.ts";
 import { Catalogue, type ServedApi, templateIndexers, TEMPLATES_BY_API, toServedApi } from "./catalogue.ts";
 import type { Census } from "./census.ts";
@@ -52,7 +56,9 @@ import { identityIndexer } from "./identity.ts";
 import type { ConsumerScope, Isolation } from "./options.ts";
 import { clusterNamespaceOfRole } from "./rbac.ts";
 import { SchemaChanges } from "./schema_change.ts";
+import { reconcileSchemaCheck } from "./schema_check.ts";
 import { exportIndexers, EXPORTS_BY_NAME, isCanary } from "./schema_rollout.ts";
+import { snapshotIndexers, type SnapshotInformer, Snapshots, toSnapshot } from "./schema_snapshots.ts";
 import { reconcileServiceExport } from "./service_export.ts";
 import { reconcileServiceNamespace } from "./service_namespace.ts";
 import { mappedKeyOf, ownerIndexer } from "./service_namespace_plan.ts";
@@ -79,6 +85,7 @@ export interface ControllersDeps {
 export interface ProviderCaches {
   templates: Informer<APIServiceExportTemplate>;
   apis: Informer<CustomResourceDefinition, ServedApi>;
+  snapshots: SnapshotInformer;
   exports: Informer<APIServiceExport>;
   requests: Informer<APIServiceExportRequest>;
   serviceNamespaces: Informer<APIServiceNamespace>;
@@ -108,6 +115,11 @@ export function createCaches({ client, consumerScope, log, metrics }: Controller
     templates,
     apis,
     catalogue: new Catalogue(apis.store, templates.store, consumerScope),
+    snapshots: new Informer(client.api<ControllerRevision<ExportCrdSpec>>(CONTROLLER_REVISIONS), {
+      ...options,
+      indexers: snapshotIndexers,
+      project: toSnapshot,
+    }),
     exports: new Informer(client.api<APIServiceExport>(API_SERVICE_EXPORTS), {
       ...options,
       indexers: { ...exportIndexers, ...namespaceIndexer },
@@ -136,6 +148,7 @@ export function createCaches({ client, consumerScope, log, metrics }: Controller
 
 /** Of all the objects of these kinds in a cluster, those of one name concern us. */
 export const SCOPES: Partial<Record<keyof ProviderCaches, Scope>> = {
+  snapshots: { labelSelector: SCHEMA_LABEL },
   legacyTokens: { fieldSelector: `metadata.name=${BINDER},type=kubernetes.io/service-account-token` },
   roleBindings: { fieldSelector: `metadata.name=${BINDER}` },
   claimsRoles: { fieldSelector: `metadata.name=${BINDER_CLAIMS}` },
@@ -159,7 +172,8 @@ export function startControllers(deps: ControllersDeps, caches: ProviderCaches, 
   const { templates, apis, exports, requests, serviceNamespaces, clusterBindings, namespaces } = caches;
   const source = new CrdSource(client.api<CustomResourceDefinition>(CUSTOM_RESOURCE_DEFINITIONS));
   const guard = new WriteGuard();
-  const shared = { ...deps, ...caches, source, guard, changes: new SchemaChanges() };
+  const snapshots = new Snapshots(caches.snapshots);
+  const shared = { ...deps, ...caches, source, snapshots, guard, changes: new SchemaChanges() };
   const { signal } = tasks;
   signal.addEventListener("abort", () => Object.values(censuses).forEach((census) => census.clear()), { once: true });
 
@@ -220,6 +234,14 @@ export function startControllers(deps: ControllersDeps, caches: ProviderCaches, 
   }, signal);
   apis.subscribe((change) => addTemplatesOf(change.key.name, change), signal);
   exports.subscribe((change) => addTemplatesOf(change.key.name, change, EXPORT_NEWS_MS), signal);
+
+  caches.snapshots.subscribe(({ before, after, fresh }) => {
+    const { template } = after ?? before!;
+    addTemplate(parseKey(template), { fresh });
+  }, signal);
+
+  const addCheck = start("schema checks", 1, (key, signal) => reconcileSchemaCheck(shared, key, signal));
+  templates.subscribe((change) => addCheck(change.key, change), signal);
 
   const bindingDeps = { ...shared, census: censuses.appClusters };
   const addBinding = start("cluster bindings", 2, (key, signal) => reconcileClusterBinding(bindingDeps, key, signal));

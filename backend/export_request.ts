@@ -20,6 +20,7 @@ import {
 } from "./export_request_plan.ts";
 import type { ConsumerScope, Isolation } from "./options.ts";
 import { personOf } from "./person.ts";
+import type { Snapshots } from "./schema_snapshots.ts";
 import { patchStatus } from "./status.ts";
 
 export interface ExportRequestDeps {
@@ -29,6 +30,7 @@ export interface ExportRequestDeps {
   apis: Informer<CustomResourceDefinition, ServedApi>;
   catalogue: Catalogue;
   source: CrdSource;
+  snapshots: Snapshots;
   consumerScope: ConsumerScope;
   clusterScopedIsolation: Isolation;
   log: Log;
@@ -95,14 +97,15 @@ async function ensureExports(
 }
 
 async function createExport(
-  { exports, source, log, ...options }: ExportRequestDeps,
+  { exports, source, snapshots, log, ...options }: ExportRequestDeps,
   namespace: string,
   { api, template }: RequestedApi,
   signal: AbortSignal,
 ): Promise<Obstacle | undefined> {
   const made = atVersion(await source.get(api!, signal), template!.spec.APIServiceSelector.version);
   if ("problem" in made) return { reason: "CRDInvalid", what: made.problem };
-  const wanted = newExport(namespace, made.spec, template!.spec, options);
+  const spec = await snapshots.target(template, signal) ?? made.spec;
+  const wanted = newExport(namespace, spec, template!.spec, options);
   try {
     await exports.api.create(wanted, signal);
     log.info("API exported", { export: keyOf(wanted) });

@@ -1,6 +1,6 @@
 import type { APIServiceExportTemplate } from "../crds/api_service_export_template.ts";
 import { verdictOf } from "../crds/compatibility/change.ts";
-import { type ExportCrdSpec, sourceSpecHash } from "../crds/export_schema.ts";
+import { sourceSpecHash } from "../crds/export_schema.ts";
 import { groupResourceName } from "../crds/shared.ts";
 import { findCondition } from "../kube/conditions.ts";
 import type { Outcome } from "../kube/controller.ts";
@@ -14,7 +14,8 @@ import { atVersion, type CrdSource } from "./crd_source.ts";
 import { planTemplateStatus, type Rollout } from "./export_template_plan.ts";
 import type { ConsumerScope } from "./options.ts";
 import { worstHeldBack } from "./schema_change.ts";
-import { EXPORTS_BY_NAME, isRefused, type RolloutDeps, rolloutOf } from "./schema_rollout.ts";
+import { EXPORTS_BY_NAME, type Goal, isRefused, type RolloutDeps, rolloutOf } from "./schema_rollout.ts";
+import { type Snapshots, snapshotsOf } from "./schema_snapshots.ts";
 import { patchStatus } from "./status.ts";
 
 export interface ExportTemplateDeps extends RolloutDeps {
@@ -22,6 +23,7 @@ export interface ExportTemplateDeps extends RolloutDeps {
   apis: Informer<CustomResourceDefinition, ServedApi>;
   catalogue: Catalogue;
   source: CrdSource;
+  snapshots: Snapshots;
   consumerScope: ConsumerScope;
   recorder?: Recorder;
   log: Log;
@@ -34,7 +36,7 @@ export async function reconcileExportTemplate(
   key: ObjectKey,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  const { templates, exports, apis, catalogue, source, consumerScope, log, now = () => new Date() } = deps;
+  const { templates, exports, apis, catalogue, source, snapshots, consumerScope, log, now = () => new Date() } = deps;
   const template = templates.store.get(key);
   if (!template || isDeleting(template)) return;
   const { APIServiceSelector: selector } = template.spec;
@@ -42,13 +44,17 @@ export async function reconcileExportTemplate(
   const api = apis.store.get({ name });
   const made = api && !api.isDeleting && atVersion(await source.get(api, signal), selector.version);
   const counting = catalogue.templateOf(name) ?? template;
+  const goal = made && "spec" in made && counting === template
+    ? { crd: made.spec, rollBack: await snapshots.target(template, signal), template }
+    : undefined;
   const view = {
     template,
     counting,
     api,
     ...(made && "problem" in made && { problem: made.problem }),
     exports: exports.store.keysBy(EXPORTS_BY_NAME, name).length,
-    ...(made && "spec" in made && counting === template && { rollout: rolloutToAll(deps, template, name, made.spec) }),
+    snapshots: snapshotsOf(snapshots.informer, template),
+    ...(goal && { rollout: rolloutToAll(deps, name, goal) }),
   };
   const status = planTemplateStatus(view, consumerScope, now());
   if (!status) return;
@@ -59,16 +65,11 @@ export async function reconcileExportTemplate(
 }
 
 /** How far a schema has come in all exports of its API. */
-function rolloutToAll(
-  deps: RolloutDeps,
-  template: APIServiceExportTemplate,
-  name: string,
-  wanted: ExportCrdSpec,
-): Rollout {
+function rolloutToAll(deps: RolloutDeps, name: string, goal: Goal): Rollout {
   const all = deps.exports.store.by(EXPORTS_BY_NAME, name);
-  const rollouts = all.flatMap((one) => rolloutOf(deps, one, wanted, template) ?? []);
+  const rollouts = all.flatMap((one) => rolloutOf(deps, one, goal) ?? []);
   const schema = {
-    hash: sourceSpecHash(wanted),
+    hash: sourceSpecHash(goal.crd),
     verdict: verdictOf(rollouts.map(({ change }) => change)),
     current: all.length - rollouts.length,
     waiting: rollouts.length,

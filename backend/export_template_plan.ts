@@ -18,6 +18,8 @@ export interface TemplateView {
   problem?: string;
   /** Exports of the API, to all app clusters. */
   exports: number;
+  /** Kept schemas, the one left last first. */
+  snapshots: readonly { hash: string; keptAt: string }[];
   /** How far the CRD's schema has come; absent without a schema that can be exported. */
   rollout?: Rollout;
 }
@@ -50,13 +52,20 @@ export function planOffer(
 
 /** The status of a template; undefined when it says so already. */
 export function planTemplateStatus(
-  { template, counting, api, problem, exports, rollout }: TemplateView,
+  { template, counting, api, problem, exports, snapshots, rollout }: TemplateView,
   scope: ConsumerScope,
   now: Date,
 ): APIServiceExportTemplate["status"] | undefined {
   let conditions = setCondition(template.status?.conditions, establishedOf(), now);
   if (rollout) conditions = setCondition(conditions, schemaInSync(rollout), now);
-  const status = { ...template.status, exports, ...(rollout && { schema: rollout.schema }), conditions };
+  const { impact } = template.status?.schema ?? {};
+  const status = {
+    ...template.status,
+    exports,
+    ...(rollout && { schema: { ...rollout.schema, ...(impact?.hash === rollout.schema.hash && { impact }) } }),
+    ...(snapshots.length > 0 && { snapshots: snapshots.map(({ hash, keptAt }) => ({ hash, keptAt })) }),
+    conditions,
+  };
   return deepEqual(status, template.status) ? undefined : status;
 
   function establishedOf() {
@@ -85,5 +94,15 @@ export function* schemaReadings(templates: Iterable<APIServiceExportTemplate>) {
     const { schema } = status ?? {};
     if (!schema) continue;
     for (const state of ["current", "waiting", "refused"] as const) yield [{ api, state }, schema[state]] as const;
+  }
+}
+
+/** How many stored objects of each API the schema of its CRD does not fit, for metrics. */
+export function* impactReadings(templates: Iterable<APIServiceExportTemplate>) {
+  for (const { spec, status } of templates) {
+    const { hash, impact } = status?.schema ?? {};
+    if (impact && impact.hash === hash) {
+      yield [{ api: groupResourceName(spec.APIServiceSelector) }, impact.refused] as const;
+    }
   }
 }

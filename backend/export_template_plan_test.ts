@@ -12,6 +12,7 @@ const view = (rest: Partial<TemplateView> = {}): TemplateView => ({
   counting: ONE,
   api: API,
   exports: 3,
+  snapshots: [],
   ...rest,
 });
 const established = (status: APIServiceExportTemplate["status"]) => status!.conditions![0]!;

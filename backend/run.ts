@@ -31,7 +31,7 @@ import {
   watchCaches,
 } from "./controllers.ts";
 import { ensureRole } from "./ensure.ts";
-import { schemaReadings } from "./export_template_plan.ts";
+import { impactReadings, schemaReadings } from "./export_template_plan.ts";
 import { readAuthority, readExternalAccess, readText } from "./external_access.ts";
 import { Login } from "./login.ts";
 import type { OidcOptions } from "./login_options.ts";
@@ -84,6 +84,8 @@ export async function runBackend(options: BackendOptions, log: Log, signal: Abor
   const caches = createCaches(deps);
   const help = "Exports by what has become of the schema of their API.";
   metrics.observed("schema_exports", help, ["api", "state"], () => schemaReadings(caches.templates.store.list()));
+  const unfit = "Stored objects that the schema of their API refuses, or robs of fields, where that was looked at.";
+  metrics.observed("schema_unfit_objects", unfit, ["api"], () => impactReadings(caches.templates.store.list()));
 
   let failure: { error: unknown } | undefined;
   const underWay = new AbortController(); // requests may end in good order after the signal

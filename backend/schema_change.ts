@@ -1,8 +1,9 @@
 import type { APIServiceExportTemplate } from "../crds/api_service_export_template.ts";
-import { type Change, type Verdict, verdictOf } from "../crds/compatibility/change.ts";
+import { type Change, isAboutValues, type Verdict, verdictOf } from "../crds/compatibility/change.ts";
 import { compareApis } from "../crds/compatibility/compare_crd.ts";
 import { type ExportCrdSpec, sourceSpecHash, toCrdOfExport } from "../crds/export_schema.ts";
 import type { HELD_BACK_SCHEMA } from "../crds/reasons.ts";
+import type { SchemaImpact } from "./schema_check.ts";
 
 /** What an export would become if it followed its CRD. */
 export interface SchemaChange {
@@ -34,18 +35,13 @@ export class SchemaChanges {
   }
 }
 
-/** An app cluster that gets changes first. */
-export interface Canary {
-  /** Its cluster namespace. */
-  namespace: string;
-  /** What has become of the change there. */
-  state: "waiting" | "installed" | "refused";
-}
-
 /** Where one export stands among those that get changes first; absent when all get them at once. */
 export interface Stage {
   isCanary: boolean;
-  canaries: readonly Canary[];
+  /** App clusters that get it first. */
+  canaries: readonly { isInstalled: boolean }[];
+  /** Cluster namespace of an app cluster that has refused the change, be it one of the first or not. */
+  refusedBy?: string;
 }
 
 /** Why an export does not follow its CRD yet. */
@@ -57,23 +53,47 @@ export function holdBack(
   template: APIServiceExportTemplate | undefined,
   stage: Stage | undefined,
 ): HeldBack | undefined {
-  const { policy, approved } = template?.spec.schemaChanges ?? { policy: "Auto" };
+  const { policy, approved, rollBackTo } = template?.spec.schemaChanges ?? { policy: "Auto" };
   const { hash, verdict } = change;
+  if (rollBackTo && rollBackTo !== hash) {
+    return ["SchemaPinned", `No schema "${rollBackTo}" is kept to go back to; ${wordsOn(change)}`];
+  }
   if (policy === "Pinned") return ["SchemaPinned", `The template pins the schema; ${wordsOn(change)}`];
-  const isCleared = policy === "Force" || approved === hash || (policy === "Auto" && verdict === "safe");
-  if (!isCleared) return [verdict === "safe" ? "SchemaPending" : "SchemaBlocked", wordsOn(change)];
-  return stage && !stage.isCanary ? awaitCanaries(change, stage.canaries) : undefined;
+  const impact = impactFor(change, template);
+  if (template && !impact && verdict !== "safe") {
+    return ["SchemaPending", `Stored objects are being checked; ${wordsOn(change)}`];
+  }
+  const isCleared = policy === "Force" || approved === hash || (policy === "Auto" && isHarmless(change, impact));
+  if (!isCleared) return [verdict === "safe" ? "SchemaPending" : "SchemaBlocked", wordsOn(change, impact)];
+  return stage && awaitCanaries(change, stage);
 }
 
-function awaitCanaries(change: SchemaChange, canaries: readonly Canary[]): HeldBack | undefined {
-  const refused = canaries.find(({ state }) => state === "refused");
-  if (refused) {
-    return ["SchemaRefused", `The app cluster of "${refused.namespace}" has refused the change; ${wordsOn(change)}`];
+/** What is known of stored objects, if it is about this change. */
+function impactFor({ hash }: SchemaChange, template: APIServiceExportTemplate | undefined): SchemaImpact | undefined {
+  const impact = template?.status?.schema?.impact;
+  return impact?.hash === hash ? impact : undefined;
+}
+
+/** Nothing that was valid means something else, or all there is has been looked at. */
+const isHarmless = ({ verdict, changes }: SchemaChange, impact: SchemaImpact | undefined): boolean =>
+  verdict === "safe" ||
+  (impact !== undefined && !impact.problem && impact.refused === 0 && isAboutValues(changes));
+
+/** Why all have a kept schema instead of the CRD's. */
+export const rolledBack = (change: SchemaChange, to: string): HeldBack => [
+  "SchemaRolledBack",
+  `App clusters have schema "${to}" again; ${wordsOn(change)}`,
+];
+
+function awaitCanaries(change: SchemaChange, { isCanary, canaries, refusedBy }: Stage): HeldBack | undefined {
+  if (refusedBy) {
+    return ["SchemaRefused", `The app cluster of "${refusedBy}" has refused the change; ${wordsOn(change)}`];
   }
+  if (isCanary) return undefined;
   if (canaries.length === 0) {
     return ["SchemaPending", `No app cluster has the labels of those that go first; ${wordsOn(change)}`];
   }
-  const waiting = canaries.filter(({ state }) => state === "waiting").length;
+  const waiting = canaries.filter(({ isInstalled }) => !isInstalled).length;
   if (waiting === 0) return undefined;
   return [
     "SchemaPending",
@@ -82,16 +102,24 @@ function awaitCanaries(change: SchemaChange, canaries: readonly Canary[]): HeldB
 }
 
 /** The worst of what changed, in words. */
-function wordsOn({ hash, verdict, changes }: SchemaChange): string {
+function wordsOn({ hash, verdict, changes }: SchemaChange, impact?: SchemaImpact): string {
   const worst = changes.filter((change) => change.verdict === verdict);
   const [first] = worst;
   const where = first && [first.version, first.path].filter(Boolean).join(" ");
   const what = first ? `: ${where ? `${where}: ` : ""}${first.message}` : "";
-  return `schema "${hash}" is ${verdict}${what}${worst.length > 1 ? `, and ${worst.length - 1} more` : ""}`;
+  const more = worst.length > 1 ? `, and ${worst.length - 1} more` : "";
+  return `schema "${hash}" is ${verdict}${what}${more}${impact ? `; ${impactWords(impact)}` : ""}`;
+}
+
+function impactWords({ problem, objects, refused, tenants }: SchemaImpact): string {
+  if (problem) return `stored objects could not be checked: ${problem}`;
+  const [sample] = tenants.flatMap(({ samples }) => samples);
+  const example = sample ? `, e.g. ${sample.object} (${sample.paths.join(", ") || "as a whole"})` : "";
+  return `${refused} of ${objects} stored objects no longer fit${example}`;
 }
 
 /** The worst of some reasons to hold a change back, for the template that they all have. */
 export function worstHeldBack(all: readonly HeldBack[]): HeldBack | undefined {
-  const order: HeldBack[0][] = ["SchemaRefused", "SchemaBlocked", "SchemaPending", "SchemaPinned"];
+  const order: HeldBack[0][] = ["SchemaRefused", "SchemaBlocked", "SchemaPending", "SchemaPinned", "SchemaRolledBack"];
   return all.toSorted(([a], [b]) => order.indexOf(a) - order.indexOf(b))[0];
 }

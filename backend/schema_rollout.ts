@@ -5,7 +5,14 @@ import { type ExportCrdSpec, sourceSpecHash } from "../crds/export_schema.ts";
 import { CLUSTER_BINDING_NAME } from "../crds/names.ts";
 import { findCondition } from "../kube/conditions.ts";
 import type { Informer } from "../kube/informer.ts";
-import { type Canary, type HeldBack, holdBack, type SchemaChange, type SchemaChanges } from "./schema_change.ts";
+import {
+  type HeldBack,
+  holdBack,
+  rolledBack,
+  type SchemaChange,
+  type SchemaChanges,
+  type Stage,
+} from "./schema_change.ts";
 
 /** Index of exports by their name alone: one CRD has exports in many namespaces. */
 export const EXPORTS_BY_NAME = "name";
@@ -17,20 +24,46 @@ export interface RolloutDeps {
   changes: SchemaChanges;
 }
 
-/** What a change of its CRD would do to one export, and whether it has to wait for it; undefined without a change. */
+/** What is to become of the schemas of an API's exports. */
+export interface Goal {
+  /** What its CRD says. */
+  crd: ExportCrdSpec;
+  /** A kept schema that all get instead. */
+  rollBack?: ExportCrdSpec;
+  template: APIServiceExportTemplate | undefined;
+}
+
+/** How what one export has, or goes back to, differs from its CRD, and whether it stays so; undefined without a difference. */
 export function rolloutOf(
   deps: RolloutDeps,
   exported: APIServiceExport,
-  wanted: ExportCrdSpec,
-  template: APIServiceExportTemplate | undefined,
+  { crd, rollBack, template }: Goal,
 ): { change: SchemaChange; heldBack?: HeldBack } | undefined {
-  const change = deps.changes.between(exported.spec, wanted);
+  const change = deps.changes.between(rollBack ?? exported.spec, crd);
   if (!change) return undefined;
-  const stage = template?.spec.schemaChanges?.canary && {
-    isCanary: isCanary(deps, exported, template),
-    canaries: canariesOf(deps, exported.metadata.name, change.hash, template),
-  };
+  if (rollBack) {
+    const kept = sourceSpecHash(rollBack);
+    return { change, heldBack: sourceSpecHash(exported.spec) === kept ? rolledBack(change, kept) : undefined };
+  }
+  const stage = template?.spec.schemaChanges?.canary && stageOf(deps, exported, change.hash, template);
   return { change, heldBack: holdBack(change, template, stage) };
+}
+
+function stageOf(
+  deps: RolloutDeps,
+  exported: APIServiceExport,
+  hash: string,
+  template: APIServiceExportTemplate,
+): Stage {
+  const all = deps.exports.store.by(EXPORTS_BY_NAME, exported.metadata.name);
+  const refused = all.find((one) => isRefused(one) && sourceSpecHash(one.spec) === hash);
+  return {
+    isCanary: isCanary(deps, exported, template),
+    canaries: all
+      .filter((one) => isCanary(deps, one, template) && !isUnbound(one))
+      .map((one) => ({ isInstalled: isInstalled(one, hash) })),
+    refusedBy: refused?.metadata.namespace,
+  };
 }
 
 /** Whether an export belongs to an app cluster that gets changes first. */
@@ -44,21 +77,12 @@ export function isCanary(
   return wanted !== undefined && Object.entries(wanted).every(([label, value]) => labels[label] === value);
 }
 
-function canariesOf(deps: RolloutDeps, name: string, hash: string, template: APIServiceExportTemplate): Canary[] {
-  return deps.exports.store.by(EXPORTS_BY_NAME, name)
-    .filter((one) => isCanary(deps, one, template) && !isUnbound(one))
-    .map((one) => ({ namespace: one.metadata.namespace!, state: stateOf(one, hash) }));
-}
-
 /** Nobody on that app cluster would take a change over. */
 const isUnbound = ({ status }: APIServiceExport): boolean =>
   findCondition(status?.conditions, "ConsumerInSync")?.reason === "NA";
 
-function stateOf(exported: APIServiceExport, hash: string): Canary["state"] {
-  if (sourceSpecHash(exported.spec) !== hash) return "waiting";
-  if (isRefused(exported)) return "refused";
-  return exported.status?.installedSchema === hash ? "installed" : "waiting";
-}
+const isInstalled = ({ spec, status }: APIServiceExport, hash: string): boolean =>
+  status?.installedSchema === hash && sourceSpecHash(spec) === hash;
 
 /** Whether the app cluster has said no to what the export says. */
 export function isRefused({ status }: APIServiceExport): boolean {

@@ -1,12 +1,14 @@
-import { equal, match } from "node:assert/strict";
+import { deepEqual, equal, match } from "node:assert/strict";
 import type { APIServiceExport } from "../crds/api_service_export.ts";
 import type { APIServiceExportTemplate } from "../crds/api_service_export_template.ts";
 import type { ClusterBinding } from "../crds/cluster_binding.ts";
+import { sourceSpecHash } from "../crds/export_schema.ts";
 import { API_SERVICE_EXPORT_TEMPLATES, API_SERVICE_EXPORTS, CLUSTER_BINDINGS } from "../crds/names.ts";
 import { findCondition } from "../kube/conditions.ts";
 import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceDefinition, type OpenApiSchema } from "../kube/resources.ts";
 import { eventually, within } from "../tests/clusters.ts";
 import { TestBackend } from "./contract_fixture.ts";
+import { MAX_SNAPSHOTS } from "./schema_snapshots.ts";
 
 type Policy = APIServiceExportTemplate["spec"]["schemaChanges"];
 type Fields = Record<string, OpenApiSchema | null>;
@@ -44,7 +46,7 @@ class ChangingApi implements AsyncDisposable {
   async policy(policy: NonNullable<Policy>): Promise<void> {
     const key = { namespace: this.backend.namespace, name: "dbs" };
     const api = this.backend.cluster.client.api(API_SERVICE_EXPORT_TEMPLATES);
-    const schemaChanges = { approved: null, reason: null, canary: null, ...policy };
+    const schemaChanges = { approved: null, reason: null, canary: null, rollBackTo: null, ...policy };
     await api.mergePatch(key, { spec: { schemaChanges } }, {}, within(5000));
   }
 
@@ -61,6 +63,10 @@ class ChangingApi implements AsyncDisposable {
   exported(): Promise<APIServiceExport> {
     const exports = this.backend.cluster.client.api<APIServiceExport>(API_SERVICE_EXPORTS);
     return exports.get({ namespace: this.backend.namespace, name: this.name }, within(5000));
+  }
+
+  async hash(): Promise<string> {
+    return sourceSpecHash((await this.exported()).spec);
   }
 
   /** Of the template, once its schema condition has this reason. */
@@ -158,4 +164,74 @@ Deno.test("Canaries come first, and whoever waits for them stops when one refuse
   const time = { lastTransitionTime: new Date().toISOString(), message: "no" };
   await api.report({ conditions: [...(await api.exported()).status!.conditions!, { ...refusal, ...time }] });
   await eventually("the template counts it", async () => (await api.status(undefined)).schema?.refused === 1);
+});
+
+Deno.test("Stored objects are checked before a change that is not safe goes out, and what came out is told", async () => {
+  await using api = await ChangingApi.open();
+  const { client } = api.backend.cluster;
+  const objects = client.api({ group: api.backend.group, version: "v1", plural: "dbs", kind: "Db", namespaced: true });
+  const { kind, apiVersion } = { kind: "Db", apiVersion: `${api.backend.group}/v1` };
+  const stored = { apiVersion, kind, metadata: { namespace: api.backend.namespace, name: "orders" } };
+  await objects.create({ ...stored, spec: { plan: "small" } }, within(5000));
+
+  await api.change({ plan: { ...text, "x-kubernetes-validations": [{ rule: "self != 'huge'" }] } });
+  await eventually("the object was looked at", async () => {
+    const { schema } = await api.status(undefined);
+    return schema?.impact?.objects === 1 && schema.impact.refused === 0 && schema.current === 1;
+  });
+
+  await api.change({ plan: { ...text, "x-kubernetes-validations": [{ rule: "self == 'large'" }] } });
+  await api.until("SchemaBlocked", "plan");
+  const { schema: harmful, conditions } = await api.status("SchemaBlocked");
+  equal(harmful?.verdict, "risky");
+  const samples = [{ object: `${api.backend.namespace}/orders`, paths: ["spec.plan"] }];
+  deepEqual(harmful?.impact?.tenants, [{ tenant: "", objects: 1, refused: 1, samples }]);
+  match(findCondition(conditions, "SchemaInSync")!.message!, /1 of 1 stored objects no longer fit/);
+});
+
+Deno.test("App clusters go back to a kept schema, and follow the CRD again", async () => {
+  await using api = await ChangingApi.open();
+  await api.change({ size: text });
+  await api.until(undefined, "plan size");
+  await api.change({ zone: text });
+  await api.until(undefined, "plan size zone");
+  const kept = await eventually("both are kept", async () => {
+    const { snapshots = [] } = await api.status(undefined);
+    return snapshots.length === 2 && snapshots;
+  });
+  const [size, plan] = kept.map(({ hash }) => hash);
+
+  await api.policy({ policy: "Auto", rollBackTo: plan! });
+  await api.until("SchemaRolledBack", "plan");
+  equal((await api.status("SchemaRolledBack")).schema?.waiting, 1);
+  await api.change({ name: text });
+  await api.until("SchemaRolledBack", "plan");
+  await api.policy({ policy: "Auto", rollBackTo: size! });
+  await api.until("SchemaRolledBack", "plan size");
+  await api.policy({ policy: "Auto", rollBackTo: "no-such-schema" });
+  await api.until("SchemaPinned", "plan size");
+  await api.policy({ policy: "Auto" });
+  await api.until(undefined, "name plan size zone");
+});
+
+Deno.test("So many schemas are kept, and no more; the one that is gone back to among them", async () => {
+  await using api = await ChangingApi.open();
+  const first = await api.hash();
+  for (let n = 0; n < MAX_SNAPSHOTS + 2; n++) {
+    await api.change({ [`f${n}`]: text });
+    const fields = [...Array.from({ length: n + 1 }, (_, index) => `f${index}`), "plan"].sort().join(" ");
+    await api.until(undefined, fields);
+  }
+  const { snapshots } = await eventually("the oldest are deleted", async () => {
+    const status = await api.status(undefined);
+    return status.snapshots?.length === MAX_SNAPSHOTS && status;
+  });
+  equal(snapshots!.some(({ hash }) => hash === first), false);
+  const oldest = snapshots!.at(-1)!.hash;
+  await api.policy({ policy: "Auto", rollBackTo: oldest });
+  await api.until("SchemaRolledBack", "f0 f1 plan");
+  await eventually("it is still kept", async () => {
+    const { snapshots = [] } = await api.status("SchemaRolledBack");
+    return snapshots.some(({ hash }) => hash === oldest) && snapshots.length === MAX_SNAPSHOTS + 1;
+  });
 });

@@ -9,6 +9,7 @@ import type { Catalogue, ServedApi } from "./catalogue.ts";
 import { atVersion, type CrdSource } from "./crd_source.ts";
 import { type NarrowedClaimsDeps, removeNarrowedCopies } from "./narrowed_claims.ts";
 import { type RolloutDeps, rolloutOf } from "./schema_rollout.ts";
+import type { Snapshots } from "./schema_snapshots.ts";
 import { planServiceExport } from "./service_export_plan.ts";
 import { patchStatus } from "./status.ts";
 
@@ -16,6 +17,7 @@ export interface ServiceExportDeps extends RolloutDeps, NarrowedClaimsDeps {
   apis: Informer<CustomResourceDefinition, ServedApi>;
   catalogue: Catalogue;
   source: CrdSource;
+  snapshots: Snapshots;
   log: Log;
   now?: () => Date;
 }
@@ -26,7 +28,7 @@ export async function reconcileServiceExport(
   key: ObjectKey,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  const { exports, apis, catalogue, source, log, now = () => new Date() } = deps;
+  const { exports, apis, catalogue, source, snapshots, log, now = () => new Date() } = deps;
   const current = exports.store.get(key);
   if (!current || isDeleting(current)) return;
   const { name } = key;
@@ -45,15 +47,17 @@ export async function reconcileServiceExport(
   // Without a template nothing tells why there is one version only, so that this stays.
   const version = template ? template.spec.APIServiceSelector.version : versions.length === 1 ? versions[0]!.name : "";
   const made = atVersion(await source.get(api, signal), version);
-  const rollout = "spec" in made ? rolloutOf(deps, current, made.spec, template) : undefined;
+  const rollBack = await snapshots.target(template, signal);
+  const rollout = "spec" in made ? rolloutOf(deps, current, { crd: made.spec, rollBack, template }) : undefined;
   const view = {
     export: current,
-    source: made,
+    source: rollout && rollBack ? { spec: rollBack } : made,
     claims: template && (template.spec.permissionClaims ?? []),
     heldBack: rollout?.heldBack,
   };
   const { replacement, status } = planServiceExport(view, now());
   if (replacement) {
+    if (template && rollout && !rollout.heldBack) await snapshots.keep(template, current.spec, signal);
     await exports.api.replace(replacement, signal);
     const { policy, reason } = template?.spec.schemaChanges ?? {};
     const verdict = rollout?.heldBack ? undefined : rollout?.change.verdict;

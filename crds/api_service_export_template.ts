@@ -56,6 +56,11 @@ export const APIServiceExportTemplate = defineKind({
           text("Hash of a schema that may go out with `Auto` or `Manual`, whatever it breaks; see status."),
         ),
         reason: optional(text("Why every change may go out, for those who read it later.", { minLength: 1 })),
+        rollBackTo: optional(
+          text("Hash of a kept schema that all app clusters get at once instead of the CRD's, until this is removed.", {
+            minLength: 1,
+          }),
+        ),
         canary: optional(object({
           matchLabels: mapOf(
             text("Value the label must have."),
@@ -74,7 +79,35 @@ export const APIServiceExportTemplate = defineKind({
       current: int32("Exports that have it."),
       waiting: int32("Exports that do not have it yet."),
       refused: int32("Exports whose app cluster has refused what they say."),
+      impact: optional(object({
+        hash: text("Hash of the schema that was looked at."),
+        objects: int32("Objects that were looked at."),
+        refused: int32("How many of them it refuses, or robs of fields."),
+        problem: optional(text("Why the API server could not judge them.")),
+        tenants: list(
+          object({
+            tenant: text("Cluster namespace of an app cluster; empty for objects that belong to none."),
+            objects: int32("Its objects."),
+            refused: int32("How many of them the schema refuses, or robs of fields."),
+            samples: list(
+              object({
+                object: text("An object, `<namespace>/<name>`."),
+                paths: list(text("A field, e.g. `spec.size`."), "Where it does not fit."),
+              }, "One of them."),
+              "Some of those.",
+            ),
+          }, "An app cluster."),
+          "App clusters, those hit most first.",
+        ),
+      }, "What the schema does to stored objects, as the API server judges; looked at unless it is safe.")),
     }, "How far the schema of the CRD has come.")),
+    snapshots: optional(list(
+      object({
+        hash: text("Hash of a schema; what `spec.schemaChanges.rollBackTo` names."),
+        keptAt: text("When app clusters first left it."),
+      }, "A schema."),
+      "Schemas that app clusters had before and that are kept, the one left last first.",
+    )),
     exports: optional(int32("How many app clusters the API is exported to.")),
     conditions: conditions("the backend"),
   }, "What has become of the offer."),

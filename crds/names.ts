@@ -46,6 +46,8 @@ export const CLUSTER_NAMESPACE_ANNOTATION = "klutch.anynines.com/cluster-namespa
 export const SOURCE_SPEC_HASH_ANNOTATION = "klutch.anynines.com/source-spec-hash";
 /** On an APIServiceExport: kinds of which a claim was narrowed, as `secrets.v1 gizmos.v1.x.io`, until no copy is left. */
 export const NARROWED_CLAIMS_ANNOTATION = "klutch.anynines.com/narrowed-claims";
+/** On a ControllerRevision that keeps a schema of an APIServiceExportTemplate's API: its hash. */
+export const SCHEMA_LABEL = "klutch.anynines.com/schema";
 /** On a mapped namespace: `<cluster namespace>/<consumer namespace>`. */
 export const API_SERVICE_NAMESPACE_ANNOTATION = "klutch.anynines.com/api-service-namespace";
 /** On a cluster namespace made by a login: `<OIDC subject>#<cluster id>`. */

@@ -22,6 +22,7 @@ export const HELD_BACK_SCHEMA = {
       "the template takes its hash",
   ),
   SchemaPinned: info("Choose another `spec.schemaChanges.policy` in the template to let it out"),
+  SchemaRolledBack: info("Remove `spec.schemaChanges.rollBackTo` of the template to follow the CRD again"),
   SchemaRefused: error(
     "Correct the CustomResourceDefinition on the provider, or what stands in the way on that app cluster",
   ),
@@ -31,7 +32,7 @@ const REFUSED_CRD = {
     `${TALK_TO_PROVIDER} to correct the API's schema: this cluster refuses it`,
   ),
   CustomResourceDefinitionUpdateFailed: error(
-    `${TALK_TO_PROVIDER} to take the change of the API's schema back, or delete what it breaks on this cluster`,
+    `${TALK_TO_PROVIDER} to take the change of the API's schema back, or remove what stands in its way on this cluster`,
   ),
   ForeignCustomResourceDefinition: error(
     "Delete the CustomResourceDefinition of that name, with its objects, if nobody needs it; until then the API is not bound",

@@ -2,7 +2,7 @@ import type { APIServiceBinding } from "../crds/api_service_binding.ts";
 import { BINDING_FINALIZER } from "../crds/names.ts";
 import type { Api, KubeClient } from "../kube/client.ts";
 import type { Outcome } from "../kube/controller.ts";
-import { isAlreadyExists, isInvalid, messageOf } from "../kube/errors.ts";
+import { isAlreadyExists, isRefusal, messageOf } from "../kube/errors.ts";
 import { addFinalizer } from "../kube/finalizer.ts";
 import type { Informer } from "../kube/informer.ts";
 import type { Log } from "../kube/log.ts";
@@ -51,6 +51,8 @@ export interface SyncBinding {
 
 /** How soon a provider that does not answer is looked at again, to tell about it. */
 const TROUBLE_CHECK_MS = 5_000;
+/** A policy or a right that stands in the way may change without anything here noticing. */
+const REFUSAL_RETRY_MS = 15_000;
 
 /**
  * Follows one APIServiceBinding: its kubeconfig, the connection, the export, the CRD on the app cluster, the sync of its
@@ -86,7 +88,7 @@ export async function reconcileBinding(deps: BindingDeps, key: ObjectKey, signal
     await writeExportStatus(connection, view.export, { conditions, crd: view.crd }, deps.now(), signal);
   }
   if (connection && !connection.isSynced) return { requeueAfterMs: TROUBLE_CHECK_MS };
-  if (view.refusal) return { requeueAfterMs: 60_000 };
+  if (view.refusal) return { requeueAfterMs: REFUSAL_RETRY_MS };
 }
 
 /** Before anything is done for a binding, so that it can be undone. */
@@ -110,7 +112,7 @@ async function writeCrd(
     deps.log.info("custom resource definition written", { step, crd: binding.metadata.name });
     return { crd: written };
   } catch (error) {
-    if (isInvalid(error)) return { crd, refusal: { step, message: messageOf(error) } };
+    if (isRefusal(error)) return { crd, refusal: { step, message: messageOf(error) } };
     // Made by somebody else a moment ago: its event, or this look, tells whose it is.
     if (isAlreadyExists(error)) return { crd: await api.find({ name: binding.metadata.name }, signal) };
     throw error;

@@ -7,9 +7,9 @@ import { isConflict, KubeError, messageOf } from "../kube/errors.ts";
 import { removeFinalizer } from "../kube/finalizer.ts";
 import type { Log } from "../kube/log.ts";
 import { parallel } from "../kube/parallel.ts";
-import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceDefinition } from "../kube/resources.ts";
+import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceDefinition, isEstablished } from "../kube/resources.ts";
 import { type DynamicObject, keyOf } from "../kube/types.ts";
-import { isEstablished, isOurs, releasedCrd } from "../sync/consumer_crd.ts";
+import { isOurs, releasedCrd } from "../sync/consumer_crd.ts";
 import { resourceOf } from "../sync/definition.ts";
 import { Census, planUnbind, type UnbindMode, unbindStep } from "./unbind_plan.ts";
 

@@ -52,6 +52,9 @@ export const isNotServed = (error: unknown): boolean => hasStatus(error, 404) &&
 export const isForbidden = (error: unknown): boolean => hasStatus(error, 403);
 export const isUnauthorized = (error: unknown): boolean => hasStatus(error, 401);
 export const isInvalid = (error: unknown): boolean => hasStatus(error, 422);
+/** The request was understood, and will be answered alike until somebody changes something. */
+export const isRefusal = (error: unknown): boolean =>
+  error instanceof KubeError && [400, 403, 405, 413, 422].includes(error.status);
 export const isTooManyRequests = (error: unknown): boolean => hasStatus(error, 429);
 /** The resource version asked for is no longer kept: list again. */
 export const isGone = (error: unknown): boolean => hasStatus(error, 410);

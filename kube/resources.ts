@@ -34,6 +34,13 @@ export const DEPLOYMENTS: Resource = {
   kind: "Deployment",
   namespaced: true,
 };
+export const CONTROLLER_REVISIONS: Resource = {
+  group: "apps",
+  version: "v1",
+  plural: "controllerrevisions",
+  kind: "ControllerRevision",
+  namespaced: true,
+};
 export const POD_DISRUPTION_BUDGETS: Resource = {
   group: "policy",
   version: "v1",
@@ -170,4 +177,15 @@ export interface CustomResourceDefinition extends KubeObject {
     preserveUnknownFields?: boolean;
   };
   status?: { conditions?: CrdCondition[]; acceptedNames?: CrdNames; storedVersions?: string[] };
+}
+
+/** Whether the API server serves its objects, or will within a moment. */
+export const isEstablished = ({ status }: CustomResourceDefinition): boolean =>
+  status?.conditions?.some(({ type, status }) => type === "Established" && status === "True") ?? false;
+
+/** A state of something that is kept, to go back to. */
+export interface ControllerRevision<Data = unknown> extends KubeObject {
+  revision: number;
+  /** Cannot be changed. */
+  data: Data;
 }

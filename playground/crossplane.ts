@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { parse } from "yaml";
 import type { KubeClient } from "../kube/client.ts";
-import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceDefinition, NAMESPACES } from "../kube/resources.ts";
+import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceDefinition, isEstablished, NAMESPACES } from "../kube/resources.ts";
 import { createTestAuthority } from "./certificates.ts";
 import { type GuardedProcess, startGuarded } from "./guardian.ts";
 import { freePort, HOST } from "./programs.ts";
@@ -80,9 +80,7 @@ async function installKinds(directory: string, client: KubeClient, signal: Abort
 
 async function areEstablished(client: KubeClient, names: Set<string>, signal: AbortSignal): Promise<boolean> {
   const { items } = await client.api<CustomResourceDefinition>(CUSTOM_RESOURCE_DEFINITIONS).list({}, signal);
-  return items.filter(({ metadata }) => names.has(metadata.name)).every(({ status }) =>
-    status?.conditions?.some((one) => one.type === "Established" && one.status === "True")
-  );
+  return items.filter(({ metadata }) => names.has(metadata.name)).every(isEstablished);
 }
 
 /** It wants them for functions and webhooks, which are not there. */

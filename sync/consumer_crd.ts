@@ -19,9 +19,6 @@ const isMarked = (crd: CustomResourceDefinition): boolean => annotationOf(crd, B
 const isBindingOwner = ({ apiVersion, kind, name }: OwnerReference, { metadata }: APIServiceBinding): boolean =>
   apiVersion === API_VERSION && kind === API_SERVICE_BINDINGS.kind && name === metadata.name;
 
-export const isEstablished = ({ status }: CustomResourceDefinition): boolean =>
-  status?.conditions?.some(({ type, status }) => type === "Established" && status === "True") ?? false;
-
 /** Why the API server will not serve it: another CRD has one of its names. */
 export const nameConflict = ({ status }: CustomResourceDefinition): string | undefined =>
   status?.conditions?.find(({ type, status }) => type === "NamesAccepted" && status === "False")?.message;

@@ -4,7 +4,7 @@ import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceDefinition } from "../.
 import { Answer, type ProgramContext, UsageError } from "../../program.ts";
 import { type AppClusterFlags, openAppCluster } from "../app_cluster.ts";
 import { compareAll } from "./diff.ts";
-import { impactOf } from "./impact.ts";
+import { impactOf } from "../../crds/compatibility/impact.ts";
 import { type ApiReport, printReport, type ReportFormat } from "./report.ts";
 import { type DefinedApi, fromCrd, readApis } from "./source.ts";
 
@@ -39,7 +39,7 @@ export async function runCheck({ file, format, cluster }: CheckOptions, context:
       throw error;
     });
     const [report] = compareAll(current ? [current] : [], [api]).apis;
-    const impact = current && report!.verdict !== "safe" ? await impactOf(client, api.definition, signal) : [];
+    const impact = current && report!.verdict !== "safe" ? await impactOf(client, api.definition, {}, signal) : [];
     const isHarmful = impact.some(({ refused }) => refused > 0);
     reports.push({ ...report!, verdict: isHarmful ? "breaking" : report!.verdict, impact });
   }

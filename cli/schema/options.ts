@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
 import { flagsOf } from "../../command_line.ts";
 import { examples } from "../../help.ts";
-import type { ProgramContext } from "../../program.ts";
+import { type ProgramContext, UsageError } from "../../program.ts";
 import type { AppClusterFlags } from "../app_cluster.ts";
 import type { DataFormat } from "../data.ts";
 import type { ReportFormat } from "./report.ts";
@@ -26,6 +26,7 @@ export function schemaCommand(context: ProgramContext): Command {
     .addCommand(diffCommand(context))
     .addCommand(checkCommand(context))
     .addCommand(statusCommand(context))
+    .addCommand(rollbackCommand(context))
     .addHelpText(
       "after",
       EXIT_CODES + "\n" + examples(
@@ -106,11 +107,44 @@ function statusCommand(context: ProgramContext): Command {
     });
 }
 
+function rollbackCommand(context: ProgramContext): Command {
+  const command = new Command("rollback")
+    .summary("Give app clusters a schema that they had before")
+    .description(
+      "Gives all app clusters that have bound an API a schema that they had before, at once and whatever the policy, " +
+        "until --undo. The definition on the control plane stays as it is. `schema status` shows which schemas are kept.",
+    )
+    .usage("API [flags]")
+    .argument("<api>")
+    .option("--to <hash>", "the schema to go back to; the one that app clusters left last when unset")
+    .option("--undo", "follow the definition on the control plane again", false);
+  addClusterFlags(command);
+  return command
+    .addHelpText(
+      "after",
+      "\n" + examples([
+        "Take back what went out last",
+        `${context.invokedAs} schema rollback dbs.example.com --context control-plane`,
+      ]),
+    )
+    .action(async (api: string) => {
+      const flags = flagsOf<AppClusterFlags & { to?: string; undo: boolean }>(command);
+      if (flags.undo && flags.to !== undefined) throw new UsageError("--undo and --to exclude each other");
+      const { runRollback } = await import("./rollback.ts");
+      await runRollback({ api, to: flags.to, undo: flags.undo, cluster: flags }, context);
+    });
+}
+
 function addFlags(command: Command, formats: readonly ReportFormat[] = FORMATS): void {
   command
     .addOption(
       new Option("-o, --output <format>", `print as ${formats.join(", ")}`).choices([...formats]).default("table"),
-    )
+    );
+  addClusterFlags(command);
+}
+
+function addClusterFlags(command: Command): void {
+  command
     .option("--kubeconfig <file>", "kubeconfig file to use")
     .option("--context <name>", "context of the kubeconfig to use");
 }

@@ -3,7 +3,7 @@ import type { ProgramContext } from "../../program.ts";
 import { type DataFormat, printData } from "../data.ts";
 import { printable } from "../printable.ts";
 import { createStyle } from "../style.ts";
-import type { Impact } from "./impact.ts";
+import type { Impact } from "../../crds/compatibility/impact.ts";
 import { formatTable } from "../table.ts";
 
 export type ReportFormat = DataFormat | "sarif" | "junit";

@@ -21,6 +21,8 @@ interface ApiStatus {
   template: string;
   policy: string;
   schema?: NonNullable<APIServiceExportTemplate["status"]>["schema"];
+  /** What app clusters had before, the one left last first. */
+  snapshots: { hash: string; keptAt: string }[];
   /** Why not all app clusters have it, in one word and in a sentence. */
   reason?: string;
   message?: string;
@@ -42,6 +44,7 @@ function statusOf({ metadata: { namespace, name }, spec, status }: APIServiceExp
     template: formatKey({ namespace, name }),
     policy: spec.schemaChanges?.policy ?? "Auto",
     schema: status?.schema,
+    snapshots: status?.snapshots ?? [],
     reason,
     message,
   };
@@ -54,10 +57,22 @@ function toText(apis: readonly ApiStatus[]): string {
     policy,
     schema?.verdict ?? "-",
     ...[schema?.current, schema?.waiting, schema?.refused].map((count) => String(count ?? "-")),
+    unfitOf(schema),
     reason ?? "-",
     schema?.hash ?? "-",
   ]);
-  const notes = apis.flatMap(({ api, message }) => message ? [`\n${api}: ${printable(message)}\n`] : []);
-  return formatTable(["api", "policy", "change", "current", "waiting", "refused", "reason", "schema"], rows) +
-    notes.join("");
+  const messages = apis.flatMap(({ api, message }) => message ? [`\n${api}: ${printable(message)}\n`] : []);
+  const kept = apis.flatMap(({ api, snapshots }) => snapshots.map(({ hash, keptAt }) => [api, hash, keptAt]));
+  return formatTable(
+    ["api", "policy", "change", "current", "waiting", "refused", "no longer fit", "reason", "schema"],
+    rows,
+  ) +
+    messages.join("") +
+    (kept.length === 0 ? "" : `\n${formatTable(["api", "kept schema", "left"], kept)}`);
+}
+
+/** Stored objects, where anybody has looked. */
+function unfitOf(schema: ApiStatus["schema"]): string {
+  const { hash, objects, refused, problem } = schema?.impact ?? {};
+  return hash === undefined || hash !== schema?.hash || problem ? "-" : `${refused} of ${objects}`;
 }

@@ -62,3 +62,17 @@ export interface Change {
 /** What some changes do together: the worst of their verdicts, and nothing when there are none. */
 export const verdictOf = (changes: readonly Pick<Change, "verdict">[]): Verdict =>
   VERDICTS[Math.max(0, ...changes.map(({ verdict }) => VERDICTS.indexOf(verdict)))]!;
+
+/** Rules about values alone: when all stored objects obey, nobody is harmed. Others concern programs as well. */
+const ABOUT_VALUES: ReadonlySet<ChangeRule> = new Set([
+  "field-added",
+  "field-checked",
+  "format-changed",
+  "junctor-changed",
+  "pattern-changed",
+  "rule-added",
+]);
+
+/** Whether stored objects alone tell if changes do harm. */
+export const isAboutValues = (changes: readonly Change[]): boolean =>
+  changes.every(({ verdict, rule }) => verdict === "safe" || (verdict === "risky" && ABOUT_VALUES.has(rule)));

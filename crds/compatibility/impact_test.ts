@@ -1,11 +1,16 @@
 import { deepEqual, equal, rejects } from "node:assert/strict";
-import type { ApiDefinition } from "../../crds/compatibility/compare_crd.ts";
-import { API_SERVICE_NAMESPACE_ANNOTATION } from "../../crds/names.ts";
 import { KubeError } from "../../kube/errors.ts";
-import { CUSTOM_RESOURCE_DEFINITIONS, NAMESPACES, type OpenApiSchema } from "../../kube/resources.ts";
+import {
+  CUSTOM_RESOURCE_DEFINITIONS,
+  type CustomResourceDefinition,
+  NAMESPACES,
+  type OpenApiSchema,
+} from "../../kube/resources.ts";
 import { apiVersionOf } from "../../kube/types.ts";
-import { provider, within } from "../../tests/clusters.ts";
+import { eventually, provider, within } from "../../tests/clusters.ts";
 import { serveWidgets, type Widget, type WidgetApi } from "../../tests/widgets.ts";
+import { API_SERVICE_NAMESPACE_ANNOTATION } from "../names.ts";
+import type { ApiDefinition } from "./compare_crd.ts";
 import { impactOf, pathsIn } from "./impact.ts";
 
 const spec = (size: OpenApiSchema, rules: OpenApiSchema[] = []): OpenApiSchema => ({
@@ -44,7 +49,7 @@ Deno.test("impactOf() counts by tenant what the API server refuses, CEL rules in
   }
 
   const bounded = definition(api, spec({ type: "integer", maximum: 70 }));
-  deepEqual(await impactOf(client, bounded, within(30_000)), [
+  deepEqual(await impactOf(client, bounded, {}, within(30_000)), [
     { tenant: "", objects: 1, refused: 0, samples: [] },
     {
       tenant: "klutch-abcde",
@@ -54,11 +59,46 @@ Deno.test("impactOf() counts by tenant what the API server refuses, CEL rules in
     },
   ]);
   const ruled = definition(api, spec({ type: "integer" }, [{ rule: "self.size < 55", message: "too large" }]));
-  deepEqual((await impactOf(client, ruled, within(30_000))).map(({ refused }) => refused), [1, 1]);
+  deepEqual((await impactOf(client, ruled, {}, within(30_000))).map(({ refused }) => refused), [1, 1]);
+  const without: ApiDefinition = definition(api, { type: "object", properties: { size: { type: "integer" } } });
+  deepEqual((await impactOf(client, without, {}, within(30_000))).map(({ samples: [first] }) => first?.paths), [
+    ["spec.name"],
+    ["spec.name"],
+  ]);
   const nonsense = definition(api, { type: "banana" });
-  await rejects(impactOf(client, nonsense, within(30_000)), KubeError);
+  await rejects(impactOf(client, nonsense, {}, within(30_000)), KubeError);
   const { items } = await client.api(CUSTOM_RESOURCE_DEFINITIONS).list({}, within(5000));
   equal(items.some(({ metadata }) => metadata.name.endsWith(".klutch.invalid") && !metadata.deletionTimestamp), false);
+});
+
+Deno.test("impactOf() sees fields that an API server has dropped already, by who has written them", async () => {
+  using cluster = await provider();
+  const { client } = cluster;
+  const before = spec({ type: "integer" });
+  await using api = await serveWidgets(client, before);
+  await using namespace = await cluster.namespace("impact");
+  await client.api<Widget>(api.resource).apply(
+    {
+      apiVersion: apiVersionOf(api.resource),
+      kind: "Widget",
+      metadata: { namespace: namespace.name, name: "w" },
+      spec: { size: 1, name: "secret" },
+    },
+    { fieldManager: "somebody" },
+    within(5000),
+  );
+  const after: OpenApiSchema = { type: "object", properties: { size: { type: "integer" } } };
+  const crds = client.api<CustomResourceDefinition>(CUSTOM_RESOURCE_DEFINITIONS);
+  await eventually("the field is dropped", async () => {
+    const crd = await crds.get({ name: `widgets.${api.resource.group}` }, within(5000));
+    const { properties } = crd.spec.versions[0]!.schema!.openAPIV3Schema as { properties: Record<string, unknown> };
+    properties.spec = after;
+    await crds.replace(crd, within(5000));
+    const { items: [widget] } = await client.api<Widget>(api.resource).list({}, within(5000));
+    return widget!.spec.name === undefined;
+  });
+  const impact = await impactOf(client, definition(api, after), { before: definition(api, before) }, within(30_000));
+  deepEqual(impact.map(({ refused, samples: [first] }) => [refused, first?.paths]), [[1, ["spec.name"]]]);
 });
 
 Deno.test("pathsIn() takes paths out of what an API server says, and no values", () => {

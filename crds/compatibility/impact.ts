@@ -1,11 +1,17 @@
-import type { ApiDefinition } from "../../crds/compatibility/compare_crd.ts";
-import { API_SERVICE_NAMESPACE_ANNOTATION } from "../../crds/names.ts";
-import { isEstablished } from "../../sync/consumer_crd.ts";
 import type { KubeClient } from "../../kube/client.ts";
 import { systemClock } from "../../kube/clock.ts";
 import { isNotServed, KubeError, messageOf } from "../../kube/errors.ts";
-import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceDefinition, NAMESPACES } from "../../kube/resources.ts";
+import {
+  CUSTOM_RESOURCE_DEFINITIONS,
+  type CustomResourceDefinition,
+  isEstablished,
+  NAMESPACES,
+} from "../../kube/resources.ts";
 import { annotationOf, apiVersionOf, type DynamicObject, formatKey, keyOf, type Resource } from "../../kube/types.ts";
+import { API_SERVICE_NAMESPACE_ANNOTATION } from "../names.ts";
+import type { ApiDefinition } from "./compare_crd.ts";
+import { lostFields } from "./lost_fields.ts";
+import type { SchemaNode } from "./node.ts";
 
 /** What a new schema would do to the stored objects of one tenant. */
 export interface Impact {
@@ -19,6 +25,7 @@ export interface Impact {
 }
 
 const MAX_SAMPLES = 3;
+const MAX_PATHS = 5;
 const REQUEST_MS = 30_000;
 const AT_ONCE = 8;
 
@@ -27,12 +34,19 @@ const AT_ONCE = 8;
  * run under a copy of the definition in a group of its own, which is deleted again. What rules say about changes of an
  * object is not looked at.
  *
+ * @param before where the API server has the new definition already: the one that objects were written with
  * @throws {KubeError} when the API server refuses the definition
  */
-export async function impactOf(client: KubeClient, definition: ApiDefinition, signal: AbortSignal): Promise<Impact[]> {
+export async function impactOf(
+  client: KubeClient,
+  definition: ApiDefinition,
+  { before }: { before?: ApiDefinition },
+  signal: AbortSignal,
+): Promise<Impact[]> {
   const { copy, resource } = copyOf(definition);
   const crds = client.api<CustomResourceDefinition>(CUSTOM_RESOURCE_DEFINITIONS);
   const tenants = await tenantsByNamespace(client, signal);
+  const written = before?.versions.find(({ name }) => name === resource.version)?.schema?.openAPIV3Schema;
   const impacts = new Map<string, Impact>();
   await crds.create(copy, signal);
   try {
@@ -45,8 +59,10 @@ export async function impactOf(client: KubeClient, definition: ApiDefinition, si
             const impact = impacts.get(tenant) ?? { tenant, objects: 0, refused: 0, samples: [] };
             impacts.set(tenant, impact);
             impact.objects++;
-            const paths = await refusedPaths(client, resource, object, signal);
-            if (!paths) return;
+            const lost = written ? lostFields(object, written as SchemaNode) : [];
+            const refused = await refusedPaths(client, resource, object, signal);
+            if (!refused && lost.length === 0) return;
+            const paths = [...lost, ...refused ?? []].slice(0, MAX_PATHS);
             impact.refused++;
             if (impact.samples.length < MAX_SAMPLES) impact.samples.push({ object: formatKey(keyOf(object)), paths });
           }),
@@ -76,7 +92,9 @@ const resourceOf = (definition: ApiDefinition, group: string): Resource => ({
 function copyOf(definition: ApiDefinition): { copy: CustomResourceDefinition; resource: Resource } {
   const group = `check-${crypto.randomUUID().slice(0, 8)}.klutch.invalid`;
   const { plural, kind } = definition.names;
-  const versions = [{ ...storageOf(definition), served: true, storage: true }];
+  // With a status of its own, an API server leaves it out of what is created.
+  const { subresources: _, ...version } = storageOf(definition);
+  const versions = [{ ...version, served: true, storage: true }];
   const copy: CustomResourceDefinition = {
     apiVersion: apiVersionOf(CUSTOM_RESOURCE_DEFINITIONS),
     kind: CUSTOM_RESOURCE_DEFINITIONS.kind,
@@ -134,5 +152,5 @@ const UNKNOWN_FIELD = /unknown field "([^"]+)"/g;
 /** Paths of fields in what an API server says about an object, and nothing else of it. */
 export function pathsIn(message: string): string[] {
   const paths = [FIELD, UNKNOWN_FIELD].flatMap((pattern) => Array.from(message.matchAll(pattern), ([, path]) => path!));
-  return [...new Set(paths)].slice(0, 5);
+  return [...new Set(paths)].slice(0, MAX_PATHS);
 }
