@@ -62,18 +62,7 @@ export class Story implements AsyncDisposable {
   static async open(): Promise<Story> {
     await using starting = new AsyncDisposableStack();
     const signal = within(60_000);
-    const binaries = await findBinaries({ env: ourEnv }, signal);
-    const start = async (name: string): Promise<Cluster> => {
-      const plane = starting.use(await ControlPlane.start({ name, binaries }, signal));
-      const side = name === "provider" ? "provider" : "consumer";
-      const client = starting.use(new KubeClient(plane.config, { side }));
-      const kubectl = async (args: readonly string[], stdin?: string) => {
-        const { code, stdout, stderr } = await plane.kubectl(args, { stdin, signal: within(30_000) });
-        if (code !== 0) throw new Error(`kubectl ${args.join(" ")} on the ${name}: ${stderr}`);
-        return stdout;
-      };
-      return { plane, client, kubectl };
-    };
+    const start = (name: string) => startCluster(name, starting, signal);
     const results = await Promise.allSettled([start("provider"), start("consumer")]);
     const [provider, consumer] = results.map((result) => {
       if (result.status === "rejected") throw result.reason;
@@ -81,6 +70,11 @@ export class Story implements AsyncDisposable {
     });
     const directory = starting.use(await makeOwnedDirectory());
     return new Story(provider!, consumer!, directory.path, starting.move());
+  }
+
+  /** One more app cluster; it is in no way that of the story's methods, unless their arguments say so. */
+  async startAppCluster(name: string): Promise<Cluster> {
+    return await startCluster(name, this.#resources, within(60_000));
   }
 
   /** Runs the executable; its end is the story's, if not before. */
@@ -253,4 +247,16 @@ export class Story implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#resources.disposeAsync();
   }
+}
+
+async function startCluster(name: string, stack: AsyncDisposableStack, signal: AbortSignal): Promise<Cluster> {
+  const binaries = await findBinaries({ env: ourEnv }, signal);
+  const plane = stack.use(await ControlPlane.start({ name, binaries }, signal));
+  const client = stack.use(new KubeClient(plane.config, { side: name === "provider" ? "provider" : "consumer" }));
+  const kubectl = async (args: readonly string[], stdin?: string) => {
+    const { code, stdout, stderr } = await plane.kubectl(args, { stdin, signal: within(30_000) });
+    if (code !== 0) throw new Error(`kubectl ${args.join(" ")} on the ${name}: ${stderr}`);
+    return stdout;
+  };
+  return { plane, client, kubectl };
 }
