@@ -133,6 +133,13 @@ export const PROMISES: Record<string, string[]> = {
     'spec.schemaChanges.policy default "Auto"',
     "spec.schemaChanges.policy enum Auto Manual Pinned Force",
     "spec.schemaChanges.reason minLength 1",
+    "spec.schemaChanges.rollBackTo minLength 1",
+    ...required(...["hash", "objects", "refused", "tenants"].map((field) => `status.schema.impact.${field}`)),
+    ...required(
+      ...["tenant", "objects", "refused", "samples"].map((field) => `status.schema.impact.tenants[0].${field}`),
+    ),
+    ...required(...["object", "paths"].map((field) => `status.schema.impact.tenants[0].samples[0].${field}`)),
+    ...required("status.snapshots[0].hash", "status.snapshots[0].keptAt"),
     ...required(...["current", "hash", "refused", "verdict", "waiting"].map((field) => `status.schema.${field}`)),
     ...conditions,
     ...claim("spec.permissionClaims[0]"),
