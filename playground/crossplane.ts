@@ -1,7 +1,12 @@
 import { join } from "node:path";
 import { parse } from "yaml";
 import type { KubeClient } from "../kube/client.ts";
-import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceDefinition, isEstablished, NAMESPACES } from "../kube/resources.ts";
+import {
+  CUSTOM_RESOURCE_DEFINITIONS,
+  type CustomResourceDefinition,
+  isEstablished,
+  NAMESPACES,
+} from "../kube/resources.ts";
 import { createTestAuthority } from "./certificates.ts";
 import { type GuardedProcess, startGuarded } from "./guardian.ts";
 import { freePort, HOST } from "./programs.ts";
