@@ -22,7 +22,7 @@ import { Claims } from "./claims.ts";
 import { Connection, Connections } from "./connection.ts";
 import { InstanceSync } from "./instance_sync.ts";
 import type { KonnectorMetrics } from "./metrics.ts";
-import { Reachability } from "./reachability.ts";
+import { Probe, Reachability } from "./reachability.ts";
 import type { Clusters } from "./run.ts";
 
 export interface BindingsDeps {
@@ -64,7 +64,8 @@ export async function runBindings(deps: BindingsDeps, signal: AbortSignal): Prom
   const secrets = new Informer<Secret>(clusters.bindings.api(SECRETS), options);
   const crds = new Informer<CustomResourceDefinition>(consumer.api(CUSTOM_RESOURCE_DEFINITIONS), options);
   const namespaces = new Informer<Namespace, true>(consumer.api(NAMESPACES), { ...options, project: () => true });
-  const reachability = new Reachability(namespaces);
+  const probe = new Probe();
+  const reachability = new Reachability(namespaces, probe);
   observeConsumer?.(reachability);
   const queue = new WorkQueue();
   const syncs = new Map<string, InstanceSync>();
@@ -110,7 +111,10 @@ export async function runBindings(deps: BindingsDeps, signal: AbortSignal): Prom
 
   tasks.run((signal) => bindings.watch({ namespace: clusters.bindingNamespace }, signal));
   tasks.run((signal) => namespaces.watch({}, signal));
-  if (observeConsumer) tasks.run((signal) => reachability.follow(() => wakeAll([...bindings.store.keys()]), signal));
+  if (observeConsumer) {
+    tasks.run((signal) => probe.run(consumer, signal));
+    tasks.run((signal) => reachability.follow(() => wakeAll([...bindings.store.keys()]), signal));
+  }
   await bindings.synced(signal);
   const reconciling: BindingDeps = {
     bindings,

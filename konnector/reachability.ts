@@ -1,4 +1,6 @@
+import type { KubeClient } from "../kube/client.ts";
 import { systemClock } from "../kube/clock.ts";
+import { messageOf } from "../kube/errors.ts";
 
 /** A watch that breaks is opened again in a moment, mostly: only trouble at two looks in a row is told about. */
 const LOOK_EVERY_MS = 5_000;
@@ -14,7 +16,31 @@ interface Watched extends Reach {
   readonly isSynced: boolean;
 }
 
-/** Whether a cluster answers, by the watches on it. */
+const ASK_EVERY_MS = 15_000;
+const ANSWER_WITHIN_MS = 5_000;
+
+/** Asks a cluster for next to nothing: a watch that stands does not tell that its credentials are refused by now. */
+export class Probe implements Watched {
+  readonly isSynced = true;
+  trouble: string | undefined;
+
+  /** Asks until the signal fires. */
+  async run(client: KubeClient, signal: AbortSignal): Promise<void> {
+    while (true) {
+      await systemClock.sleep(ASK_EVERY_MS, signal);
+      try {
+        const soon = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_WITHIN_MS)]);
+        await client.request("GET", "/version", {}, soon);
+        this.trouble = undefined;
+      } catch (error) {
+        if (signal.aborted) throw error;
+        this.trouble = messageOf(error);
+      }
+    }
+  }
+}
+
+/** Whether a cluster answers. */
 export class Reachability implements Reach {
   readonly #watched: readonly Watched[];
   #lasting: string | undefined;

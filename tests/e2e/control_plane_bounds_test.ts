@@ -11,7 +11,7 @@ import { NAMESPACES, type Secret, SECRETS, SERVICE_ACCOUNTS } from "../../kube/r
 import { hasFinalizer } from "../../kube/types.ts";
 import { eventually, within } from "../clusters.ts";
 import { mangoDbCrd } from "../mangodb.ts";
-import { AppClusters } from "./app_clusters.ts";
+import { AppClusters, type Credential } from "./app_clusters.ts";
 import { Story } from "./harness.ts";
 import { Mangos } from "./mangos.ts";
 import type { Program } from "./program.ts";
@@ -150,6 +150,7 @@ Deno.test("services that are retained outlive their AppClusterBinding, and the n
   };
   let root = "";
   let konnector: Program;
+  let credential: Credential;
 
   await story.step(t, "a konnector whose Secret is missing waits, says so, and is not ready", async () => {
     await app.startBackend();
@@ -167,12 +168,13 @@ Deno.test("services that are retained outlive their AppClusterBinding, and the n
     const waiting = await readyz(konnector);
     assert.equal(waiting.status, 503);
     assert.match(waiting.checks.appCluster!, /does not exist/);
-    await app.writeSecret(secret, (await app.credential()).kubeconfig);
+    credential = await app.credential();
+    await app.writeSecret(secret, credential.kubeconfig);
     await eventually("it is ready", async () => (await readyz(konnector)).status === 200);
     await app.condition(key, "Ready", { status: "True" });
   });
 
-  await story.step(t, "an app cluster that is out of reach is told, wherever people look", async () => {
+  await story.step(t, "an app cluster that is out of reach, or refuses, is told wherever people look", async () => {
     const bindings = plane.api<APIServiceBinding>(API_SERVICE_BINDINGS);
     const connected = async () => {
       const { status } = await bindings.get({ namespace: root, name: NAME }, within(5_000));
@@ -198,6 +200,15 @@ Deno.test("services that are retained outlive their AppClusterBinding, and the n
     await eventually("it is connected again", async () => (await connected())?.status === "True", RECOVERY);
     await app.condition(key, "Ready", { status: "True" });
     assert.equal((await readyz(konnector)).status, 200);
+
+    await credential.revoke();
+    const refused = async () => {
+      const condition = await connected();
+      return condition?.reason === "AppClusterUnreachable" && /401 Unauthorized/.test(condition.message!);
+    };
+    await eventually("its binding says that the kubeconfig is refused", refused, RECOVERY);
+    await app.writeSecret(secret, (await app.credential()).kubeconfig);
+    await app.condition(key, "Ready", { status: "True" });
   });
 
   await story.step(t, "deleted, it takes back what gives access, and leaves the services", async () => {
