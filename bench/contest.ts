@@ -1,14 +1,14 @@
 import { messageOf } from "../kube/errors.ts";
 import type { ControlPlaneBinaries } from "../playground/binaries.ts";
-import { type FigureId, type Figures, formatFigure, kindOf } from "./figures.ts";
+import { type Figures, tellFigures } from "./figures.ts";
 import { measureBacklog, measureBurst, measureStatusBurst } from "./measure_bursts.ts";
 import { measureLatency } from "./measure_latency.ts";
 import { measurePairs } from "./measure_pairs.ts";
-import { type BenchOptions, type ContenderCommand, type Section, SECTIONS } from "./options.ts";
+import { type BenchOptions, type ContenderCommand, KONNECTOR_SECTIONS, type KonnectorSection } from "./options.ts";
 import { Stage } from "./stage.ts";
 import type { Contender } from "./table.ts";
 
-const MEASURES: Readonly<Record<Section, (stage: Stage) => Promise<Figures>>> = {
+const MEASURES: Readonly<Record<KonnectorSection, (stage: Stage) => Promise<Figures>>> = {
   burst: measureBurst,
   status: measureStatusBurst,
   backlog: measureBacklog,
@@ -44,21 +44,25 @@ export async function runContest(
       throw new Error(`Cannot measure ${name} (${part}): ${messageOf(error)}`, { cause: error });
     }
   };
+  const sections = KONNECTOR_SECTIONS.filter((section) => options.only.includes(section));
   await using stack = new AsyncDisposableStack();
+  const results: Contender[] = [];
   const entrants: { command: ContenderCommand; stage: Stage; result: Contender }[] = [];
   for (const command of commands) {
+    const result: Contender = { name: command.name, version: await versionOf(command), figures: {} };
+    results.push(result);
+    if (sections.length === 0) continue;
     await naming(command, "setting up", async () => {
-      const result: Contender = { name: command.name, version: await versionOf(command), figures: {} };
       const stage = stack.use(await Stage.open({ bench: options, contender: command, binaries, say }, signal));
       entrants.push({ command, stage, result });
     });
   }
-  for (const section of SECTIONS.filter((section) => options.only.includes(section))) {
+  for (const section of sections) {
     for (const entrant of entrants.filter(({ result }) => result.failure === undefined)) {
       const { command, stage, result } = entrant;
       try {
         const figures = await naming(command, section, () => unlessBroken(stage, MEASURES[section]));
-        tell(figures, say);
+        tellFigures(figures, say);
         Object.assign(result.figures, figures);
       } catch (error) {
         if (entrant === entrants[0] || signal.aborted) throw error;
@@ -67,7 +71,7 @@ export async function runContest(
       }
     }
   }
-  return entrants.map(({ result }) => result);
+  return results;
 }
 
 /** A konnector that has ended is the reason of whatever failed afterwards. */
@@ -76,12 +80,6 @@ async function unlessBroken(stage: Stage, measure: (stage: Stage) => Promise<Fig
     return await measure(stage);
   } catch (error) {
     throw stage.signal.aborted ? stage.signal.reason : error;
-  }
-}
-
-function tell(figures: Figures, say: (line: string) => void): void {
-  for (const [id, figure] of Object.entries(figures) as [FigureId, Figures[FigureId]][]) {
-    if (figure) say(`  ${kindOf(id).title}: ${formatFigure(id, figure)}${figure.note ? ` (${figure.note})` : ""}`);
   }
 }
 

@@ -41,6 +41,19 @@ export const FIGURES = {
   "restart.otherWrites": less("", "settled restart: other writes, but for the Lease"),
   "restart.settledMiB": less("MiB", "settled restart: resident memory"),
   "restart.peakMiB": less("MiB", "settled restart: resident memory, peak"),
+  "page.rate": perSecond("catalogue page"),
+  "page.p50": less("ms", "catalogue page, p50"),
+  "page.p99": less("ms", "catalogue page, p99"),
+  "page.cpuMs": less("ms", "catalogue page: CPU per request"),
+  "ceiling.onboarding": perSecond("ceiling: the writes of an onboarding"),
+  "ceiling.onboardingWrites": less("", "ceiling: writes per app cluster, with Kubernetes' own"),
+  "onboarding.rate": perSecond("onboarding of app clusters"),
+  "onboarding.writes": less("", "onboarding: writes per app cluster, with Kubernetes' own"),
+  "onboarding.cpuMs": less("ms", "onboarding: CPU per app cluster"),
+  "contracts.makingPeakMiB": less("MiB", "contracts: resident memory while they are made, peak"),
+  "contracts.settledMiB": less("MiB", "contracts: resident memory after a restart, settled"),
+  "contracts.peakMiB": less("MiB", "contracts: resident memory after a restart, peak"),
+  "contracts.changeSeconds": less("s", "contracts: a changed CRD is in all exports after"),
 } satisfies Record<string, FigureKind>;
 
 export type FigureId = keyof typeof FIGURES;
@@ -65,6 +78,13 @@ export function formatFigure(id: FigureId, { value, beyond }: Figure): string {
   const { unit, better } = kindOf(id);
   const sign = beyond ? (better === "less" ? "> " : "< ") : "";
   return `${sign}${formatNumber(value)}${unit && ` ${unit}`}`;
+}
+
+/** A line for each of them. */
+export function tellFigures(figures: Figures, say: (line: string) => void): void {
+  for (const [id, figure] of Object.entries(figures) as [FigureId, Figures[FigureId]][]) {
+    if (figure) say(`  ${kindOf(id).title}: ${formatFigure(id, figure)}${figure.note ? ` (${figure.note})` : ""}`);
+  }
 }
 
 export function formatNumber(value: number): string {

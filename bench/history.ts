@@ -5,13 +5,18 @@ import type { Verdict } from "./targets.ts";
 import { bestOf } from "./targets.ts";
 import { FIGURE_IDS, kindOf } from "./figures.ts";
 
+const SIZES = [
+  ...["objects", "pairs", "samples", "informerScope"] as const,
+  ...["templates", "connections", "requests", "clusters", "exports"] as const,
+];
+
 /** One run in the history file. Times and rates are left out: they tell about the machine; ratios hold elsewhere too. */
 export interface HistoryEntry {
   /** `2026-01-31` */
   date: string;
   version?: string;
   peers: { name: string; version?: string }[];
-  sizes: Pick<BenchOptions, "objects" | "pairs" | "samples" | "informerScope">;
+  sizes: Pick<BenchOptions, typeof SIZES[number]>;
   /** MiB and numbers of requests. */
   facts: Partial<Record<FigureId, number>>;
   /** Our figure divided by that of the best peer. */
@@ -21,7 +26,7 @@ export interface HistoryEntry {
 
 export function toHistoryEntry(
   now: Date,
-  { objects, pairs, samples, informerScope }: BenchOptions,
+  options: BenchOptions,
   ours: Contender,
   peers: readonly Contender[],
   verdicts: readonly Verdict[],
@@ -30,7 +35,7 @@ export function toHistoryEntry(
     date: now.toISOString().slice(0, 10),
     version: ours.version,
     peers: peers.map(({ name, version }) => ({ name, version })),
-    sizes: { objects, pairs, samples, informerScope },
+    sizes: Object.fromEntries(SIZES.map((size) => [size, options[size]])) as HistoryEntry["sizes"],
     facts: {},
     ratios: {},
     targets: verdicts.map(({ ratio, ...verdict }) => ({

@@ -28,7 +28,17 @@ Deno.test("toHistoryEntry() keeps ratios, memory and counts, and nothing that te
     date: "2026-01-31",
     version: "v0.1.0",
     peers: [{ name: "other", version: "v9" }],
-    sizes: { objects: 20, pairs: 10_000, samples: 200, informerScope: "Namespaced" },
+    sizes: {
+      objects: 20,
+      pairs: 10_000,
+      samples: 200,
+      informerScope: "Namespaced",
+      templates: 200,
+      connections: 50,
+      requests: 10_000,
+      clusters: 500,
+      exports: 10,
+    },
     facts: { "pairs.settledMiB": 99.9, "restart.writes": 0 },
     ratios: { "burst.rate": 3.33 },
     targets: [

@@ -1,6 +1,6 @@
 import { numbered } from "./bench_api.ts";
 import type { Figure, Figures } from "./figures.ts";
-import type { KonnectorProcess } from "./konnector_process.ts";
+import type { MeasuredProcess } from "./measured_process.ts";
 import { type Load, noteOn, runLoad } from "./load.ts";
 import { copyStatus, create, hasPhase, pair, settledPair, writeStatus } from "./objects.ts";
 import { countersSince } from "./request_counts.ts";
@@ -98,7 +98,7 @@ export async function measureBacklog(stage: Stage): Promise<Figures> {
 }
 
 /** The load on a konnector that is warm and at rest, and what it takes of the CPUs. */
-async function runMeasured(stage: Stage, konnector: KonnectorProcess, load: Load) {
+async function runMeasured(stage: Stage, konnector: MeasuredProcess, load: Load) {
   await runLoad(stage, { ...load, names: warmUp(stage) });
   await stage.untilQuiet(konnector);
   const [countersBefore, before] = [await stage.counters(), await konnector.usage()];

@@ -2,7 +2,7 @@ import { systemClock } from "../kube/clock.ts";
 import { resourceName } from "../kube/types.ts";
 import { DATABASES, numbered } from "./bench_api.ts";
 import type { Figure, Figures } from "./figures.ts";
-import type { KonnectorProcess } from "./konnector_process.ts";
+import type { MeasuredProcess } from "./measured_process.ts";
 import { noteOn } from "./load.ts";
 import { create, settledPair } from "./objects.ts";
 import { countersSince, describeRequests, isWrite, type RequestCount, total } from "./request_counts.ts";
@@ -92,7 +92,7 @@ async function editMeanwhile(
 }
 
 /** What it asks of the API servers, and takes itself, while nobody does anything; less what the servers do alone. */
-async function measureIdling(stage: Stage, konnector: KonnectorProcess): Promise<Figures> {
+async function measureIdling(stage: Stage, konnector: MeasuredProcess): Promise<Figures> {
   const { options: { idleSeconds }, signal } = stage;
   const idle = async () => {
     const before = await stage.counters();

@@ -2,8 +2,12 @@ import { parseArgs } from "node:util";
 import { UsageError } from "../program.ts";
 
 /** Parts of a run; each can be left out. */
-export const SECTIONS = ["burst", "status", "backlog", "latency", "pairs"] as const;
-export type Section = typeof SECTIONS[number];
+export const KONNECTOR_SECTIONS = ["burst", "status", "backlog", "latency", "pairs"] as const;
+export const BACKEND_SECTIONS = ["page", "onboarding", "contracts"] as const;
+export const SECTIONS = [...KONNECTOR_SECTIONS, ...BACKEND_SECTIONS];
+export type KonnectorSection = typeof KONNECTOR_SECTIONS[number];
+export type BackendSection = typeof BACKEND_SECTIONS[number];
+export type Section = KonnectorSection | BackendSection;
 
 export const INFORMER_SCOPES = ["Namespaced", "Cluster"] as const;
 
@@ -27,6 +31,16 @@ export interface BenchOptions {
   samples: number;
   /** Pause before each of these samples. */
   gapMs: number;
+  /** APIs on the catalogue page. */
+  templates: number;
+  /** On which the page is asked for again and again. */
+  connections: number;
+  /** For the page, on all of them. */
+  requests: number;
+  /** App clusters that are onboarded. */
+  clusters: number;
+  /** APIs that each of them has, when it comes to memory. */
+  exports: number;
   /** Requests that the bench itself has under way at a time. */
   concurrency: number;
   /** How long memory may settle after all work is done. */
@@ -43,9 +57,14 @@ export interface BenchOptions {
 
 export const USAGE = `Usage: deno task bench [flags]
 
-Measures the konnector as a black box between two real control planes, with an independent client's watch as the
-stop-watch. Each konnector has control planes of its own; of each part of the run they take their turn, so that a machine
-that slows down slows down all of them. Nothing is left behind. Linux only.
+Measures konnector and backend as black boxes on real control planes, with an independent client's watch as the
+stop-watch. Nothing is left behind. Linux only.
+  ${KONNECTOR_SECTIONS.join(", ")}: the konnector, between two control planes of its own. Peers take their turn
+    in each part, so that a machine that slows down slows down all of them.
+  page: the catalogue page, asked for by a person who has logged in, on many connections at once.
+  onboarding: new app clusters, from the click on Bind until their export is there and their rights are granted, beside
+    what a plain client reaches that writes the same and nothing else.
+  contracts: memory with many app clusters that have several APIs each; how soon a changed CRD is in all exports.
 
       --konnector CMD   measure this program instead of the executable built from these sources
       --peer NAME=CMD   measure this konnector too, in the same run, for ratios; may be repeated
@@ -55,6 +74,11 @@ that slows down slows down all of them. Nothing is left behind. Linux only.
       --pairs N         pairs for memory, restart and idling (default: 10000)
       --samples N       of idle latency, each way (default: 200)
       --gap MS          pause before each of these samples (default: 250)
+      --templates N     APIs on the catalogue page (default: 200)
+      --connections N   that ask for it, one request after another (default: 50)
+      --requests N      for it, on all of them (default: 10000)
+      --clusters N      app clusters that are onboarded (default: 500)
+      --exports N       APIs that each of them has in the part about contracts (default: 10)
       --concurrency N   requests that the bench has under way at a time (default: 32)
       --settle S        seconds that memory gets to settle (default: 30)
       --idle S          seconds of idling that are watched (default: 60)
@@ -65,6 +89,7 @@ that slows down slows down all of them. Nothing is left behind. Linux only.
 
 A CMD is split at spaces, is run with --kubeconfig FILE, and has to stay the process that works. Examples:
   deno task bench --objects 200 --pairs 500 --samples 20 --idle 10 --settle 5
+  deno task bench --only page,onboarding --clusters 100
   deno task bench --only burst,latency --peer "original=/usr/local/bin/konnector -v=0" -o json
 `;
 
@@ -77,6 +102,11 @@ const FLAGS = {
   pairs: { type: "string" },
   samples: { type: "string" },
   gap: { type: "string" },
+  templates: { type: "string" },
+  connections: { type: "string" },
+  requests: { type: "string" },
+  clusters: { type: "string" },
+  exports: { type: "string" },
   concurrency: { type: "string" },
   settle: { type: "string" },
   idle: { type: "string" },
@@ -86,11 +116,22 @@ const FLAGS = {
   help: { type: "boolean", short: "h" },
 } as const;
 
+/** Flags that take a number of things. */
+type Count =
+  | "objects"
+  | "pairs"
+  | "samples"
+  | "templates"
+  | "connections"
+  | "requests"
+  | "clusters"
+  | "exports"
+  | "concurrency";
+
 /** @throws {UsageError} naming the flag */
 export function readOptions(args: readonly string[]): BenchOptions {
   const flags = parseFlags(args);
-  const count = (name: "objects" | "pairs" | "samples" | "concurrency", byDefault: number) =>
-    numberOf(name, flags[name], byDefault, 1);
+  const count = (name: Count, byDefault: number) => numberOf(name, flags[name], byDefault, 1);
   const time = (name: "gap" | "settle" | "idle" | "patience", byDefault: number) =>
     numberOf(name, flags[name], byDefault, name === "idle" || name === "patience" ? 1 : 0);
   const konnector = flags.konnector === undefined ? undefined : splitCommand("konnector", flags.konnector);
@@ -105,6 +146,11 @@ export function readOptions(args: readonly string[]): BenchOptions {
     pairs: count("pairs", 10_000),
     samples: count("samples", 200),
     gapMs: time("gap", 250),
+    templates: count("templates", 200),
+    connections: count("connections", 50),
+    requests: count("requests", 10_000),
+    clusters: count("clusters", 500),
+    exports: count("exports", 10),
     concurrency: count("concurrency", 32),
     settleSeconds: time("settle", 30),
     idleSeconds: time("idle", 60),

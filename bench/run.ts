@@ -3,16 +3,17 @@ import { buildKlutch } from "../build/klutch.ts";
 import { messageOf } from "../kube/errors.ts";
 import { findBinaries } from "../playground/binaries.ts";
 import { UsageError } from "../program.ts";
+import { measureBackend } from "./backend_part.ts";
 import { runContest } from "./contest.ts";
 import { appendHistory, toHistoryEntry } from "./history.ts";
-import { type BenchOptions, type ContenderCommand, readOptions, USAGE } from "./options.ts";
+import { BACKEND_SECTIONS, type BenchOptions, readOptions, USAGE } from "./options.ts";
 import { type Contender, formatTable } from "./table.ts";
 import { judge } from "./targets.ts";
 
 // deno task bench [flags]; --help shows them
 const HISTORY = fileURLToPath(new URL("history.jsonl", import.meta.url));
 
-/** Measures all konnectors, one after the other, and prints what they reached. */
+/** Measures what was asked for, and prints what was reached. */
 async function runBench(options: BenchOptions, signal: AbortSignal): Promise<void> {
   const startMs = performance.now();
   const say = (line: string) => {
@@ -21,9 +22,16 @@ async function runBench(options: BenchOptions, signal: AbortSignal): Promise<voi
   };
   const env = Deno.env.toObject();
   const binaries = await findBinaries({ env, progress: say }, signal);
-  const konnector = options.konnector ?? await buildOurs(env, say, signal);
+  const withBackend = BACKEND_SECTIONS.some((section) => options.only.includes(section));
+  const klutch = options.konnector && !withBackend ? "" : await buildKlutch({ env, progress: say }, signal);
+  const konnector = options.konnector ??
+    { name: "klutch", command: [klutch, "konnector", "--health-address", "127.0.0.1:0"] };
   const contenders = await runContest([konnector, ...options.peers], options, { binaries, say }, signal);
   const [ours, ...peers] = contenders as [Contender, ...Contender[]];
+  Object.assign(
+    ours.figures,
+    await measureBackend({ bench: options, command: [klutch, "backend"], binaries, say }, signal),
+  );
   const verdicts = judge(ours.figures, peers.map(({ figures }) => figures));
   if (options.output === "json") {
     const { output: _, record: __, help: ___, konnector: ____, peers: _____, ...sizes } = options;
@@ -32,15 +40,6 @@ async function runBench(options: BenchOptions, signal: AbortSignal): Promise<voi
     console.log(formatTable(ours, peers, verdicts));
   }
   if (options.record) await appendHistory(HISTORY, toHistoryEntry(new Date(), options, ours, peers, verdicts));
-}
-
-async function buildOurs(
-  env: Record<string, string>,
-  progress: (line: string) => void,
-  signal: AbortSignal,
-): Promise<ContenderCommand> {
-  const executable = await buildKlutch({ env, progress }, signal);
-  return { name: "klutch", command: [executable, "konnector", "--health-address", "127.0.0.1:0"] };
 }
 
 const stop = new AbortController();

@@ -5,7 +5,7 @@ import { TaskGroup } from "../kube/tasks.ts";
 import type { ControlPlaneBinaries } from "../playground/binaries.ts";
 import { makeOwnedDirectory } from "../playground/owned_directory.ts";
 import { bindDatabases, storeKubeconfig } from "./bind.ts";
-import { KonnectorProcess } from "./konnector_process.ts";
+import { MeasuredProcess } from "./measured_process.ts";
 import { create, wipe } from "./objects.ts";
 import { CLUSTER_NAMESPACE, offerApi, serveNamespaces } from "./offer.ts";
 import type { BenchOptions, ContenderCommand } from "./options.ts";
@@ -31,14 +31,14 @@ export class Stage implements Sides, AsyncDisposable {
   readonly say: (line: string) => void;
   /** Fires also when a konnector ends unasked, or when the bench fails to play the backend. */
   readonly signal: AbortSignal;
-  readonly #start: () => Promise<KonnectorProcess>;
+  readonly #start: () => Promise<MeasuredProcess>;
   readonly #resources: AsyncDisposableStack;
   #probes = 0;
 
   private constructor(
     { bench, say }: StageOptions,
     { consumer, provider }: Sides,
-    start: () => Promise<KonnectorProcess>,
+    start: () => Promise<MeasuredProcess>,
     resources: AsyncDisposableStack,
     signal: AbortSignal,
   ) {
@@ -68,7 +68,8 @@ export class Stage implements Sides, AsyncDisposable {
 
     const onEnd = (error: unknown) => broken.abort(error);
     opening.use(new TaskGroup(onEnd, signal)).run((signal) => serveNamespaces(provider.admin, signal));
-    const start = () => KonnectorProcess.start({ ...contender, kubeconfigPath, directory, onEnd }, signal);
+    const command = [...contender.command, "--kubeconfig", kubeconfigPath];
+    const start = () => MeasuredProcess.start({ name: "konnector", command, directory, onEnd }, signal);
     const resources = new AsyncDisposableStack();
     const stage = new Stage(options, { consumer, provider }, start, resources, signal);
     await using konnector = await start();
@@ -81,12 +82,12 @@ export class Stage implements Sides, AsyncDisposable {
   }
 
   /** Starts the konnector without waiting for anything. */
-  launch(): Promise<KonnectorProcess> {
+  launch(): Promise<MeasuredProcess> {
     return this.#start();
   }
 
   /** Starts the konnector and waits until it has brought an object up and is at rest. */
-  async launchAndRest(): Promise<KonnectorProcess> {
+  async launchAndRest(): Promise<MeasuredProcess> {
     await using starting = new AsyncDisposableStack();
     const konnector = starting.use(await this.#start());
     await this.#untilWorking();
@@ -95,7 +96,7 @@ export class Stage implements Sides, AsyncDisposable {
     return konnector;
   }
 
-  async untilQuiet(konnector: KonnectorProcess): Promise<void> {
+  async untilQuiet(konnector: MeasuredProcess): Promise<void> {
     if (await konnector.untilQuiet(this.patienceMs, this.signal)) return;
     this.say(`  still busy after ${this.options.patienceSeconds} s; going on`);
   }

@@ -5,7 +5,7 @@ export type Target =
   & { figure: FigureId }
   & ({ limit: number } | { factor: number; of: FigureId } | { factor: number; of: "peer" });
 
-/** What this konnector has set out to reach. */
+/** What this konnector and this backend have set out to reach. */
 export const TARGETS: readonly Target[] = [
   { figure: "burst.rate", factor: 0.8, of: "ceiling.pairWithCreate" },
   { figure: "burst.rate", factor: 2.5, of: "peer" },
@@ -23,6 +23,11 @@ export const TARGETS: readonly Target[] = [
   { figure: "restart.cpuSeconds", factor: 0.7, of: "peer" },
   { figure: "restart.writes", limit: 0 },
   { figure: "restart.otherWrites", limit: 0 },
+  { figure: "page.p99", limit: 50 },
+  { figure: "onboarding.rate", factor: 0.5, of: "ceiling.onboarding" },
+  { figure: "contracts.settledMiB", limit: 150 },
+  { figure: "contracts.peakMiB", limit: 150 },
+  { figure: "contracts.changeSeconds", limit: 10 },
 ];
 
 /** How one target was reached. */

@@ -53,6 +53,11 @@ export class HttpBrowser implements Disposable {
     return await this.#visit({ url, method: "GET", initiator: form.page }, signal);
   }
 
+  /** The Cookie header that it would send along to this address; empty when there is none. */
+  cookiesFor(url: URL): string {
+    return this.#cookies.header(url, { method: "GET" });
+  }
+
   [Symbol.dispose](): void {
     this.#client?.close();
   }

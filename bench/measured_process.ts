@@ -1,12 +1,14 @@
 import { join } from "node:path";
 import { systemClock } from "../kube/clock.ts";
+import { followLines } from "../playground/follow_lines.ts";
 import { type GuardedProcess, startGuarded } from "../playground/guardian.ts";
 import { type Usage, usageOf } from "./proc.ts";
 
-export interface KonnectorOptions {
-  /** Program and arguments, without the kubeconfig. */
+export interface MeasuredCommand {
+  /** For messages and the names of files: `konnector`, `backend`. */
+  name: string;
+  /** Program and arguments. */
   command: readonly string[];
-  kubeconfigPath: string;
   /** For its log and its process id. */
   directory: string;
   /** Called when it ends without being asked to. */
@@ -18,11 +20,11 @@ const QUIET_CPU_SECONDS = 0.05;
 const QUIET_SECONDS = 3;
 const STOP_PATIENCE_MS = 20_000;
 
-// exec keeps the process id, so that what is measured and stopped is the konnector itself.
+// exec keeps the process id, so that what is measured and stopped is the program itself.
 const REMEMBER_PID = 'echo $$ >"$0.draft" && mv "$0.draft" "$0" && exec "$@"';
 
-/** A konnector under test; it cannot outlive this process. */
-export class KonnectorProcess implements AsyncDisposable {
+/** A program under test; it cannot outlive this process. */
+export class MeasuredProcess implements AsyncDisposable {
   readonly startedAtMs: number;
   readonly pid: number;
   readonly #process: GuardedProcess;
@@ -35,32 +37,46 @@ export class KonnectorProcess implements AsyncDisposable {
     this.pid = pid;
     this.startedAtMs = startedAtMs;
     this.#ended = process.exited.then(async ({ code }) =>
-      new Error(`The konnector ended with exit code ${code}; its last lines:\n${await process.logTail()}`)
+      new Error(`The ${process.name} ended with exit code ${code}; its last lines:\n${await process.logTail()}`)
     );
   }
 
   static async start(
-    { command, kubeconfigPath, directory, onEnd }: KonnectorOptions,
+    { name, command, directory, onEnd }: MeasuredCommand,
     signal: AbortSignal,
-  ): Promise<KonnectorProcess> {
-    const pidPath = join(directory, "konnector.pid");
+  ): Promise<MeasuredProcess> {
+    const pidPath = join(directory, `${name}.pid`);
     await Deno.remove(pidPath).catch(() => {});
     const startedAtMs = performance.now();
     const process = startGuarded({
-      name: "konnector",
-      command: ["/bin/sh", "-c", REMEMBER_PID, pidPath, ...command, "--kubeconfig", kubeconfigPath],
-      logPath: join(directory, "konnector.log"),
+      name,
+      command: ["/bin/sh", "-c", REMEMBER_PID, pidPath, ...command],
+      logPath: join(directory, `${name}.log`),
     });
     try {
-      const konnector = new KonnectorProcess(process, await readPid(pidPath, signal), startedAtMs);
-      void konnector.#ended.then((error) => {
-        if (!konnector.#stopping) onEnd(error);
+      const measured = new MeasuredProcess(process, await readPid(pidPath, signal), startedAtMs);
+      void measured.#ended.then((error) => {
+        if (!measured.#stopping) onEnd(error);
       });
-      return konnector;
+      return measured;
     } catch (error) {
       await process.stop();
       throw error;
     }
+  }
+
+  /**
+   * Waits for a line of its log, e.g. `backend ready`.
+   *
+   * @returns its fields
+   * @throws {Error} with its last words when it ends without
+   */
+  async logged(message: string, signal: AbortSignal): Promise<Record<string, unknown>> {
+    for await (const line of followLines(this.#process, signal)) {
+      const fields = line.startsWith("{") ? JSON.parse(line) : {};
+      if (fields.msg === message) return fields;
+    }
+    throw await this.#ended;
   }
 
   /** @throws {Error} with its last words when it has ended */
