@@ -9,10 +9,10 @@ import type { Admission, Person } from "./admission.ts";
 import type { BindTokens } from "./bind_token.ts";
 import type { PublicUrls } from "./binding_documents.ts";
 import type { Catalogue, Offer } from "./catalogue.ts";
+import type { CataloguePages } from "./catalogue_pages.tsx";
 import { explainError } from "./error_page.ts";
 import type { TenantIdentity } from "./identity.ts";
 import type { MyClusters } from "./my_clusters.ts";
-import type { OfferLists } from "./offer_lists.tsx";
 import { ASSETS } from "./pages/assets.ts";
 import { MessagePage } from "./pages/message.tsx";
 import type { TakenCode } from "./redeemed_codes.ts";
@@ -25,7 +25,7 @@ import { clusterEventsRoute, clustersRoute } from "./routes/clusters.tsx";
 import { exportRoute } from "./routes/export.ts";
 import { logoutRoute } from "./routes/logout.tsx";
 import { resourceRoute } from "./routes/resource.tsx";
-import { resourcesRoute } from "./routes/resources.tsx";
+import { resourcesRoute } from "./routes/resources.ts";
 import { responseRoute } from "./routes/response.ts";
 import type { SchemaDoc } from "./schema_doc.ts";
 import type { Tenant } from "./tenant.ts";
@@ -52,7 +52,7 @@ export interface AppDeps {
   bindTokens: BindTokens;
   codes: OneTimeCodes;
   catalogue: Pick<Catalogue, "list" | "find" | "get" | "admittedGroups">;
-  offerLists: Pick<OfferLists, "render">;
+  cataloguePages: Pick<CataloguePages, "render">;
   /** What the schema of an offer says; undefined when it cannot be exported. */
   describe: (offer: Offer, signal: AbortSignal) => Promise<SchemaDoc | undefined>;
   myClusters: Pick<MyClusters, "of" | "watch">;
@@ -80,8 +80,8 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
     const start = performance.now();
     c.set("requestId", requestId);
     c.set("log", log);
+    c.header("x-request-id", requestId); // before the answer is there: afterwards, its body is sent as a stream
     await next();
-    c.header("x-request-id", requestId);
     const durationMs = Math.round(performance.now() - start);
     log.debug("request answered", { method: c.req.method, path: knownPath(c), status: c.res.status, durationMs });
   });

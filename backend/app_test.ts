@@ -12,8 +12,8 @@ import { LoginStates } from "../oidc/state.ts";
 import { FakeClock } from "../tests/fake_clock.ts";
 import { type AppDeps, createApp } from "./app.ts";
 import { BindTokens } from "./bind_token.ts";
+import { CataloguePages } from "./catalogue_pages.tsx";
 import type { MyCluster } from "./my_clusters.ts";
-import { OfferLists } from "./offer_lists.tsx";
 import { Refusal } from "./refusal.ts";
 import { describeSchema } from "./schema_doc.ts";
 import { catalogue, claim, crd, template } from "./test_objects.ts";
@@ -90,7 +90,7 @@ function testApp(changes: Partial<AppDeps> = {}): TestApp {
     bindTokens: new BindTokens(KEYS),
     codes: new OneTimeCodes(KEYS, { now }),
     catalogue: OFFERS,
-    offerLists: new OfferLists(OFFERS),
+    cataloguePages: new CataloguePages({ prettyName: "Example <Backend>", catalogue: OFFERS }),
     describe: ({ api }) => Promise.resolve(describeSchema(api, "v1", SCHEMA)),
     myClusters: {
       of: (subject) => subject === "jane" ? [CLUSTER] : [],

@@ -11,14 +11,13 @@ import { LoginStates } from "../oidc/state.ts";
 import { PROTOCOL_VERSION } from "../version.ts";
 import { createApp } from "./app.ts";
 import { BindTokens } from "./bind_token.ts";
+import { CataloguePages } from "./catalogue_pages.tsx";
 import type { ControllersDeps, ProviderCaches } from "./controllers.ts";
 import { atVersion, CrdSource } from "./crd_source.ts";
 import type { Login } from "./login.ts";
 import type { OidcOptions } from "./login_options.ts";
 import { MyClusters } from "./my_clusters.ts";
-import { OfferLists } from "./offer_lists.tsx";
 import type { BackendOptions } from "./options.ts";
-import { recordPerson } from "./person.ts";
 import { takeCode } from "./redeemed_codes.ts";
 import { describeSchema } from "./schema_doc.ts";
 import { ensureTenant } from "./tenant.ts";
@@ -42,9 +41,9 @@ export function createWebApp(
   const { prettyName, namespacePrefix, redirectOrigins, legacyCallback, admission, autoSelect } = options;
   const keys = options.cookieKeys ?? { signing: crypto.getRandomValues(new Uint8Array(32)) };
   const tenants = { ...deps, namespaces: caches.namespaces.store, namespacePrefix, prettyName };
-  const offerLists = new OfferLists(caches.catalogue);
-  caches.templates.subscribe(() => offerLists.forget(), stopping);
-  caches.apis.subscribe(() => offerLists.forget(), stopping);
+  const cataloguePages = new CataloguePages({ prettyName, catalogue: caches.catalogue });
+  caches.templates.subscribe(() => cataloguePages.forget(), stopping);
+  caches.apis.subscribe(() => cataloguePages.forget(), stopping);
   const myClusters = new MyClusters(caches, stopping);
   const source = new CrdSource(deps.client.api<CustomResourceDefinition>(CUSTOM_RESOURCE_DEFINITIONS));
   const namespaces = deps.client.api(NAMESPACES);
@@ -71,18 +70,14 @@ export function createWebApp(
     bindTokens: new BindTokens(keys),
     codes: new OneTimeCodes(keys),
     catalogue: caches.catalogue,
-    offerLists,
+    cataloguePages,
     myClusters,
     async describe({ api, versions: [version] }, signal) {
       const made = atVersion(await source.get(api, signal), version);
       const schema = "spec" in made && made.spec.versions[0]!.schema.openAPIV3Schema;
       return schema ? describeSchema(api, version!, schema as OpenApiSchema) : undefined;
     },
-    async ensureTenant(user, signal) {
-      const tenant = await ensureTenant(tenants, user, signal);
-      await recordPerson(namespaces, tenant.namespace, user, signal);
-      return tenant;
-    },
+    ensureTenant: (user, signal) => ensureTenant(tenants, user, signal),
     takeCode: (code, signal) => takeCode(namespaces, code, systemClock.now(), signal),
     log: deps.log,
     now: () => systemClock.now(),

@@ -1,4 +1,3 @@
-import { raw } from "hono/html";
 import type { PermissionClaim } from "../../crds/shared.ts";
 import type { Offer } from "../catalogue.ts";
 import { describeClaim } from "../claim_words.ts";
@@ -9,17 +8,17 @@ export interface CataloguePageProps {
   visitor: Visitor;
   clusterId: string;
   sessionId: string;
-  /** HTML of the offers. */
-  list: string;
-  /** How many they are, and how many there are without the search. */
-  shown: number;
+  /** The offers that are shown. */
+  rows: OfferRowProps[];
+  /** How many there are without the search. */
   total: number;
   search: string;
 }
 
 /** What can be bound; with what it would be allowed before anything is granted. */
 export const CataloguePage = (props: CataloguePageProps) => {
-  const { prettyName, visitor, clusterId, sessionId, list, shown, total, search } = props;
+  const { prettyName, visitor, clusterId, sessionId, rows, total, search } = props;
+  const shown = rows.length;
   return (
     <Frame title="Catalogue" prettyName={prettyName} visitor={visitor} here="catalogue">
       <h1>Choose what to bind</h1>
@@ -43,7 +42,7 @@ export const CataloguePage = (props: CataloguePageProps) => {
           </div>
           <input type="hidden" name="s" value={sessionId} />
           <input type="hidden" name="token" value={visitor.token} />
-          <ul class="offers">{raw(list)}</ul>
+          <ul class="offers">{rows.map((row) => <OfferRow key={row.offer.api.name} {...row} />)}</ul>
           <p class="lead nothing" hidden={shown > 0}>Nothing that is on offer matches.</p>
           <div class="bar">
             <output class="quiet">Choose as many as you like.</output>
@@ -55,7 +54,7 @@ export const CataloguePage = (props: CataloguePageProps) => {
   );
 };
 
-export interface OfferRowProps {
+interface OfferRowProps {
   offer: Offer;
   /** Where it is bound. */
   href: string;
@@ -65,7 +64,7 @@ export interface OfferRowProps {
 }
 
 /** One offer in the list. */
-export const OfferRow = ({ offer, href, detailsHref, isChosen }: OfferRowProps) => {
+const OfferRow = ({ offer, href, detailsHref, isChosen }: OfferRowProps) => {
   const { api, title, about, versions, claims } = offer;
   return (
     <li>
