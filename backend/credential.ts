@@ -41,12 +41,13 @@ export async function ensureCredential(
   const namespace = secret.namespace!;
   const accountKey = { namespace, name: BINDER };
   const accounts = client.api(SERVICE_ACCOUNTS);
-  await createOrGet(accounts, { apiVersion: "v1", kind: "ServiceAccount", metadata: accountKey }, signal);
-  const { metadata: { uid: accountUid } } = await accounts.get(accountKey, signal);
+  const wantedAccount = { apiVersion: "v1", kind: "ServiceAccount", metadata: accountKey };
+  const account = await createOrGet(accounts, wantedAccount, signal);
+  const { uid: accountUid } = (account.made ?? account.existing).metadata;
   const secrets = client.api<Secret>(SECRETS);
-  await createOrGet(secrets, { apiVersion: "v1", kind: "Secret", metadata: secret }, signal);
+  const { made, existing } = await createOrGet(secrets, { apiVersion: "v1", kind: "Secret", metadata: secret }, signal);
+  let current = made ?? existing;
   while (true) {
-    const current = await secrets.get(secret, signal);
     const plan = planCredential({ namespace, secret: current, external, accountUid }, now());
     if (plan.do === "keep") return plan.kubeconfig;
     try {
@@ -54,6 +55,7 @@ export async function ensureCredential(
     } catch (error) {
       if (!isConflict(error)) throw error; // another login of the same user was faster: its credential will do
     }
+    current = await secrets.get(secret, signal);
   }
 }
 

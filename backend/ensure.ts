@@ -11,7 +11,7 @@ import { keyOf, type KubeObject, type OwnerReference } from "../kube/types.ts";
  * @returns whether something was written
  */
 export async function ensureRole(api: Api<Role>, known: Role | undefined, wanted: Role, signal: AbortSignal) {
-  const current = known ?? await createOrGet(api, wanted, signal);
+  const current = known ?? (await createOrGet(api, wanted, signal)).existing;
   if (!current) return true;
   if (deepEqual(current.rules ?? [], wanted.rules) && isOwnedAlike(current, wanted)) return false;
   await api.mergePatch(keyOf(wanted), { metadata: guarded(current, wanted), rules: wanted.rules }, {}, signal);
@@ -30,7 +30,7 @@ export async function ensureRoleBinding(
   wanted: RoleBinding,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const current = known ?? await createOrGet(api, wanted, signal);
+  const current = known ?? (await createOrGet(api, wanted, signal)).existing;
   if (!current) return true;
   if (!deepEqual(current.roleRef, wanted.roleRef)) {
     await api.delete(keyOf(current), { uid: current.metadata.uid }, signal);
@@ -42,21 +42,17 @@ export async function ensureRoleBinding(
   return true;
 }
 
-/**
- * Creates what is missing.
- *
- * @returns what was there already; undefined when it had to be made
- */
+/** Creates what is missing. @returns the new object, or the one that was there already */
 export async function createOrGet<T extends KubeObject>(
   api: Api<T>,
   wanted: T,
   signal: AbortSignal,
-): Promise<T | undefined> {
+): Promise<{ made: T; existing?: undefined } | { made?: undefined; existing: T }> {
   try {
-    await api.create(wanted, signal);
+    return { made: await api.create(wanted, signal) };
   } catch (error) {
     if (!isAlreadyExists(error)) throw error;
-    return await api.get(keyOf(wanted), signal);
+    return { existing: await api.get(keyOf(wanted), signal) };
   }
 }
 

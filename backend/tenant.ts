@@ -6,10 +6,12 @@ import {
   CLUSTER_BINDINGS,
   IDENTITY_ANNOTATION,
   KUBECONFIG,
+  PERSON_ANNOTATION,
 } from "../crds/names.ts";
 import { type Namespace, NAMESPACES, ROLE_BINDINGS, type RoleBinding } from "../kube/resources.ts";
 import type { Store } from "../kube/store.ts";
 import { annotationOf, isDeleting } from "../kube/types.ts";
+import type { Person } from "./admission.ts";
 import { type CredentialDeps, ensureCredential } from "./credential.ts";
 import { createOrGet, ensureRoleBinding } from "./ensure.ts";
 import {
@@ -19,6 +21,7 @@ import {
   NAMESPACES_BY_IDENTITY,
   type TenantIdentity,
 } from "./identity.ts";
+import { formatPerson } from "./person.ts";
 import { binderRoleBinding } from "./rbac.ts";
 import { Refusal } from "./refusal.ts";
 
@@ -44,42 +47,51 @@ export interface Tenant {
  * @throws {Refusal} when the user's name cannot be used, or the namespace is being deleted
  * @throws {KubeError}
  */
-export async function ensureTenant(deps: TenantDeps, identity: TenantIdentity, signal: AbortSignal): Promise<Tenant> {
+export async function ensureTenant(
+  deps: TenantDeps,
+  user: Person & TenantIdentity,
+  signal: AbortSignal,
+): Promise<Tenant> {
   const { client } = deps;
-  const namespace = await ensureNamespace(deps, identity, signal);
+  const namespace = await ensureNamespace(deps, user, signal);
   const binding = await ensureClusterBinding(deps, namespace, signal);
   // Before the credential is handed out: who uses it at once must not be refused.
   const role = binderRoleBinding(namespace, BINDER, namespace);
   await ensureRoleBinding(client.api<RoleBinding>(ROLE_BINDINGS), undefined, role, signal);
   const secret = { namespace, name: binding.spec.kubeconfigSecretRef.name };
-  const kubeconfig = await ensureCredential(deps, secret, identityText(identity), signal);
+  const kubeconfig = await ensureCredential(deps, secret, identityText(user), signal);
   return { namespace, kubeconfig };
 }
 
-async function ensureNamespace(deps: TenantDeps, identity: TenantIdentity, signal: AbortSignal): Promise<string> {
+async function ensureNamespace(deps: TenantDeps, user: Person & TenantIdentity, signal: AbortSignal): Promise<string> {
   const { client, namespaces, namespacePrefix, log } = deps;
-  if (!isUsableSubject(identity.subject)) {
+  if (!isUsableSubject(user.subject)) {
     const message = "Your user id at the identity provider is empty or contains '#', and cannot be used here.";
     throw new Refusal(403, "This account cannot bind", message);
   }
-  const text = identityText(identity);
+  const text = identityText(user);
+  const person = { [PERSON_ANNOTATION]: formatPerson(user) };
+  const record = async (name: string) => {
+    await api.mergePatch({ name }, { metadata: { annotations: person } }, {}, signal);
+    return name;
+  };
+  const api = client.api<Namespace>(NAMESPACES);
   const known = namespaces.by(NAMESPACES_BY_IDENTITY, text).filter((one) => !isDeleting(one)).sort(byAge);
   if (known.length > 1) {
     const names = known.map(({ metadata }) => metadata.name);
     log.warn("one user and app cluster has several namespaces, using the oldest", { namespaces: names });
   }
-  if (known[0]) return known[0].metadata.name;
+  if (known[0]) return await record(known[0].metadata.name);
 
-  const api = client.api<Namespace>(NAMESPACES);
   for (const name of namespaceCandidates(namespacePrefix, text)) {
-    const metadata = { name, annotations: { [IDENTITY_ANNOTATION]: text } };
-    const existing = await createOrGet(api, { apiVersion: "v1", kind: "Namespace", metadata }, signal);
+    const metadata = { name, annotations: { [IDENTITY_ANNOTATION]: text, ...person } };
+    const { existing } = await createOrGet(api, { apiVersion: "v1", kind: "Namespace", metadata }, signal);
     if (!existing) {
       log.info("cluster namespace created", { namespace: name });
       return name;
     }
     if (annotationOf(existing, IDENTITY_ANNOTATION) !== text) continue; // the hash of somebody else
-    if (!isDeleting(existing)) return name;
+    if (!isDeleting(existing)) return await record(name);
     const message = `Your namespace "${name}" on the provider is being deleted. Try again in a minute.`;
     throw new Refusal(503, "Not ready yet", message, { retryAfterSeconds: 60 });
   }
@@ -102,5 +114,6 @@ async function ensureClusterBinding(
     metadata: { namespace, name: CLUSTER_BINDING_NAME },
     spec: { kubeconfigSecretRef: { name: KUBECONFIG, key: KUBECONFIG }, providerPrettyName: prettyName },
   };
-  return await createOrGet(client.api<ClusterBinding>(CLUSTER_BINDINGS), wanted, signal) ?? wanted;
+  const { made, existing } = await createOrGet(client.api<ClusterBinding>(CLUSTER_BINDINGS), wanted, signal);
+  return made ?? existing;
 }
