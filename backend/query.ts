@@ -26,6 +26,8 @@ function pick<Name extends string>(parameters: URLSearchParams, names: Name[]): 
 
 /** Longer forms are none of ours. */
 const LONGEST_FORM = 32_768;
+/** Forms come in one piece; who sends them slower only holds a connection. */
+const FORM_TIMEOUT_MS = 5_000;
 
 /** Fields of a form that was sent with POST, each at most once. */
 export async function readForm<Name extends string>(
@@ -36,14 +38,25 @@ export async function readForm<Name extends string>(
   if (type !== "application/x-www-form-urlencoded") {
     throw new Refusal(415, "This form cannot be read", "It has to come as application/x-www-form-urlencoded.");
   }
+  return pick(new URLSearchParams(await readBody(c.req.raw)), names);
+}
+
+async function readBody({ body }: Request): Promise<string> {
+  const late = AbortSignal.timeout(FORM_TIMEOUT_MS);
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let sizeBytes = 0;
-  for await (const chunk of c.req.raw.body ?? []) {
-    sizeBytes += chunk.length;
-    if (sizeBytes > LONGEST_FORM) throw new Refusal(413, "This form is too large", "Start again.");
-    chunks.push(chunk);
+  try {
+    for await (const chunk of body?.pipeThrough(new TransformStream(), { signal: late }) ?? []) {
+      sizeBytes += chunk.length;
+      if (sizeBytes > LONGEST_FORM) throw new Refusal(413, "This form is too large", "Start again.");
+      chunks.push(chunk);
+    }
+  } catch (cause) {
+    if (cause instanceof Refusal) throw cause;
+    if (late.aborted) throw new Refusal(408, "This form takes too long", "Start again.");
+    throw new Refusal(400, "This form did not arrive", "Start again.", { cause });
   }
-  return pick(new URLSearchParams(await new Blob(chunks).text()), names);
+  return await new Blob(chunks).text();
 }
 
 export const readSessionId = (text: string | undefined): string => matching(SESSION_ID, text, "session id");

@@ -1,41 +1,6 @@
 import { deepEqual, equal } from "node:assert/strict";
-import type { Log } from "../kube/log.ts";
 import { eventually, provider } from "../tests/clusters.ts";
-import { readBackendOptions } from "./options.ts";
-import { runBackend } from "./run.ts";
-
-class Replica {
-  readonly messages: string[] = [];
-  readonly stop = new AbortController();
-  readonly ended: Promise<void>;
-  address = "";
-
-  constructor(name: string, kubeconfig: string, leaseNamespace: string) {
-    const flags = {
-      kubeconfig,
-      leaseNamespace,
-      leaderElect: "true",
-      namespacePrefix: "cluster",
-      prettyName: "Example",
-      consumerScope: "Namespaced",
-      clusterScopedIsolation: "Prefixed",
-      listenAddress: "127.0.0.1:0",
-      healthAddress: "127.0.0.1:0",
-      tokenLifetime: "168h",
-      oidcEmbedded: true,
-    };
-    const write = (message: string, fields: Record<string, unknown> = {}) => {
-      this.messages.push(message);
-      if (message === "backend started") this.address = String(fields.address);
-    };
-    const log: Log = { debug: write, info: write, warn: write, error: write, with: () => log };
-    this.ended = runBackend(readBackendOptions(flags, { POD_NAME: name }), log, this.stop.signal);
-  }
-
-  get isLeading(): boolean {
-    return this.messages.includes("became the leader");
-  }
-}
+import { Replica } from "./replica_fixture.ts";
 
 Deno.test("Of two replicas one controls, both serve people, and the other one takes over at once from one that stops", async () => {
   using cluster = await provider();

@@ -20,7 +20,7 @@ export interface HttpServer {
 }
 
 /**
- * Answers requests until the signal fires.
+ * Answers requests until the signal fires; those that do not say to which host with a 400 of its own.
  *
  * @throws {ConfigError} when it cannot listen there, saying what to change
  */
@@ -40,6 +40,7 @@ export function serveHttp(options: HttpServerOptions, signal: AbortSignal): Http
       onListen: () => {},
       onError: () => new Response("internal error\n", { status: 500 }),
     }, async (request, info) => {
+      if (!isAddressed(request)) return new Response("The Host header is not the name of a host.\n", { status: 400 });
       underWay++;
       try {
         return await handler(request, info);
@@ -72,6 +73,14 @@ export function serveHttp(options: HttpServerOptions, signal: AbortSignal): Http
     await server.finished;
   })();
   return { port: server.addr.port, finished };
+}
+
+const HOST = /^(\[[0-9a-f:.]+\]|[-\w.]+)(:\d{1,5})?$/i;
+
+/** Anything else in the place of a host would become a part of the path, or break whoever reads the URL. */
+function isAddressed({ headers, url }: Request): boolean {
+  const host = headers.get("host");
+  return (host === null || HOST.test(host)) && URL.canParse(url);
 }
 
 /** `::` takes IPv4 too, but is missing where IPv6 is switched off. */
