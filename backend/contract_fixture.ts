@@ -59,27 +59,39 @@ export class TestBackend implements AsyncDisposable {
     this.scope = scope;
   }
 
-  static async open(scope: ConsumerScope = "Namespaced"): Promise<TestBackend> {
+  /** A backend at work, with a contract. */
+  static async open(scope?: ConsumerScope): Promise<TestBackend> {
+    const backend = await TestBackend.prepare(scope);
+    await backend.onboard();
+    await backend.start();
+    return backend;
+  }
+
+  /** One that nobody has started, nor bound anything with. */
+  static async prepare(scope: ConsumerScope = "Namespaced"): Promise<TestBackend> {
     const backend = new TestBackend(await provider(), scope);
     const { client } = backend.cluster;
     await installCrds(client, KINDS, silentLog, within(30_000));
     await ensureRole(client.api<Role>(CLUSTER_ROLES), undefined, BINDER_ROLE, within(10_000));
-    backend.tenant = await backend.bind();
-    backend.#tidy.push(() => client.api(NAMESPACES).delete({ name: backend.namespace }, {}, within(10_000)));
-    backend.konnector = new KubeClient(parseReceivedKubeconfig(backend.tenant.kubeconfig), {
+    return backend;
+  }
+
+  /** Logs in for the first time. */
+  async onboard(rest: Partial<ControllersDeps> = {}): Promise<void> {
+    this.tenant = await this.bind(rest);
+    this.#tidy.push(() => this.cluster.client.api(NAMESPACES).delete({ name: this.namespace }, {}, within(10_000)));
+    this.konnector = new KubeClient(parseReceivedKubeconfig(this.tenant.kubeconfig), {
       side: "provider",
       userAgent: "konnector", // API servers note by it who has written what
     });
-    await backend.start();
-    return backend;
   }
 
   get namespace(): string {
     return this.tenant.namespace;
   }
 
-  async bind(): Promise<Tenant> {
-    const deps = this.#deps();
+  async bind(rest: Partial<ControllersDeps> = {}): Promise<Tenant> {
+    const deps = { ...this.#deps(), ...rest };
     await using tasks = new TaskGroup(fail, within(30_000));
     const { namespaces } = createCaches(deps);
     tasks.run((signal) => namespaces.watch({}, signal));
@@ -98,9 +110,9 @@ export class TestBackend implements AsyncDisposable {
     this.#tasks = tasks;
     const { catalogue: _, ...informers } = this.caches = createCaches(deps);
     const own = { namespace: this.namespace };
-    const { exports, requests, serviceNamespaces, clusterBindings } = informers;
+    const { templates, exports, requests, serviceNamespaces, clusterBindings } = informers;
     for (const [name, informer] of Object.entries(informers)) {
-      const isOwn = [exports, requests, serviceNamespaces, clusterBindings].some((one) => one === informer);
+      const isOwn = [templates, exports, requests, serviceNamespaces, clusterBindings].some((one) => one === informer);
       tasks.run((signal) => informer.watch(isOwn ? own : SCOPES[name as keyof ProviderCaches] ?? {}, signal));
     }
     await Promise.all(Object.values(informers).map((informer) => informer.synced(within(20_000))));
@@ -119,21 +131,31 @@ export class TestBackend implements AsyncDisposable {
     await client.api<CustomResourceDefinition>(CUSTOM_RESOURCE_DEFINITIONS)
       .create({ metadata: { name }, ...definition }, within(10_000));
     this.#tidy.push(() => client.api(CUSTOM_RESOURCE_DEFINITIONS).delete({ name }, {}, within(10_000)));
-    const { spec, apiVersion, kind: templateKind } = template(plural, [plural, this.group], { claims });
-    const metadata = { namespace: this.namespace, name: plural };
-    await client.api<APIServiceExportTemplate>(API_SERVICE_EXPORT_TEMPLATES)
-      .create({ apiVersion, kind: templateKind, metadata, spec }, within(10_000));
+    await this.offerServed(plural, this.group, claims);
     return { group: this.group, version: "v1", plural, kind, namespaced: scope !== "Cluster" };
   }
 
+  /** A template for an API whose CRD somebody else has installed. */
+  async offerServed(plural: string, group: string, claims?: PermissionClaim[]): Promise<void> {
+    const { spec, apiVersion, kind } = template(plural, [plural, group], { claims });
+    const metadata = { namespace: this.namespace, name: plural };
+    await this.cluster.client.api<APIServiceExportTemplate>(API_SERVICE_EXPORT_TEMPLATES)
+      .create({ apiVersion, kind, metadata, spec }, within(10_000));
+  }
+
+  /** Asks for exports of APIs that this backend offers. */
+  request(...plurals: string[]): Promise<APIServiceExportRequest> {
+    return this.requestResources(...plurals.map((resource) => ({ group: this.group, resource })));
+  }
+
   /** Asks for exports as the command line does, with the tenant's own credential. */
-  async request(...plurals: string[]): Promise<APIServiceExportRequest> {
+  async requestResources(...resources: APIServiceExportRequest["spec"]["resources"]): Promise<APIServiceExportRequest> {
     const api = this.konnector.api<APIServiceExportRequest>(API_SERVICE_EXPORT_REQUESTS);
     const { metadata: { name } } = await api.create({
       apiVersion: "klutch.anynines.com/v1alpha1",
       kind: "APIServiceExportRequest",
       metadata: { namespace: this.namespace, name: uniqueName("request") },
-      spec: { resources: plurals.map((resource) => ({ group: this.group, resource })) },
+      spec: { resources },
     }, within(10_000));
     return await eventually("the request is answered", async () => {
       const request = await api.get({ namespace: this.namespace, name }, within(5000));
