@@ -3,6 +3,7 @@ import { resourceName } from "../kube/types.ts";
 import type { ProgramContext } from "../program.ts";
 import { ORDERS_DB, POSTGRESQL_INSTANCES } from "./demo_api.ts";
 import { bindApi } from "./demo_bind.ts";
+import { showCrossplane } from "./demo_crossplane.ts";
 import { openClusters, quote } from "./demo_clusters.ts";
 import { offerApi } from "./demo_offer.ts";
 import { makeRoundTrip } from "./demo_round_trip.ts";
@@ -14,6 +15,8 @@ export interface DemoOptions {
   once: boolean;
   /** A person logs in and clicks. */
   interactive: boolean;
+  /** A service that is defined for Crossplane comes after that. */
+  withCrossplane: boolean;
 }
 
 /**
@@ -37,7 +40,7 @@ export async function runDemo(options: DemoOptions, context: ProgramContext, sig
 }
 
 async function tellStory(
-  { once, interactive }: DemoOptions,
+  { once, interactive, withCrossplane }: DemoOptions,
   start: Pick<Stage, "context" | "screen" | "stack">,
   signal: AbortSignal,
 ): Promise<void> {
@@ -65,6 +68,10 @@ async function tellStory(
     screen.chapter("An instance makes the round trip");
     await makeRoundTrip(stage, konnector);
     stage.isComplete = true;
+    if (withCrossplane) {
+      screen.chapter("The platform team offers a service that it has defined for Crossplane");
+      await showCrossplane(stage, exportUrl);
+    }
     if (once) return screen.done("the round trip is complete");
 
     screen.chapter("Your turn");

@@ -14,14 +14,16 @@ export function demoCommand(context: ProgramContext): Command {
     )
     .option("--once", "end after the round trip; the exit code tells whether it worked", false)
     .option("--interactive", "leave the login and the Bind click to you and your browser", false)
+    .option("--with-crossplane", "offer a service defined for Crossplane as well, and change its API", false)
     .addHelpText(
       "after",
       "\n" + examples(
         ["Show a round trip and keep running, to try things with kubectl", "klutch demo"],
         ["Log in and choose the API yourself", "klutch demo --interactive"],
+        ["See a custom service, made with Crossplane", "klutch demo --with-crossplane"],
         ["As a smoke test", "klutch demo --once"],
       ) +
-        "\nThe first run gets etcd, kube-apiserver and kubectl: from $KUBEBUILDER_ASSETS, by\ndownload, or built with Go.",
+        "\nThe first run gets etcd, kube-apiserver and kubectl: from $KUBEBUILDER_ASSETS, by\ndownload, or built with Go. Crossplane is built with Go, which takes two minutes, once.",
     );
   return command.action(async () => {
     const { runDemo } = await import("./demo.ts");

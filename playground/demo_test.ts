@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { kill } from "node:process";
+import { env, kill } from "node:process";
 import { readLines } from "../kube/lines.ts";
 import { eventually, klutchBinary, within } from "../tests/clusters.ts";
 import { HttpBrowser } from "./browser.ts";
 import { logInAndBind } from "./demo_login.ts";
 
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 180_000;
 
 interface DemoRun {
   code: number;
@@ -125,4 +125,16 @@ Deno.test("klutch demo --interactive waits for a person to log in and click Bind
   assert.equal(told.at(-1), "clicked Bind at postgresqlinstances");
   assert.match(stdout, /✓ the round trip is complete/);
   assert.doesNotMatch(stdout, /^ +browser: /m, "nobody else logs in");
+});
+
+Deno.test({
+  name: "klutch demo --with-crossplane shows a service that Crossplane defines, and how its API changes",
+  ignore: !env.KLUTCH_TEST_CROSSPLANE,
+  async fn() {
+    const { code, stdout, stderr } = await runDemo(() => {}, ["--with-crossplane"]);
+    assert.equal(code, 0, stderr + stdout);
+    assert.match(stdout, /browser: clicked Bind at caches/);
+    assert.match(stdout, /cache\.service\.example\.com\/sessions condition met/);
+    assert.match(stdout, /caches\.service\.example\.com +Auto +breaking .*SchemaBlocked/);
+  },
 });

@@ -19,7 +19,9 @@ async function runTests(args: readonly string[], signal: AbortSignal): Promise<n
   const env = Deno.env.toObject();
   const binaries = await findBinaries({ env, progress }, signal);
   const executable = await buildKlutch({ env, progress }, signal);
-  const crossplane = isAsked(CROSSPLANE_TEST, args) ? await crossplaneIfPossible(env, signal) : undefined;
+  const crossplane = CROSSPLANE_TESTS.some((file) => isAsked(file, args))
+    ? await crossplaneIfPossible(env, signal)
+    : undefined;
 
   await using stack = new AsyncDisposableStack();
   const start = async (name: string) => stack.use(await ControlPlane.start({ name, binaries, progress }, signal));
@@ -54,7 +56,7 @@ async function runTests(args: readonly string[], signal: AbortSignal): Promise<n
 }
 
 /** Skipped, and counted as such, where Crossplane cannot be built. */
-const CROSSPLANE_TEST = "tests/e2e/crossplane_test.ts";
+const CROSSPLANE_TESTS = ["tests/e2e/crossplane_test.ts", "playground/demo_test.ts"];
 
 /** Whether `deno test` with these arguments comes to a file; a flag is no path. */
 function isAsked(file: string, args: readonly string[]): boolean {

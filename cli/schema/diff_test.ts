@@ -108,6 +108,13 @@ Deno.test("klutch schema diff writes SARIF and JUnit for pipelines", async () =>
   match(stdout, /<failure type="risky" message="CEL rule is new: 1 &lt; 2; /);
 });
 
+Deno.test("klutch schema diff takes crds/FILE.yaml for a file, and crds/NAME for a definition of the cluster", async () => {
+  const context = { env: {} } as ProgramContext;
+  const options = { after: "-", format: "table" as const, cluster: { kubeconfig: "/nowhere" } };
+  await rejects(runDiff({ ...options, before: "crds/dbs.yaml" }, context), /cannot read 'crds\/dbs\.yaml'/);
+  await rejects(runDiff({ ...options, before: "crds/dbs.example.com" }, context), /\/nowhere/);
+});
+
 Deno.test("klutch schema diff refuses what is no API, with what to do", async () => {
   await rejects(diff(crd("dbs", SMALL), "kind: Secret\n"), UsageError);
   await rejects(diff(crd("dbs", SMALL), "kind: [\n"), /is not YAML/);

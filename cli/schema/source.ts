@@ -17,7 +17,8 @@ export interface DefinedApi {
   isComposite: boolean;
 }
 
-const LIVE = /^crds?\/(.+)$/;
+// A folder `crds/` is as common as the word.
+const LIVE = /^crds?\/(?!.*\.(?:ya?ml|json)$)([^/]+)$/;
 
 /**
  * The APIs that an argument of the command line names: those of a file, of stdin (`-`), or one of a cluster (`crd/NAME`).

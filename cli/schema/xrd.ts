@@ -48,14 +48,17 @@ const OF_CROSSPLANE = {
   status: ["claimConditionTypes", "conditions", "connectionDetails", "crossplane"],
 };
 
-/** A CRD that Crossplane made, as its definition says it: without the fields and columns of every such CRD. */
-export function withoutCrossplane(definition: ApiDefinition): ApiDefinition {
-  return { ...definition, versions: definition.versions.map(ownPart) };
+const CATEGORIES = ["claim", "composite"];
+
+/** A CRD that Crossplane made, as its definition says it: without what every such CRD has. */
+export function withoutCrossplane({ names, versions, ...definition }: ApiDefinition): ApiDefinition {
+  const categories = names.categories?.filter((category) => !CATEGORIES.includes(category));
+  return { ...definition, names: { ...names, categories }, versions: versions.map(ownPart) };
 }
 
 function ownPart({ schema, additionalPrinterColumns: _, ...version }: CrdVersion): CrdVersion {
   const whole = (schema?.openAPIV3Schema ?? {}) as SchemaNode;
-  const properties = { ...whole.properties };
+  const { metadata: _name, ...properties } = { ...whole.properties }; // it bounds the length of names
   for (const part of ["spec", "status"] as const) {
     const { [part]: node } = properties;
     if (!node) continue;
