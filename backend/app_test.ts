@@ -32,7 +32,7 @@ const CLUSTER: MyCluster = {
   lastHeartbeat: "2026-06-01T11:59:00Z",
   konnectorVersion: "v1.4.0",
   healthy: { type: "Healthy", status: "True", lastTransitionTime: "2026-06-01T11:59:00Z" },
-  apis: [{ name: "dbs.x.io", plural: "dbs" }],
+  apis: [{ name: "dbs.x.io", plural: "dbs", schema: { isRefused: false, why: "schema <a> is breaking" } }],
 };
 const VERIFIER = "v".repeat(43);
 const CHALLENGE = "7w_YNF9DSfIdPf_pRjSq646_kPr-2-o9NAl16JGghdM";
@@ -352,6 +352,7 @@ Deno.test("My clusters shows what is mine, and tells what changes", async () => 
   const browser = new Browser(test);
   await browser.logIn();
   const html = await (await browser.open("/clusters?s=Abc123")).text();
+  match(html, /A change waits<\/span> schema &lt;a&gt; is breaking/);
   for (const text of ["cl1", "Connected", "v1.4.0", "dbs.x.io", "2026-06-01T11:59:00Z"]) {
     assert(html.includes(text), text);
   }

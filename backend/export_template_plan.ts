@@ -81,7 +81,10 @@ export function planTemplateStatus(
 }
 
 function schemaInSync({ schema: { current, waiting }, heldBack }: Rollout): ConditionState {
-  if (heldBack) return fails("APIServiceExportTemplate", "SchemaInSync", ...heldBack);
+  if (heldBack) {
+    const [reason, what, details] = heldBack;
+    return fails("APIServiceExportTemplate", "SchemaInSync", reason, details ? `${what}; ${details}` : what);
+  }
   if (waiting === 0) return holds("APIServiceExportTemplate", "SchemaInSync");
   const what = `${waiting} of ${current + waiting} exports are being updated`;
   return fails("APIServiceExportTemplate", "SchemaInSync", "SchemaPending", what);

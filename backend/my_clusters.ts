@@ -6,6 +6,7 @@ import type { Informer } from "../kube/informer.ts";
 import type { Namespace } from "../kube/resources.ts";
 import { isDeleting } from "../kube/types.ts";
 import { identityOf, NAMESPACES_BY_SUBJECT } from "./identity.ts";
+import { isRefused } from "./schema_rollout.ts";
 
 /** One app cluster of a person, as the provider sees it. */
 export interface MyCluster {
@@ -17,7 +18,15 @@ export interface MyCluster {
   konnectorVersion?: string;
   healthy?: Condition;
   /** What is bound, by plural. */
-  apis: { name: string; plural: string }[];
+  apis: MyApi[];
+}
+
+/** An API in an app cluster. */
+export interface MyApi {
+  name: string;
+  plural: string;
+  /** Why the app cluster does not have it as the provider has it now, be it that it waits or that it is refused. */
+  schema?: { isRefused: boolean; why: string };
 }
 
 export interface MyClustersCaches {
@@ -80,8 +89,15 @@ export class MyClusters {
       konnectorVersion: status?.konnectorVersion,
       healthy: findCondition(status?.conditions, "Healthy"),
       apis: exports
-        .map(({ metadata, spec }) => ({ name: metadata.name, plural: spec.names.plural }))
+        .map((one) => ({ name: one.metadata.name, plural: one.spec.names.plural, schema: schemaOf(one) }))
         .sort((a, b) => a.name < b.name ? -1 : 1),
     };
   }
+}
+
+function schemaOf(exported: APIServiceExport): MyApi["schema"] {
+  const { conditions } = exported.status ?? {};
+  if (isRefused(exported)) return { isRefused: true, why: findCondition(conditions, "ConsumerInSync")!.message ?? "" };
+  const provider = findCondition(conditions, "ProviderInSync");
+  return provider?.status === "False" ? { isRefused: false, why: provider.message ?? "" } : undefined;
 }

@@ -44,8 +44,11 @@ export interface Stage {
   refusedBy?: string;
 }
 
-/** Why an export does not follow its CRD yet. */
-export type HeldBack = [reason: keyof typeof HELD_BACK_SCHEMA, what: string];
+/**
+ * Why an export does not follow its CRD yet. Its app cluster reads `what`; `details` may name other app clusters, and are
+ * for the template alone.
+ */
+export type HeldBack = [reason: keyof typeof HELD_BACK_SCHEMA, what: string, details?: string];
 
 /** Whether a change may reach one app cluster by what its template says; undefined when it may. */
 export function holdBack(
@@ -64,7 +67,10 @@ export function holdBack(
     return ["SchemaPending", `Stored objects are being checked; ${wordsOn(change)}`];
   }
   const isCleared = policy === "Force" || approved === hash || (policy === "Auto" && isHarmless(change, impact));
-  if (!isCleared) return [verdict === "safe" ? "SchemaPending" : "SchemaBlocked", wordsOn(change, impact)];
+  if (!isCleared) {
+    const reason = verdict === "safe" ? "SchemaPending" : "SchemaBlocked";
+    return [reason, wordsOn(change), impact && impactWords(impact)];
+  }
   return stage && awaitCanaries(change, stage);
 }
 
@@ -87,7 +93,7 @@ export const rolledBack = (change: SchemaChange, to: string): HeldBack => [
 
 function awaitCanaries(change: SchemaChange, { isCanary, canaries, refusedBy }: Stage): HeldBack | undefined {
   if (refusedBy) {
-    return ["SchemaRefused", `The app cluster of "${refusedBy}" has refused the change; ${wordsOn(change)}`];
+    return ["SchemaRefused", `An app cluster has refused the change; ${wordsOn(change)}`, `it is "${refusedBy}"`];
   }
   if (isCanary) return undefined;
   if (canaries.length === 0) {
@@ -102,13 +108,13 @@ function awaitCanaries(change: SchemaChange, { isCanary, canaries, refusedBy }: 
 }
 
 /** The worst of what changed, in words. */
-function wordsOn({ hash, verdict, changes }: SchemaChange, impact?: SchemaImpact): string {
+function wordsOn({ hash, verdict, changes }: SchemaChange): string {
   const worst = changes.filter((change) => change.verdict === verdict);
   const [first] = worst;
   const where = first && [first.version, first.path].filter(Boolean).join(" ");
   const what = first ? `: ${where ? `${where}: ` : ""}${first.message}` : "";
   const more = worst.length > 1 ? `, and ${worst.length - 1} more` : "";
-  return `schema "${hash}" is ${verdict}${what}${more}${impact ? `; ${impactWords(impact)}` : ""}`;
+  return `schema "${hash}" is ${verdict}${what}${more}`;
 }
 
 function impactWords({ problem, objects, refused, tenants }: SchemaImpact): string {

@@ -8,6 +8,7 @@ import { findCondition } from "../kube/conditions.ts";
 import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceDefinition, type OpenApiSchema } from "../kube/resources.ts";
 import { eventually, within } from "../tests/clusters.ts";
 import { TestBackend } from "./contract_fixture.ts";
+import { MyClusters } from "./my_clusters.ts";
 import { MAX_SNAPSHOTS } from "./schema_snapshots.ts";
 
 type Policy = APIServiceExportTemplate["spec"]["schemaChanges"];
@@ -111,6 +112,12 @@ Deno.test("Auto: safe changes go out, others wait until they are approved or tak
   equal(schema?.waiting, 1);
   match(findCondition(conditions, "SchemaInSync")!.message!, /spec\.plan: the field is gone.*schemaChanges\.approved/);
 
+  const mine = new MyClusters(api.backend.caches, new AbortController().signal);
+  await eventually("the page tells that it waits", () => {
+    const [cluster] = mine.of(api.backend.identity.subject);
+    return cluster?.apis[0]?.schema?.isRefused === false && cluster.apis[0].schema.why.includes("is breaking");
+  });
+
   await api.change({ plan: text });
   await api.until(undefined, "plan size");
   await api.change({ plan: null });
@@ -164,6 +171,8 @@ Deno.test("Canaries come first, and whoever waits for them stops when one refuse
   const time = { lastTransitionTime: new Date().toISOString(), message: "no" };
   await api.report({ conditions: [...(await api.exported()).status!.conditions!, { ...refusal, ...time }] });
   await eventually("the template counts it", async () => (await api.status(undefined)).schema?.refused === 1);
+  const mine = new MyClusters(api.backend.caches, new AbortController().signal);
+  equal(mine.of(api.backend.identity.subject)[0]?.apis[0]?.schema?.isRefused, true);
 });
 
 Deno.test("Stored objects are checked before a change that is not safe goes out, and what came out is told", async () => {

@@ -39,7 +39,7 @@ export function planServiceExport({ export: current, source, claims, heldBack }:
   const wantedClaims = claims ?? presentClaims;
   if (!isFollowing && deepEqual(wantedClaims, presentClaims)) {
     const condition = heldBack
-      ? fails("APIServiceExport", "ProviderInSync", ...heldBack)
+      ? fails("APIServiceExport", "ProviderInSync", heldBack[0], heldBack[1])
       : holds("APIServiceExport", "ProviderInSync");
     return withStatus(current, condition, now);
   }

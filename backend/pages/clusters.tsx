@@ -76,9 +76,17 @@ const Cluster = ({ cluster, isCurrent }: { cluster: MyCluster; isCurrent: boolea
         <dd>
           {apis.length === 0 ? "nothing yet" : (
             <ul>
-              {apis.map(({ name }) => (
+              {apis.map(({ name, schema }) => (
                 <li key={name}>
                   <code>{name}</code>
+                  {schema && (
+                    <p class="quiet">
+                      <span class={`state ${schema.isRefused ? "bad" : "wait"}`}>
+                        {schema.isRefused ? "This cluster refuses its schema" : "A change waits"}
+                      </span>{" "}
+                      {schema.why}
+                    </p>
+                  )}
                 </li>
               ))}
             </ul>

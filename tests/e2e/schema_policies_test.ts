@@ -139,7 +139,7 @@ Deno.test("changes of an API reach app clusters as the policy of its template sa
     const { message } = await story.condition(API, "SchemaInSync", { status: "False", reason });
     assert.match(message!, /no turbo in this cluster/);
     const { conditions, schema } = await until(story, "SchemaRefused");
-    assert.ok(findCondition(conditions, "SchemaInSync")!.message!.includes(`app cluster of "${canary.namespace}"`));
+    assert.ok(findCondition(conditions, "SchemaInSync")!.message!.includes(`it is "${canary.namespace}"`));
     assert.equal(schema?.refused, 1);
     await assertNobody(both, "turbo");
     await mangos.patch("consumer", { spec: { region: "eu-1" } });
