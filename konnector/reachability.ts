@@ -4,6 +4,8 @@ import { messageOf } from "../kube/errors.ts";
 
 /** A watch that breaks is opened again in a moment, mostly: only trouble at two looks in a row is told about. */
 const LOOK_EVERY_MS = 5_000;
+const ASK_EVERY_MS = 15_000;
+const ANSWER_WITHIN_MS = 5_000;
 
 /** Whether a cluster answers. */
 export interface Reach {
@@ -15,9 +17,6 @@ export interface Reach {
 interface Watched extends Reach {
   readonly isSynced: boolean;
 }
-
-const ASK_EVERY_MS = 15_000;
-const ANSWER_WITHIN_MS = 5_000;
 
 /** Asks a cluster for next to nothing: a watch that stands does not tell that its credentials are refused by now. */
 export class Probe implements Watched {
@@ -40,7 +39,7 @@ export class Probe implements Watched {
   }
 }
 
-/** Whether a cluster answers. */
+/** Whether a cluster answers, by the watches on it and by a `Probe`. */
 export class Reachability implements Reach {
   readonly #watched: readonly Watched[];
   #lasting: string | undefined;
