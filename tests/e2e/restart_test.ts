@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import type { DynamicObject } from "../../kube/types.ts";
+import { SYNC_FINALIZER } from "../../crds/names.ts";
+import { type DynamicObject, hasFinalizer } from "../../kube/types.ts";
 import { eventually } from "../clusters.ts";
 import { mangoDbCrd } from "../mangodb.ts";
 import { newWrites, untilQuiet } from "./api_writes.ts";
@@ -8,6 +9,7 @@ import { Mangos } from "./mangos.ts";
 
 const GROUP = "mangodb.com";
 
+const namesOf = (objects: DynamicObject[]) => objects.map(({ metadata: { name } }) => name).sort();
 const key = (name: string) => ({ namespace: "default", name });
 const NAMES = ["edited", "trimmed", "deleted", "reported", "drifted", "lost", "untouched"];
 
@@ -102,6 +104,27 @@ Deno.test("what is killed and started again finds what it missed, and writes no 
     await eventually("all are gone on the provider", async () => (await mangos.list("provider")).length === 0);
     await eventually("all are gone on the consumer", async () => (await mangos.list("consumer")).length === 0);
   });
+
+  await story.step(
+    t,
+    "told to end in the middle of it all, it finishes what it has in hand, and nothing else",
+    async () => {
+      const names = Array.from({ length: 100 }, (_, at) => `more-${at}`);
+      const creating = Promise.all(names.map((name) => mangos.create(key(name))));
+      await eventually("some are there", async () => (await mangos.list("provider")).length > 10, { everyMs: 10 });
+      await konnector.signal("SIGTERM");
+      assert.equal(await konnector.ended(), 0);
+      await creating;
+      const copied = namesOf(await mangos.list("provider"));
+      assert.ok(copied.length < names.length, "it was told in the middle");
+      const held = (await mangos.list("consumer")).filter((object) => hasFinalizer(object, SYNC_FINALIZER));
+      assert.deepEqual(namesOf(held), copied);
+      konnector = await story.startKonnector();
+      await eventually("all are there", async () => (await mangos.list("provider")).length === names.length);
+      await Promise.all(names.map((name) => mangos.delete("consumer", key(name))));
+      await eventually("all are gone", async () => (await mangos.list("consumer")).length === 0);
+    },
+  );
 
   await story.step(t, "while the backend is dead, objects of known namespaces are synced as ever", async () => {
     await mangos.create(key("known"));
