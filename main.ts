@@ -42,11 +42,26 @@ const SUBCOMMANDS: readonly Subcommand[] = [
     load: async () => (await import("./cli/explain/options.ts")).explainCommand,
   },
   {
+    name: "diff",
+    summary: "Show what the next sync would write, and change nothing",
+    group: "App cluster:",
+    plugin: true,
+    troubleCode: 2,
+    load: async () => (await import("./cli/diff/options.ts")).diffCommand,
+  },
+  {
     name: "check",
     summary: "Look whether both clusters are fit: versions, clocks, rights",
     group: "App cluster:",
     plugin: true,
     load: async () => (await import("./cli/check/options.ts")).checkCommand,
+  },
+  {
+    name: "rbac",
+    summary: "Compare the rights of the konnector with what it needs",
+    group: "App cluster:",
+    plugin: true,
+    load: async () => (await import("./cli/rbac/options.ts")).rbacCommand,
   },
   {
     name: "unbind",

@@ -1,19 +1,10 @@
 import type { APIServiceExport } from "../crds/api_service_export.ts";
-import {
-  API_SERVICE_EXPORT_REQUESTS,
-  API_SERVICE_EXPORTS,
-  API_SERVICE_NAMESPACES,
-  BINDER,
-  BINDER_CLAIMS,
-  binderRoleName,
-  CLUSTER_BINDINGS,
-  GROUP,
-} from "../crds/names.ts";
+import { BINDER, BINDER_CLAIMS, binderRoleName } from "../crds/names.ts";
 import type { PermissionClaim } from "../crds/shared.ts";
 import type { PolicyRule, Role, RoleBinding, RoleSubject } from "../kube/resources.ts";
 import type { OwnerReference } from "../kube/types.ts";
 import { deletesSources, listedNames, listedNamespaces, ownersOf } from "../sync/claim_rules.ts";
-import { isNameable } from "../sync/rights.ts";
+import { CONTRACT_RIGHTS, isNameable, ruleOf } from "../sync/rights.ts";
 import type { ConsumerScope } from "./options.ts";
 
 const RBAC_GROUP = "rbac.authorization.k8s.io";
@@ -23,25 +14,13 @@ const RBAC_VERSION = `${RBAC_GROUP}/v1`;
 const OBJECT_VERBS = ["get", "list", "watch", "update", "patch", "delete", "create"];
 /** What it does with claimed objects that the provider owns: it copies them, and marks them as copied. */
 const SOURCE_VERBS = ["get", "list", "watch", "update", "patch"];
-const READ_VERBS = ["get", "watch", "list"];
-const STATUS_VERBS = ["get", "patch", "update"];
-const OWN_VERBS = ["create", "delete", "patch", "update", "get", "list", "watch"];
 
 /** What every app cluster may do in the namespace that is its own, and nowhere else. */
 export const BINDER_ROLE: Role = {
   apiVersion: RBAC_VERSION,
   kind: "ClusterRole",
   metadata: { name: BINDER },
-  rules: [
-    { apiGroups: [GROUP], resources: [API_SERVICE_EXPORT_REQUESTS.plural], verbs: OWN_VERBS },
-    { apiGroups: [""], resources: ["namespaces"], verbs: ["get"] },
-    { apiGroups: [""], resources: ["secrets"], verbs: ["get", "watch", "list"] },
-    { apiGroups: [GROUP], resources: [CLUSTER_BINDINGS.plural], verbs: READ_VERBS },
-    { apiGroups: [GROUP], resources: [`${CLUSTER_BINDINGS.plural}/status`], verbs: STATUS_VERBS },
-    { apiGroups: [GROUP], resources: [API_SERVICE_EXPORTS.plural], verbs: READ_VERBS },
-    { apiGroups: [GROUP], resources: [`${API_SERVICE_EXPORTS.plural}/status`], verbs: STATUS_VERBS },
-    { apiGroups: [GROUP], resources: [API_SERVICE_NAMESPACES.plural], verbs: OWN_VERBS },
-  ],
+  rules: CONTRACT_RIGHTS.map(ruleOf),
 };
 
 /** Rights of one app cluster outside the namespace that is its own. */

@@ -14,7 +14,7 @@ export interface BuildOptions {
 /** Names under which the executable is a kubectl plugin, and completes one. */
 const PLUGIN_NAMES = ["kubectl-klutch", "kubectl_complete-klutch", "kubectl-bind"];
 
-const ROOT = fileURLToPath(new URL("..", import.meta.url));
+export const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 /**
  * Builds `dist/klutch` and its plugin names; for another machine than this one into a directory of its own below
@@ -44,7 +44,7 @@ export async function buildKlutch(options: BuildOptions, signal: AbortSignal): P
  * `v0.1.0` for a commit with that tag, otherwise with the commit as build metadata: `v0.1.0+1a2b3c4`. Without git, as
  * in a source archive, the version of `deno.json` alone.
  */
-async function versionOf(signal: AbortSignal): Promise<string> {
+export async function versionOf(signal: AbortSignal): Promise<string> {
   const version = `v${config.version}`;
   const git = new Deno.Command("git", {
     args: ["describe", "--tags", "--always", "--abbrev=7", "--exclude=*", "HEAD"],

@@ -6,6 +6,8 @@ export interface Style {
   verdict(verdict: Verdict): string;
   strong(text: string): string;
   faint(text: string): string;
+  /** A line of a unified diff. */
+  diff(line: string): string;
 }
 
 const COLOURS: Record<Verdict, number> = { OK: 32, WAIT: 33, FAIL: 31 };
@@ -18,5 +20,6 @@ export function createStyle({ env, isTerminal }: Pick<ProgramContext, "env" | "i
     verdict: (verdict) => paint(COLOURS[verdict], verdict),
     strong: (text) => paint(1, text),
     faint: (text) => paint(2, text),
+    diff: (line) => ({ "+": paint(32, line), "-": paint(31, line), "@": paint(36, line) })[line[0]!] ?? line,
   };
 }

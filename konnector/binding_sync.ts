@@ -1,11 +1,12 @@
 import type { APIServiceBinding } from "../crds/api_service_binding.ts";
 import { ORPHANS_ANNOTATION } from "../crds/names.ts";
 import { annotationOf, formatKey, keyOf, parseKey } from "../kube/types.ts";
+import { leavingClaims } from "../sync/claim_definitions.ts";
 import { judgeClaims } from "../sync/claim_judgement.ts";
 import type { SyncDefinition } from "../sync/definition.ts";
 import type { BindingDeps } from "./binding.ts";
 import type { BindingPlan } from "./binding_plan.ts";
-import { type ClaimPart, claimStatus, leavingClaims } from "./claim_status.ts";
+import { type ClaimPart, claimStatus } from "./claim_status.ts";
 import type { Connection } from "./connection.ts";
 
 /** What a sync has to tell about many objects comes together. */

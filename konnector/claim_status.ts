@@ -1,9 +1,8 @@
 import type { APIServiceBinding, ClaimStatus } from "../crds/api_service_binding.ts";
 import { fails, holds } from "../crds/reasons.ts";
-import { type Condition, groupResourceName, type PermissionClaim } from "../crds/shared.ts";
+import type { Condition, PermissionClaim } from "../crds/shared.ts";
 import { type ConditionState, setCondition, summarize } from "../kube/conditions.ts";
 import type { Judgement } from "../sync/claim_judgement.ts";
-import { type Owner, OWNERS, ownersOf } from "../sync/claim_rules.ts";
 import type { ClaimReport } from "./claim_sync.ts";
 
 const KIND = "APIServiceBinding";
@@ -71,21 +70,4 @@ function statusOf({ claim, isLeaving, reports }: ClaimOutcome): ClaimStatus {
     objects: reports.reduce((sum, { objects }) => sum + objects, 0),
     ...(message !== undefined && { message }),
   };
-}
-
-/** What one sync of claimed objects is about: `secrets Provider`. */
-export const claimId = ({ group, resource }: { group: string; resource: string }, owner: Owner): string =>
-  `${groupResourceName({ group, resource })} ${owner}`;
-
-/** Claims that had an effect, by a binding's status, and have none any more; each for one owner. */
-export function leavingClaims({ status }: APIServiceBinding, effective: PermissionClaim[]): PermissionClaim[] {
-  const present = new Set(effective.flatMap((claim) => ownersOf(claim).map((owner) => claimId(claim, owner))));
-  const leaving = new Map<string, PermissionClaim>();
-  for (const { group = "", resource, owner } of status?.claims ?? []) {
-    for (const one of owner ? [owner] : OWNERS) {
-      const id = claimId({ group, resource }, one);
-      if (!present.has(id)) leaving.set(id, { group, resource, version: "", selector: { owner: one } });
-    }
-  }
-  return [...leaving.values()];
 }

@@ -3,8 +3,9 @@ import type { APIServiceBinding, ClaimStatus } from "../crds/api_service_binding
 import { API_SERVICE_BINDINGS, API_VERSION } from "../crds/names.ts";
 import type { AcceptablePermissionClaim } from "../crds/shared.ts";
 import { findCondition } from "../kube/conditions.ts";
+import { leavingClaims } from "../sync/claim_definitions.ts";
 import { judgeClaims } from "../sync/claim_judgement.ts";
-import { type ClaimOutcome, claimStatus, leavingClaims } from "./claim_status.ts";
+import { type ClaimOutcome, claimStatus } from "./claim_status.ts";
 import type { ClaimReport } from "./claim_sync.ts";
 
 const NOW = new Date("2026-01-01T00:00:00Z");

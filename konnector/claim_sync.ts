@@ -11,7 +11,7 @@ import type { Recorder } from "../kube/recorder.ts";
 import { redactText } from "../kube/redact.ts";
 import { TaskGroup } from "../kube/tasks.ts";
 import { type DynamicObject, formatKey, type ObjectKey } from "../kube/types.ts";
-import type { Owner } from "../sync/claim_rules.ts";
+import type { ClaimDefinition } from "../sync/claim_definitions.ts";
 import { mapNamespaces } from "../sync/mapping.ts";
 import { type ClaimDeps, reconcileClaim } from "./claim.ts";
 import { isClaimSettled } from "./claim_digest.ts";
@@ -31,15 +31,6 @@ export interface ClaimSyncDeps {
   metrics?: KonnectorMetrics;
   /** What `report` says may have changed. */
   onChange: () => void;
-}
-
-/** All that is claimed of one kind for one owner, over one connection. */
-export interface ClaimDefinition {
-  group: string;
-  resource: string;
-  owner: Owner;
-  /** None are left when their copies are to be taken away. */
-  claims: PermissionClaim[];
 }
 
 /** Why a claim has no effect, or not on all objects. */

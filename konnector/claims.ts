@@ -1,15 +1,13 @@
 import type { PermissionClaim } from "../crds/shared.ts";
-import { deepEqual } from "../kube/json.ts";
+import { type ClaimDefinition, claimId, defineClaims, type WantedClaims } from "../sync/claim_definitions.ts";
 import { ownersOf } from "../sync/claim_rules.ts";
-import { claimId, type ClaimOutcome } from "./claim_status.ts";
-import type { ClaimDefinition, ClaimSync } from "./claim_sync.ts";
+import type { ClaimOutcome } from "./claim_status.ts";
+import type { ClaimSync } from "./claim_sync.ts";
 import type { Connection } from "./connection.ts";
 
 /** What one binding wants. */
-interface Wanted {
+interface Wanted extends WantedClaims {
   connection: Connection;
-  effective: PermissionClaim[];
-  leaving: PermissionClaim[];
 }
 
 export type OpenClaimSync = (
@@ -93,25 +91,8 @@ export class Claims implements AsyncDisposable {
   }
 
   #definitions(): Map<Connection, Map<string, ClaimDefinition>> {
-    const all = new Map<Connection, Map<string, ClaimDefinition>>();
-    for (const { connection, effective, leaving } of this.#wanted.values()) {
-      const definitions = all.get(connection) ?? new Map<string, ClaimDefinition>();
-      all.set(connection, definitions);
-      for (const [claims, isLeaving] of [[effective, false], [leaving, true]] as const) {
-        for (const claim of claims) {
-          for (const owner of ownersOf(claim)) {
-            const id = claimId(claim, owner);
-            const { group, resource } = claim;
-            const definition = definitions.get(id) ?? { group, resource, owner, claims: [] };
-            definitions.set(id, definition);
-            if (!isLeaving && !definition.claims.some((known) => deepEqual(known, claim))) {
-              definition.claims.push(claim);
-            }
-          }
-        }
-      }
-    }
-    return all;
+    const byConnection = Map.groupBy(this.#wanted.values(), ({ connection }) => connection);
+    return new Map([...byConnection].map(([connection, wanted]) => [connection, defineClaims(wanted)]));
   }
 
   #tell(connection: Connection): void {

@@ -1,11 +1,11 @@
 import type { APIServiceNamespace } from "../crds/api_service_namespace.ts";
-import { API_SERVICE_NAMESPACES } from "../crds/names.ts";
 import type { Api } from "../kube/client.ts";
 import { isAlreadyExists } from "../kube/errors.ts";
 import type { Informer } from "../kube/informer.ts";
 import type { Log } from "../kube/log.ts";
 import type { Namespace } from "../kube/resources.ts";
-import { apiVersionOf, isDeleting } from "../kube/types.ts";
+import { isDeleting } from "../kube/types.ts";
+import { namespaceRequest } from "../sync/mapping.ts";
 import { type Trouble, trouble } from "./instance_news.ts";
 
 /** The app cluster's namespaces; of each only that it is there. */
@@ -26,12 +26,7 @@ export async function requestNamespace(
 ): Promise<void> {
   if (serviceNamespaces.store.get({ namespace: clusterNamespace, name })) return; // asked already
   try {
-    await serviceNamespaces.api.create({
-      apiVersion: apiVersionOf(API_SERVICE_NAMESPACES),
-      kind: API_SERVICE_NAMESPACES.kind,
-      metadata: { namespace: clusterNamespace, name },
-      spec: {},
-    }, signal);
+    await serviceNamespaces.api.create(namespaceRequest(clusterNamespace, name), signal);
     log.info("namespace requested on the provider", { namespace: name });
   } catch (error) {
     if (!isAlreadyExists(error)) throw error;

@@ -96,6 +96,7 @@ export interface ServiceAccount extends KubeObject {
 }
 
 export interface PolicyRule {
+  nonResourceURLs?: string[];
   apiGroups?: string[];
   resources?: string[];
   resourceNames?: string[];

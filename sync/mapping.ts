@@ -1,8 +1,8 @@
 import type { APIServiceExport } from "../crds/api_service_export.ts";
 import type { APIServiceNamespace } from "../crds/api_service_namespace.ts";
-import { CLUSTER_NAMESPACE_ANNOTATION } from "../crds/names.ts";
+import { API_SERVICE_NAMESPACES, CLUSTER_NAMESPACE_ANNOTATION } from "../crds/names.ts";
 import type { Store } from "../kube/store.ts";
-import { annotationOf, type DynamicObject, type KubeObject, type ObjectKey } from "../kube/types.ts";
+import { annotationOf, apiVersionOf, type DynamicObject, type KubeObject, type ObjectKey } from "../kube/types.ts";
 import type { Marks } from "./instance_plan.ts";
 
 /** Name of the store index by which a mapped namespace finds its APIServiceNamespace. */
@@ -41,6 +41,14 @@ export function mapNamespaces(namespaces: Store<APIServiceNamespace>, clusterNam
     isForeign: () => false,
   };
 }
+
+/** Asks the backend for a counterpart of a namespace of the consumer. */
+export const namespaceRequest = (clusterNamespace: string, name: string): APIServiceNamespace => ({
+  apiVersion: apiVersionOf(API_SERVICE_NAMESPACES),
+  kind: API_SERVICE_NAMESPACES.kind,
+  metadata: { namespace: clusterNamespace, name },
+  spec: {},
+});
 
 export type Isolation = NonNullable<APIServiceExport["spec"]["clusterScopedIsolation"]>;
 

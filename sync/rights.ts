@@ -1,4 +1,12 @@
+import {
+  API_SERVICE_EXPORT_REQUESTS,
+  API_SERVICE_EXPORTS,
+  API_SERVICE_NAMESPACES,
+  CLUSTER_BINDINGS,
+  GROUP,
+} from "../crds/names.ts";
 import type { PermissionClaim } from "../crds/shared.ts";
+import type { PolicyRule } from "../kube/resources.ts";
 import { deletesSources, listedNames, listedNamespaces, ownersOf } from "./claim_rules.ts";
 import type { SyncDefinition } from "./definition.ts";
 
@@ -13,6 +21,29 @@ export interface Right {
   /** Of the objects that are called so; of all when absent. */
   names?: readonly string[];
 }
+
+export const ruleOf = ({ group, resource, verbs, names }: Right): PolicyRule => ({
+  apiGroups: [group],
+  resources: [resource],
+  verbs: [...verbs],
+  ...(names && { resourceNames: [...names] }),
+});
+
+const OWN = ["create", "delete", "patch", "update", "get", "list", "watch"];
+const STATUS = ["get", "patch", "update"];
+const READ = ["get", "watch", "list"];
+
+/** What every app cluster may do on the provider in the namespace that is its own, and nowhere else. */
+export const CONTRACT_RIGHTS: readonly Right[] = [
+  { group: GROUP, resource: API_SERVICE_EXPORT_REQUESTS.plural, verbs: OWN },
+  { group: "", resource: "namespaces", verbs: ["get"] },
+  { group: "", resource: "secrets", verbs: READ },
+  { group: GROUP, resource: CLUSTER_BINDINGS.plural, verbs: READ },
+  { group: GROUP, resource: `${CLUSTER_BINDINGS.plural}/status`, verbs: STATUS },
+  { group: GROUP, resource: API_SERVICE_EXPORTS.plural, verbs: READ },
+  { group: GROUP, resource: `${API_SERVICE_EXPORTS.plural}/status`, verbs: STATUS },
+  { group: GROUP, resource: API_SERVICE_NAMESPACES.plural, verbs: OWN },
+];
 
 const COPIED = ["get", "list", "watch", "create", "patch", "delete"];
 /** Sources are marked with their owner. */

@@ -1,18 +1,19 @@
 import type { APIServiceBinding } from "../../crds/api_service_binding.ts";
-import { KLUTCH_NAMESPACE } from "../../crds/names.ts";
 import { fails } from "../../crds/reasons.ts";
 import { groupResourceName, type PermissionClaim } from "../../crds/shared.ts";
 import type { KubeClient } from "../../kube/client.ts";
 import { discover } from "../../kube/discovery.ts";
 import { KubeError, messageOf } from "../../kube/errors.ts";
 import { SECRETS } from "../../kube/resources.ts";
-import { type DynamicObject, formatKey, type ObjectKey, resourceName } from "../../kube/types.ts";
+import { type DynamicObject, type ObjectKey, resourceName } from "../../kube/types.ts";
 import { judgeClaims } from "../../sync/claim_judgement.ts";
 import { claimsOn, type ClaimTerms, planClaim } from "../../sync/claim_plan.ts";
 import { isForbiddenNamespace, type Owner, ownersOf } from "../../sync/claim_rules.ts";
 import { type Finding, ofCondition, passed, stopped } from "../diagnosis/finding.ts";
 import type { Landscape } from "../diagnosis/landscape.ts";
-import type { Place, ProviderSide } from "./place.ts";
+import type { ProviderSide } from "../diagnosis/provider_side.ts";
+import { reservedBy } from "../diagnosis/reserved.ts";
+import type { Place } from "./place.ts";
 
 const KIND = "APIServiceBinding";
 
@@ -59,14 +60,6 @@ export async function claimFindings(
     }
   }
   return findings;
-}
-
-/** Secrets that bindings use are out of reach of any claim. */
-function reservedBy(bindings: readonly APIServiceBinding[]): (key: ObjectKey) => boolean {
-  const used = new Set(
-    bindings.map(({ spec: { kubeconfigSecretRef: { namespace, name } } }) => formatKey({ namespace, name })),
-  );
-  return (key) => key.namespace === KLUTCH_NAMESPACE || used.has(formatKey(key));
 }
 
 /** What the provider claims now, and the binding does not know of. */

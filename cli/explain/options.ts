@@ -2,10 +2,11 @@ import { Command } from "commander";
 import { flagsOf } from "../../command_line.ts";
 import { completeOperands } from "../../completion.ts";
 import { examples } from "../../help.ts";
-import { type ProgramContext, UsageError } from "../../program.ts";
+import type { ProgramContext } from "../../program.ts";
 import type { AppClusterFlags } from "../app_cluster.ts";
 import { addAppClusterFlags, addFormatFlag, EXIT_CODES } from "../common_options.ts";
 import type { DataFormat } from "../data.ts";
+import { readObject } from "../object_argument.ts";
 
 /** `klutch explain` */
 export function explainCommand(context: ProgramContext): Command {
@@ -36,12 +37,11 @@ export function explainCommand(context: ProgramContext): Command {
       ),
     )
     .action(async (first: string | undefined, second: string | undefined) => {
-      if (first === undefined) return command.outputHelp();
-      const [kind, name, ...more] = second === undefined ? first.split("/") : [first, second];
-      if (!kind || !name || more.length > 0) throw new UsageError("name the object: KIND NAME, or KIND/NAME");
+      const object = readObject([first, second]);
+      if (!object) return command.outputHelp();
       const flags = flagsOf<AppClusterFlags & { output: DataFormat; namespace?: string }>(command);
       const { runExplain } = await import("./explain.ts");
       const { output: format, namespace } = flags;
-      await runExplain({ kind, name, namespace, format, appCluster: flags }, context);
+      await runExplain({ ...object, namespace, format, appCluster: flags }, context);
     });
 }

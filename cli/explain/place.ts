@@ -2,16 +2,9 @@ import type { KubeClient } from "../../kube/client.ts";
 import { type Namespace, NAMESPACES } from "../../kube/resources.ts";
 import { formatKey, isDeleting, type ObjectKey } from "../../kube/types.ts";
 import type { SyncDefinition } from "../../sync/definition.ts";
-import { mapClusterScoped, mapNamespaces, type Mapping } from "../../sync/mapping.ts";
+import type { Mapping } from "../../sync/mapping.ts";
 import { type Finding, passed, stopped } from "../diagnosis/finding.ts";
-import type { Contract } from "../diagnosis/provider.ts";
-
-/** The provider as far as it answers. */
-export interface ProviderSide {
-  client: KubeClient;
-  contract: Contract;
-  clusterNamespace: string;
-}
+import { mappingOf, type ProviderSide } from "../diagnosis/provider_side.ts";
 
 /** Where an object is, or is to be, on the provider. */
 export interface Place {
@@ -22,19 +15,18 @@ export interface Place {
 /** Finds the object's place on the provider; there is none while its namespace has no counterpart. */
 export async function placeOf(
   appCluster: KubeClient,
-  { client, contract, clusterNamespace }: ProviderSide,
-  { resource, isolation }: SyncDefinition,
+  side: ProviderSide,
+  definition: SyncDefinition,
   key: ObjectKey,
   signal: AbortSignal,
 ): Promise<{ place?: Place; finding: Finding }> {
-  const namespaces = appCluster.api<Namespace>(NAMESPACES);
-  const [owner, own] = await Promise.all([
-    resource.namespaced ? undefined : client.api<Namespace>(NAMESPACES).get({ name: clusterNamespace }, signal),
-    resource.namespaced ? namespaces.find({ name: key.namespace! }, signal) : undefined,
+  const { contract, clusterNamespace } = side;
+  const [mapping, own] = await Promise.all([
+    mappingOf(side, definition, signal),
+    definition.resource.namespaced
+      ? appCluster.api<Namespace>(NAMESPACES).find({ name: key.namespace! }, signal)
+      : undefined,
   ]);
-  const mapping = owner
-    ? mapClusterScoped(isolation ?? "Prefixed", owner)
-    : mapNamespaces(contract.namespaces, clusterNamespace);
   const providerKey = mapping.toProvider(key);
   if (own && isDeleting(own)) {
     const what = `Namespace "${key.namespace}" of this cluster is being deleted`;

@@ -7,8 +7,8 @@ import { claimRights, instanceRights } from "../../sync/rights.ts";
 import { type Finding, passed, stopped } from "../diagnosis/finding.ts";
 import { readable } from "../diagnosis/konnector.ts";
 import type { Landscape } from "../diagnosis/landscape.ts";
+import type { ProviderSide } from "../diagnosis/provider_side.ts";
 import { missingRights } from "../diagnosis/rights.ts";
-import type { ProviderSide } from "./place.ts";
 
 interface Subject {
   definition: SyncDefinition;

@@ -7,9 +7,10 @@ import type { BindingView } from "../diagnosis/binding.ts";
 import { type Finding, passed, stopped } from "../diagnosis/finding.ts";
 import type { Landscape } from "../diagnosis/landscape.ts";
 import { readable } from "../diagnosis/konnector.ts";
+import { sideOf } from "../diagnosis/provider_side.ts";
 import { claimFindings } from "./claims.ts";
 import { instanceFindings } from "./instance.ts";
-import { placeOf, type ProviderSide } from "./place.ts";
+import { placeOf } from "./place.ts";
 import { rightFindings } from "./rights.ts";
 import type { Target } from "./target.ts";
 
@@ -34,15 +35,14 @@ export async function walk(
   else findings.push(stopped("Schema", "DefinitionNotFound", `This cluster does not serve ${name}`));
   if (!resource) return findings;
 
-  const { client, contract, namespace: clusterNamespace } = view.provider;
+  const side = sideOf(view.provider);
   const object = await landscape.appCluster.api(resource).find(key, signal);
   if (!object) {
     const what = `There is no ${resource.kind} "${formatKey(key)}" on this cluster`;
     findings.push(stopped("Object", "ObjectNotFound", what));
   }
-  if (!client || !contract || !clusterNamespace || !view.exported) return findings;
+  if (!side || !view.exported) return findings;
   const definition = definitionOf(view.exported);
-  const side: ProviderSide = { client, contract, clusterNamespace };
   const { place, finding } = await placeOf(landscape.appCluster, side, definition, key, signal);
   const rights = await rightFindings(landscape, side, { definition, binding, place: place?.key }, signal);
   findings.push(...rights, finding);
@@ -54,7 +54,7 @@ export async function walk(
       consumer: object,
       definition,
       place,
-      provider: client,
+      provider: side.client,
     }, signal),
   );
   findings.push(...await claimFindings(landscape, side, { binding, key, place }, signal));

@@ -3,7 +3,7 @@ import type { AcceptablePermissionClaim } from "../../crds/shared.ts";
 import { CUSTOM_RESOURCE_DEFINITIONS, type PolicyRule } from "../../kube/resources.ts";
 import { resourceName } from "../../kube/types.ts";
 import { refusalOf } from "../../sync/claim_rules.ts";
-import { claimRights, instanceRights, type Right } from "../../sync/rights.ts";
+import { claimRights, instanceRights, type Right, ruleOf } from "../../sync/rights.ts";
 
 /** What the konnector may do on the app cluster. */
 export interface KonnectorRights {
@@ -92,13 +92,6 @@ function grantClaim(
     for (const one of only ?? []) namespaces.set(one, [...namespaces.get(one) ?? [], ruleOf(right)]);
   }
 }
-
-const ruleOf = ({ group, resource, verbs, names }: Right): PolicyRule => ({
-  apiGroups: [group],
-  resources: [resource],
-  verbs: [...verbs],
-  ...(names && { resourceNames: [...names] }),
-});
 
 const unique = (
   rules: PolicyRule[],

@@ -2,15 +2,15 @@ import type { APIServiceBinding } from "../../crds/api_service_binding.ts";
 import { CLAIMED_FOR_LABEL, SYNC_FINALIZER } from "../../crds/names.ts";
 import type { Api, KubeClient } from "../../kube/client.ts";
 import { discover, type Discovery } from "../../kube/discovery.ts";
-import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceDefinition, NAMESPACES } from "../../kube/resources.ts";
-import { type DynamicObject, formatKey, hasFinalizer, keyOf, type ObjectKey, resourceName } from "../../kube/types.ts";
+import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceDefinition } from "../../kube/resources.ts";
+import { type DynamicObject, formatKey, hasFinalizer, type ObjectKey, resourceName } from "../../kube/types.ts";
 import { isOurs } from "../../sync/consumer_crd.ts";
 import { definitionOf, type SyncDefinition } from "../../sync/definition.ts";
 import { isBound } from "../../sync/instance_plan.ts";
-import { mapClusterScoped, mapNamespaces } from "../../sync/mapping.ts";
 import { readable } from "../diagnosis/konnector.ts";
 import type { Landscape } from "../diagnosis/landscape.ts";
 import type { ProviderView } from "../diagnosis/provider.ts";
+import { listOnProvider, mappingOf, sideOf } from "../diagnosis/provider_side.ts";
 import { printable } from "../printable.ts";
 
 /** All that hangs on one binding, on both clusters, as it is now. */
@@ -55,23 +55,14 @@ export async function survey(landscape: Landscape, binding: APIServiceBinding, s
 
 /** Objects on the provider that belong to objects of this cluster. */
 async function listCopies(
-  { client, contract, namespace }: ProviderView,
-  { resource, isolation }: SyncDefinition,
+  provider: ProviderView,
+  definition: SyncDefinition,
   signal: AbortSignal,
 ): Promise<DynamicObject[] | undefined> {
-  if (!client || !contract || !namespace) return undefined;
-  if (!resource.namespaced) {
-    const owner = await client.api(NAMESPACES).get({ name: namespace }, signal);
-    const mapping = mapClusterScoped(isolation ?? "Prefixed", owner);
-    const within = isolation === "Namespaced" ? namespace : undefined;
-    const { items } = await client.api({ ...resource, namespaced: within !== undefined })
-      .list({ namespace: within }, signal);
-    return items.filter((object) => isBound(object) && mapping.toConsumer(keyOf(object)) && !mapping.isForeign(object));
-  }
-  const mapping = mapNamespaces(contract.namespaces, namespace);
-  const mapped = new Set([...contract.namespaces.list()].flatMap(({ status }) => status?.namespace ?? []));
-  const lists = await Promise.all([...mapped].map((one) => client.api(resource).list({ namespace: one }, signal)));
-  return lists.flatMap(({ items }) => items).filter((object) => isBound(object) && mapping.toConsumer(keyOf(object)));
+  const side = sideOf(provider);
+  if (!side) return undefined;
+  const mapping = await mappingOf(side, definition, signal);
+  return (await listOnProvider(side, definition, mapping, signal)).filter(isBound);
 }
 
 async function listClaimedCopies(

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { stringify } from "yaml";
-import { KLUTCH_NAMESPACE, KONNECTOR } from "../../crds/names.ts";
+import type { RightFinding } from "../../cli/rbac/compare.ts";
+import { KLUTCH_NAMESPACE, KONNECTOR, KONNECTOR_ROLE } from "../../crds/names.ts";
 import type { PermissionClaim } from "../../crds/shared.ts";
-import { SECRETS } from "../../kube/resources.ts";
+import { CLUSTER_ROLES, type Role, ROLE_BINDINGS, type RoleBinding, SECRETS } from "../../kube/resources.ts";
 import { makeOwnedDirectory } from "../../playground/owned_directory.ts";
 import { eventually, within } from "../clusters.ts";
 import { mangoDbCrd } from "../mangodb.ts";
@@ -122,6 +123,62 @@ Deno.test("a konnector that was installed with the rights it needs does all its 
     assert.match(stdout, /^OK {4}Rights +ServiceAccount "klutch-bind\/konnector" may do all that is bound$/m);
     assert.match(stdout, /^FAIL {2}Konnector +ReplicasMissing: klutch:test: 0 of 2 replicas are ready$/m);
   });
+
+  await story.step(
+    t,
+    "rbac audit finds these rights to be what is needed, and tells what is more or less",
+    async () => {
+      const exact = await klutch("rbac", "audit");
+      assert.equal(exact.code, 0, exact.stdout + exact.stderr);
+      assert.match(
+        exact.stdout,
+        /^ServiceAccount klutch-bind\/konnector on the app cluster\nOK {2}may do what it needs/,
+      );
+      assert.match(exact.stdout, /\n\nkubeconfig of Secret klutch-bind\/kubeconfig-\w+ on the provider https:\S+\nOK /);
+
+      const roles = consumer.client.api<Role>(CLUSTER_ROLES);
+      const { rules } = await roles.get({ name: KONNECTOR_ROLE }, within(5_000));
+      const other = [{ apiGroups: [""], resources: ["pods"], verbs: ["delete"] }];
+      const less = rules!.filter(({ apiGroups }) => apiGroups?.[0] !== GROUP);
+      await roles.mergePatch({ name: KONNECTOR_ROLE }, { rules: [...less, ...other] }, {}, within(5_000));
+      const mapped = await mangos.mappedNamespace("default");
+      const [binding] =
+        (await provider.client.api<RoleBinding>(ROLE_BINDINGS).list({ namespace: mapped }, within(5_000))).items;
+      const metadata = { namespace: mapped, name: "too-much" };
+      const { apiVersion, kind, subjects } = binding!;
+      const roleRef = { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole" as const, name: "view" };
+      await provider.client.api<RoleBinding>(ROLE_BINDINGS).create(
+        { apiVersion, kind, metadata, subjects, roleRef },
+        within(5_000),
+      );
+
+      const { clusters } = await eventually("the audit tells it", async () => {
+        const { code, stdout } = await klutch("rbac", "audit", "-o=json");
+        assert.equal(code, 3);
+        const audit = JSON.parse(stdout);
+        return audit.clusters[1].findings.length > 0 && audit;
+      });
+      const [here, there] = clusters.map(({ findings }: { findings: RightFinding[] }) => findings);
+      const told = here.map(({ finding, resource, verbs, by }: RightFinding) => [finding, resource, verbs.join(), by]);
+      assert.deepEqual(told, [
+        ["excess", "pods", "delete", `ClusterRole ${KONNECTOR_ROLE}`],
+        ["missing", API, "get,list,watch,create,patch,delete", undefined],
+        ["missing", `${API}/status`, "patch", undefined],
+      ]);
+      assert.ok(there.every(({ finding, namespace }: RightFinding) => finding === "excess" && namespace === mapped));
+      assert.ok(
+        there.some(({ resource, verbs }: RightFinding) => resource === "pods" && verbs.join() === "get,list,watch"),
+      );
+      assert.match(
+        (await klutch("rbac", "audit")).stdout,
+        /^excess +\(all\) +pods +\(all\) +delete +ClusterRole klutch-bind-konnector$/m,
+      );
+
+      await provider.client.api(ROLE_BINDINGS).delete(metadata, {}, within(5_000));
+      assert.equal((await klutch("konnector", "upgrade", "--wait-timeout=0")).code, 0);
+      await eventually("upgrade has mended it", async () => (await klutch("rbac", "audit")).code === 0);
+    },
+  );
 
   await story.step(t, "it takes away what it has installed when its binding goes", async () => {
     await consumer.kubectl(["delete", "sb", API, "-n", KLUTCH_NAMESPACE, "--timeout=20s"]);

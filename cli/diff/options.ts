@@ -1,0 +1,55 @@
+import { Command } from "commander";
+import { flagsOf } from "../../command_line.ts";
+import { completeOperands } from "../../completion.ts";
+import { examples } from "../../help.ts";
+import { type ProgramContext, UsageError } from "../../program.ts";
+import type { AppClusterFlags } from "../app_cluster.ts";
+import { addAppClusterFlags, addFormatFlag } from "../common_options.ts";
+import type { DataFormat } from "../data.ts";
+import { readObject } from "../object_argument.ts";
+
+const EXIT_CODES = `
+Exit codes, as those of kubectl diff:
+  0  nothing would be written
+  1  something would be written
+  2  it cannot be told, or a cluster would refuse it
+`;
+
+type Flags = AppClusterFlags & { output: DataFormat; namespace?: string; all?: boolean };
+
+/** `klutch diff` */
+export function diffCommand(context: ProgramContext): Command {
+  const command = new Command("diff")
+    .description(
+      "Shows what the next sync would write, on either cluster, as a unified diff. Every write of the konnector's plan is " +
+        "rehearsed by the API server that it would go to, with defaults and admission, on the provider with the rights " +
+        "of the konnector; nothing is changed. What Secrets hold is not shown.",
+    )
+    .usage("(KIND NAME | --all) [flags]")
+    .argument("[kind]", "kind, plural or short name, e.g. postgresqlinstance; KIND/NAME in one word works, too")
+    .argument("[name]", "name of the object")
+    .option("--all", "all objects of all bindings, and all that is claimed");
+  addFormatFlag(command);
+  completeOperands(
+    command,
+    async (context, flags, operands) =>
+      operands.length > 0 ? [] : (await import("../completion.ts")).bindingNames(context, flags),
+  );
+  addAppClusterFlags(command, "namespace of the object; that of your context, else default");
+  return command
+    .addHelpText(
+      "after",
+      EXIT_CODES + "\n" + examples(
+        ["What is about to change?", `${context.invokedAs} diff postgresqlinstance orders-db -n shop`],
+        ["Is everything in sync?", `${context.invokedAs} diff --all`],
+      ),
+    )
+    .action(async (...words: (string | undefined)[]) => {
+      const { output: format, namespace, all = false, ...appCluster } = flagsOf<Flags>(command);
+      const object = readObject(words.slice(0, 2));
+      if (!object && !all) return command.outputHelp();
+      if (object && all) throw new UsageError("either one object or --all");
+      const { runDiff } = await import("./diff.ts");
+      await runDiff({ object, namespace, format, appCluster }, context);
+    });
+}

@@ -1,0 +1,22 @@
+import { printable } from "../printable.ts";
+import type { Style } from "../style.ts";
+import { formatTable } from "../table.ts";
+import type { AuditedCluster } from "./audit.ts";
+
+/** A section per cluster: one sentence, or a table of what is not as it should be. */
+export const formatAudit = (clusters: readonly AuditedCluster[], style: Style): string =>
+  clusters.map((one) => `${style.strong(`${one.subject} on the ${one.cluster}`)}\n${formatCluster(one, style)}`).join(
+    "\n",
+  );
+
+function formatCluster({ findings, problem }: AuditedCluster, style: Style): string {
+  if (problem) return `${style.verdict("WAIT")}  cannot be told: ${printable(problem)}\n`;
+  if (findings.length === 0) return `${style.verdict("OK")}  may do what it needs, and nothing else\n`;
+  return formatTable(
+    ["finding", "namespace", "resource", "names", "verbs", "granted by"],
+    findings.map(({ finding, namespace, resource, names, verbs, by }) =>
+      [finding, namespace ?? "(all)", resource, names?.join(",") ?? "(all)", verbs.join(","), by ?? "-"]
+        .map((cell) => printable(cell))
+    ),
+  );
+}
