@@ -1,10 +1,9 @@
 import type { APIServiceBinding } from "../../crds/api_service_binding.ts";
-import type { CustomResourceDefinition } from "../../kube/resources.ts";
-import { CUSTOM_RESOURCE_DEFINITIONS } from "../../kube/resources.ts";
+import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceDefinition, isEstablished } from "../../kube/resources.ts";
 import { deepEqual } from "../../kube/json.ts";
 import { formatKey } from "../../kube/types.ts";
 import { Answer, type ProgramContext } from "../../program.ts";
-import { isEstablished, isOurs } from "../../sync/consumer_crd.ts";
+import { isOurs } from "../../sync/consumer_crd.ts";
 import { definitionOf } from "../../sync/definition.ts";
 import { appClusterConfig, type AppClusterFlags, clientOf } from "../app_cluster.ts";
 import { type DataFormat, printData } from "../data.ts";
