@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
 import { sha256 } from "../user_cache.ts";
 import { archiveName, krewManifest, pluginFile } from "./krew.ts";
-import { buildKlutch, type BuildOptions, ROOT } from "./klutch.ts";
+import { buildKlutch, type BuildOptions, ROOT, versionOf } from "./klutch.ts";
 import { tarGz } from "./tar.ts";
 
 export interface ReleaseOptions extends Omit<BuildOptions, "target"> {
