@@ -14,6 +14,10 @@ export interface EmbeddedIssuerOptions {
   clientSecret?: string;
   /** Where logins may return to; loopback only, as the issuer is. */
   redirectUris: string[];
+  /** Public client of command lines, which log in by device code only. */
+  cliClientId?: string;
+  /** URI that access tokens are meant for which programs get by client credentials; they are JWTs then. */
+  tokenAudience?: string;
   /** Claim `groups` by user name. */
   groups?: Readonly<Record<string, string[]>>;
   log?: IssuerLog;

@@ -38,12 +38,12 @@ export interface Interaction {
 interface Context {
   type: string;
   body: string;
-  oidc: { client?: { clientId: string } };
+  oidc: { client?: { clientId: string }; params: { grant_type?: string } };
 }
 
 /** A new oidc-provider with one client, keys of its own, and our pages. */
 export async function createProvider(issuerUrl: string, options: EmbeddedIssuerOptions): Promise<Provider> {
-  const { clientId, clientSecret, redirectUris, groups = {} } = options;
+  const { clientId, clientSecret, redirectUris, cliClientId, tokenAudience, groups = {} } = options;
   const Provider = await loadProvider();
   const { privateKey } = await jose.generateKeyPair("RS256", { extractable: true });
   const render = (context: Context, html: string) => {
@@ -65,7 +65,7 @@ export async function createProvider(issuerUrl: string, options: EmbeddedIssuerO
         "urn:ietf:params:oauth:grant-type:device_code",
         ...(clientSecret ? ["client_credentials"] : []),
       ],
-    }],
+    }, ...(cliClientId ? [cliClient(cliClientId)] : [])],
     jwks: { keys: [{ ...await jose.exportJWK(privateKey), alg: "RS256", use: "sig", kid: crypto.randomUUID() }] },
     cookies: {
       keys: [crypto.getRandomValues(new Uint8Array(32)).toHex()],
@@ -106,6 +106,12 @@ export async function createProvider(issuerUrl: string, options: EmbeddedIssuerO
     features: {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
+      resourceIndicators: {
+        enabled: tokenAudience !== undefined,
+        defaultResource: ({ oidc }: Context) =>
+          oidc.params.grant_type === "client_credentials" ? tokenAudience : undefined,
+        getResourceServerInfo: () => ({ scope: "", audience: tokenAudience, accessTokenFormat: "jwt" }),
+      },
       deviceFlow: {
         enabled: true,
         userCodeInputSource: (context: Context, form: string, _out: unknown, error?: { name: string }) =>
@@ -126,6 +132,14 @@ export async function createProvider(issuerUrl: string, options: EmbeddedIssuerO
       render(context, messagePage("Cannot log in", error_description ?? error ?? "unknown error")),
   });
 }
+
+const cliClient = (clientId: string) => ({
+  client_id: clientId,
+  token_endpoint_auth_method: "none",
+  redirect_uris: [],
+  response_types: [],
+  grant_types: ["urn:ietf:params:oauth:grant-type:device_code"],
+});
 
 const DEVICE_ERRORS: Record<string, string> = {
   NoCodeError: "Please enter the code.",

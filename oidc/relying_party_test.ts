@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { createTestAuthority } from "../playground/certificates.ts";
 import { type Answer, HostileIssuer, type Misbehaviour } from "../tests/hostile_issuer.ts";
 import { OidcError, type OidcErrorCode } from "./errors.ts";
-import { type Identity, openRelyingParty, type RelyingParty, type RelyingPartyOptions } from "./relying_party.ts";
+import type { Identity } from "./identity.ts";
+import { openRelyingParty, type RelyingParty, type RelyingPartyOptions } from "./relying_party.ts";
 import { type FinishedLogin, LoginStates } from "./state.ts";
 
 const signal = new AbortController().signal;
