@@ -7,7 +7,7 @@ import type { LoginStates } from "../oidc/state.ts";
 import type { OneTimeCodes } from "../oidc/one_time_code.ts";
 import type { Admission, Person } from "./admission.ts";
 import type { BindTokens } from "./bind_token.ts";
-import type { PublicUrls } from "./binding_documents.ts";
+import type { PublicUrls, TokenOffer } from "./binding_documents.ts";
 import type { Catalogue, Offer } from "./catalogue.ts";
 import type { CataloguePages } from "./catalogue_pages.tsx";
 import { explainError } from "./error_page.ts";
@@ -15,6 +15,7 @@ import type { TenantIdentity } from "./identity.ts";
 import type { MyClusters } from "./my_clusters.ts";
 import { ASSETS } from "./pages/assets.ts";
 import { MessagePage } from "./pages/message.tsx";
+import type { RateLimit } from "./rate_limit.ts";
 import type { TakenCode } from "./redeemed_codes.ts";
 import { Refusal } from "./refusal.ts";
 import { authorizeRoute } from "./routes/authorize.ts";
@@ -27,8 +28,10 @@ import { logoutRoute } from "./routes/logout.tsx";
 import { resourceRoute } from "./routes/resource.tsx";
 import { resourcesRoute } from "./routes/resources.ts";
 import { responseRoute } from "./routes/response.ts";
+import { tokenBindRoute } from "./routes/token_bind.ts";
 import type { SchemaDoc } from "./schema_doc.ts";
 import type { Tenant } from "./tenant.ts";
+import type { TokenLogin } from "./token_login.ts";
 
 export interface AppDeps {
   prettyName: string;
@@ -47,6 +50,11 @@ export interface AppDeps {
   readiness: () => true | string;
   /** Of the issuer, once it has been reached. */
   relyingParty: () => RelyingParty;
+  tokenLogin: Pick<TokenLogin, "identify">;
+  /** Absent where nobody logs in by token. */
+  tokenOffer?: TokenOffer;
+  /** How often one identity may bind by token. */
+  bindLimit: RateLimit;
   states: LoginStates;
   sessions: SessionSealer;
   bindTokens: BindTokens;
@@ -129,12 +137,15 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
   app.get("/logout", logoutRoute(deps));
   app.get("/bind", bindRoute(deps));
   app.post(RESPONSE_PATH, responseRoute(deps));
+  app.post(TOKEN_BIND_PATH, tokenBindRoute(deps));
   app.onError((error, c) => answerError(deps, error, c));
   return app;
 }
 
-/** Answers command lines, and not browsers. */
 const RESPONSE_PATH = "/response";
+const TOKEN_BIND_PATH = "/api/bind";
+/** Answer command lines, and not browsers. */
+const PROGRAM_PATHS = [RESPONSE_PATH, TOKEN_BIND_PATH];
 
 const PAGES = [
   ...["/export", "/authorize", "/callback", "/resources", "/resource", "/bind"],
@@ -142,7 +153,7 @@ const PAGES = [
 ];
 const METHODS = new Map([
   ...PAGES.map((path) => [path, "GET"] as const),
-  [RESPONSE_PATH, "POST"],
+  ...PROGRAM_PATHS.map((path) => [path, "POST"] as const),
 ]);
 
 const notFound = () =>
@@ -156,7 +167,7 @@ function answerError({ prettyName, signal }: AppDeps, error: Error, c: Context<A
   const requestId = c.get("requestId");
   c.get("log")[level]("request failed", { path: knownPath(c), status, error });
   if (retryAfterSeconds !== undefined) c.header("retry-after", String(retryAfterSeconds));
-  if (c.req.path === RESPONSE_PATH) {
+  if (PROGRAM_PATHS.includes(c.req.path)) {
     return c.json({ title, status, detail: message, requestId }, status, {
       "content-type": "application/problem+json",
     });

@@ -1,5 +1,10 @@
 import { API_SERVICE_EXPORT_REQUESTS, API_VERSION, VERSION } from "../crds/names.ts";
-import { type BindingProvider, OAUTH2_CODE_GRANT } from "../crds/binding_provider.ts";
+import {
+  type AuthenticationMethod,
+  BEARER_TOKEN,
+  type BindingProvider,
+  OAUTH2_CODE_GRANT,
+} from "../crds/binding_provider.ts";
 import type { BindingResponse } from "../crds/binding_response.ts";
 import type { Choice } from "../oidc/one_time_code.ts";
 import type { Offer } from "./catalogue.ts";
@@ -11,13 +16,23 @@ export interface PublicUrls {
   authorize: string;
   /** Where one-time codes are redeemed. */
   response: string;
+  /** Where programs bind that show a token. */
+  tokenBind: string;
   /** Where a person sees what is bound. */
   clusters: string;
 }
 
+/** How command lines may log in by a token, and with whose. */
+export type TokenOffer = Omit<NonNullable<AuthenticationMethod["bearerToken"]>, "bindURL">;
+
 /** What `/export` says to command lines. */
 export const bindingProvider = (
-  { prettyName, urls, version }: { prettyName: string; urls: PublicUrls; version: string },
+  { prettyName, urls, version, tokenOffer }: {
+    prettyName: string;
+    urls: PublicUrls;
+    version: string;
+    tokenOffer?: TokenOffer;
+  },
 ): BindingProvider => ({
   kind: "BindingProvider",
   apiVersion: VERSION,
@@ -26,21 +41,21 @@ export const bindingProvider = (
   authenticationMethods: [{
     method: OAUTH2_CODE_GRANT,
     oauth2CodeGrant: { authenticatedURL: urls.authorize, responseURL: urls.response, clustersURL: urls.clusters },
-  }],
+  }, ...(tokenOffer ? [{ method: BEARER_TOKEN, bearerToken: { bindURL: urls.tokenBind, ...tokenOffer } }] : [])],
 });
 
-/** What the command line gets after login and choice: a credential, and what to ask for with it. */
+/** What the command line gets after login and choice: a credential, but for a dry run, and what to ask for with it. */
 export function bindingResponse(
   { sessionId, issuer, subject }: Pick<Choice, "sessionId" | "issuer" | "subject">,
   offers: readonly Offer[],
-  kubeconfig: string,
+  kubeconfig?: string,
 ): BindingResponse {
   const [only] = offers.length === 1 ? offers : [];
   return {
     kind: "BindingResponse",
     apiVersion: API_VERSION,
     authentication: { oauth2CodeGrant: { sid: sessionId, id: `${issuer}/${subject}` } },
-    kubeconfig: toBase64(kubeconfig),
+    ...(kubeconfig !== undefined && { kubeconfig: toBase64(kubeconfig) }),
     // One for all of them: command lines of old cannot take several.
     requests: [{
       kind: API_SERVICE_EXPORT_REQUESTS.kind,

@@ -19,6 +19,19 @@ export interface OidcOptions {
   scopes?: string[];
   /** Claim of the ID token that lists a person's groups. */
   groupsClaim?: string;
+  tokens: TokenOptions;
+}
+
+/** How command lines may log in without a browser. */
+export interface TokenOptions {
+  /** Public client at the issuer that people log in with by device code; without it, they cannot. */
+  cliClientId?: string;
+  /** Whom tokens of programs have to be meant for; none of them means that programs cannot log in. */
+  audiences: string[];
+  /** Issuers besides ours whose tokens programs may show. */
+  otherIssuers: string[];
+  /** `<issuer>/<subject>` of those that may, each perhaps with `*` at its end. */
+  programs: string[];
 }
 
 /** Who may log in, and how they are remembered. */
@@ -45,6 +58,10 @@ export interface LoginFlags {
   oidcGroupsClaim?: string;
   oidcAllowedGroups?: string;
   oidcAllowedUsers?: string;
+  oidcCliClientId?: string;
+  oidcTokenAudiences?: string;
+  oidcTokenIssuers?: string;
+  oidcAllowedPrograms?: string;
   oidcEmbedded?: boolean;
   cookieSigningKey?: string;
   cookieEncryptionKey?: string;
@@ -63,6 +80,10 @@ export const addLoginFlags = (command: Command): Command =>
     .option("--oidc-groups-claim <claim>", "claim of the ID token with a person's groups", "groups")
     .option("--oidc-allowed-groups <list>", "only members of one of these groups may log in, and allowed users")
     .option("--oidc-allowed-users <list>", "only these may log in, by subject or verified e-mail, and allowed groups")
+    .option("--oidc-cli-client-id <id>", "public client at the issuer for `bind --non-interactive`, by device code")
+    .option("--oidc-token-audiences <list>", "let programs in by tokens for one of these: client credentials, CI")
+    .option("--oidc-token-issuers <list>", "other issuers that such tokens may come from, e.g. that of a CI system")
+    .option("--oidc-allowed-programs <list>", "who of other issuers may log in: issuer/subject, or its start and *")
     .option("--oidc-embedded", "start an issuer in this process that lets everybody in: for demos and tests only")
     .option("--cookie-signing-key <base64>", "32 or 64 bytes; the same on every replica")
     .option("--cookie-encryption-key <base64>", "16, 24 or 32 bytes, optional");
@@ -128,6 +149,27 @@ function readOidc(flags: LoginFlags, listen: ListenAddress): OidcOptions | "embe
     caFile: flags.oidcCaFile,
     scopes: flags.oidcScopes === undefined ? undefined : readScopes(flags.oidcScopes),
     groupsClaim: flags.oidcGroupsClaim,
+    tokens: readTokens(flags),
+  };
+}
+
+function readTokens(flags: LoginFlags): TokenOptions {
+  const { oidcCliClientId, oidcTokenAudiences, oidcTokenIssuers, oidcAllowedPrograms } = flags;
+  const audiences = readList(oidcTokenAudiences);
+  const otherIssuers = readList(oidcTokenIssuers);
+  for (const url of otherIssuers) readUrl(url, "--oidc-token-issuers");
+  const programs = readList(oidcAllowedPrograms);
+  if (otherIssuers.length > 0 && (audiences.length === 0 || programs.length === 0)) {
+    throw new UsageError(
+      "'--oidc-token-issuers' needs '--oidc-token-audiences' and '--oidc-allowed-programs', too: " +
+        "whom their tokens are meant for, and whose tokens",
+    );
+  }
+  return {
+    cliClientId: oidcCliClientId && notEmpty(oidcCliClientId, "--oidc-cli-client-id"),
+    audiences,
+    otherIssuers,
+    programs,
   };
 }
 

@@ -10,7 +10,13 @@ import { Login } from "./login.ts";
 import type { OidcOptions } from "./login_options.ts";
 
 const callbackUrl = "http://127.0.0.1:9/callback";
-const options = (issuerUrl: string): OidcOptions => ({ issuerUrl, clientId: "klutch", clientSecret: "s", callbackUrl });
+const options = (issuerUrl: string): OidcOptions => ({
+  issuerUrl,
+  clientId: "klutch",
+  clientSecret: "s",
+  callbackUrl,
+  tokens: { audiences: [], otherIssuers: [], programs: [] },
+});
 
 Deno.test("Login waits for an issuer that is down at the start, and says so meanwhile", async () => {
   const issuer = { clientId: "klutch", clientSecret: "s", redirectUris: [callbackUrl] };

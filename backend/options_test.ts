@@ -44,7 +44,29 @@ Deno.test("readBackendOptions() takes the flags of the original", () => {
     caFile: undefined,
     scopes: undefined,
     groupsClaim: undefined,
+    tokens: { cliClientId: undefined, audiences: [], otherIssuers: [], programs: [] },
   });
+});
+
+Deno.test("readBackendOptions() reads who may log in by token, and wants programs of other issuers to be named", () => {
+  const flags = {
+    oidcCliClientId: "klutch-cli",
+    oidcTokenAudiences: "https://klutch.example.com",
+    oidcTokenIssuers: "https://ci.example.com",
+    oidcAllowedPrograms: "https://ci.example.com/repo:acme/*",
+  };
+  const { oidc } = read(flags);
+  assert(oidc !== "embedded");
+  deepEqual(oidc?.tokens, {
+    cliClientId: "klutch-cli",
+    audiences: ["https://klutch.example.com"],
+    otherIssuers: ["https://ci.example.com"],
+    programs: ["https://ci.example.com/repo:acme/*"],
+  });
+  for (const missing of [{ oidcTokenAudiences: undefined }, { oidcAllowedPrograms: undefined }]) {
+    throws(() => read({ ...flags, ...missing }), { message: /'--oidc-token-issuers' needs/ });
+  }
+  throws(() => read({ ...flags, oidcTokenIssuers: "ci.example.com" }), UsageError);
 });
 
 Deno.test("readBackendOptions() reads who may log in, and how the issuer says so", () => {

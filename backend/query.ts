@@ -24,37 +24,36 @@ function pick<Name extends string>(parameters: URLSearchParams, names: Name[]): 
   return picked;
 }
 
-/** Longer forms are none of ours. */
-const LONGEST_FORM = 32_768;
-/** Forms come in one piece; who sends them slower only holds a connection. */
-const FORM_TIMEOUT_MS = 5_000;
+/** What is longer is none of ours. */
+const LONGEST_BODY = 32_768;
+/** It comes in one piece; who sends it slower only holds a connection. */
+const BODY_TIMEOUT_MS = 5_000;
 
 /** Fields of a form that was sent with POST, each at most once. */
 export async function readForm<Name extends string>(
   c: Context,
   ...names: Name[]
 ): Promise<Partial<Record<Name, string>>> {
-  const type = c.req.header("content-type")?.split(";", 1)[0]?.trim().toLowerCase();
-  if (type !== "application/x-www-form-urlencoded") {
-    throw new Refusal(415, "This form cannot be read", "It has to come as application/x-www-form-urlencoded.");
-  }
-  return pick(new URLSearchParams(await readBody(c.req.raw)), names);
+  return pick(new URLSearchParams(await readBody(c, "application/x-www-form-urlencoded")), names);
 }
 
-async function readBody({ body }: Request): Promise<string> {
-  const late = AbortSignal.timeout(FORM_TIMEOUT_MS);
+/** The text that was sent, if it is of this content type. */
+export async function readBody(c: Context, wanted: string): Promise<string> {
+  const type = c.req.header("content-type")?.split(";", 1)[0]?.trim().toLowerCase();
+  if (type !== wanted) throw new Refusal(415, "This cannot be read", `It has to come as ${wanted}.`);
+  const late = AbortSignal.timeout(BODY_TIMEOUT_MS);
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let sizeBytes = 0;
   try {
-    for await (const chunk of body?.pipeThrough(new TransformStream(), { signal: late }) ?? []) {
+    for await (const chunk of c.req.raw.body?.pipeThrough(new TransformStream(), { signal: late }) ?? []) {
       sizeBytes += chunk.length;
-      if (sizeBytes > LONGEST_FORM) throw new Refusal(413, "This form is too large", "Start again.");
+      if (sizeBytes > LONGEST_BODY) throw new Refusal(413, "This is too large", "Start again.");
       chunks.push(chunk);
     }
   } catch (cause) {
     if (cause instanceof Refusal) throw cause;
-    if (late.aborted) throw new Refusal(408, "This form takes too long", "Start again.");
-    throw new Refusal(400, "This form did not arrive", "Start again.", { cause });
+    if (late.aborted) throw new Refusal(408, "This takes too long", "Start again.");
+    throw new Refusal(400, "This did not arrive", "Start again.", { cause });
   }
   return await new Blob(chunks).text();
 }
@@ -72,13 +71,18 @@ const MOST_APIS = 50;
 
 /** Names of APIs, `<resource>.<group>`, in a parameter that is there any number of times. */
 export function readApis(c: Context, parameter = "api"): string[] {
-  const names = new URL(c.req.url).searchParams.getAll(parameter).map((name) => {
+  const names = new URL(c.req.url).searchParams.getAll(parameter);
+  if (names.length > MOST_APIS) throw invalid(`More than ${MOST_APIS} APIs cannot be bound in one go.`);
+  return readApiNames(names);
+}
+
+/** Each once, if all are names of APIs. */
+export const readApiNames = (names: readonly string[]): string[] => [
+  ...new Set(names.map((name) => {
     const dot = name.indexOf(".");
     return readApiName(dot < 0 ? name : name.slice(0, dot), dot < 0 ? "" : name.slice(dot + 1));
-  });
-  if (names.length > MOST_APIS) throw invalid(`More than ${MOST_APIS} APIs cannot be bound in one go.`);
-  return [...new Set(names)];
-}
+  })),
+];
 
 /** What a person chose: the API of a link (`resource`, `group`), or those of a form (`api`). */
 export function readChoice(c: Context): string[] {

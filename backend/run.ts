@@ -37,6 +37,7 @@ import { Login } from "./login.ts";
 import type { OidcOptions } from "./login_options.ts";
 import type { BackendOptions } from "./options.ts";
 import { BINDER_ROLE } from "./rbac.ts";
+import { TokenLogin } from "./token_login.ts";
 import { createWebApp } from "./web_app.ts";
 
 /** The kinds that the backend works with, installed at its start. */
@@ -97,12 +98,13 @@ export async function runBackend(options: BackendOptions, log: Log, signal: Abor
   const oidc = options.oidc === "embedded" ? await startIssuer(origin, log, tasks) : options.oidc;
   const caData = oidc?.caFile ? await readAuthority(oidc.caFile, "--oidc-ca-file") : undefined;
   using login = oidc && new Login(oidc, { caData, log });
+  using tokenLogin = oidc && new TokenLogin(oidc, { caData }, underWay.signal);
   const start = startCluster({ client, deps, caches, leadership, options }, tasks);
   // Every replica serves people; contracts are made alike by all of them.
   const web = { options, caches, isReady: start.readiness, stopping: tasks.signal, deps: { ...deps, client } };
   serve(
-    oidc && login
-      ? createWebApp({ ...web, oidc, login }, underWay.signal)
+    oidc && login && tokenLogin
+      ? createWebApp({ ...web, oidc, login, tokenLogin }, underWay.signal)
       : () => new Response("Nobody logs in here: app clusters are bound by AppClusterBindings.\n", { status: 404 }),
   );
   const health = serveHealth({
@@ -158,9 +160,11 @@ async function startIssuer(origin: string, log: Log, tasks: TaskGroup): Promise<
   const { openEmbeddedIssuer } = await import("../oidc/embedded_issuer.ts");
   const clientSecret = crypto.randomUUID();
   const callbackUrl = `${origin}/callback`;
-  const client = { clientId: "klutch-backend", clientSecret, redirectUris: [callbackUrl] };
-  const issuer = await openEmbeddedIssuer({ ...client, log }, tasks.signal);
-  return { issuerUrl: issuer.issuerUrl, clientId: client.clientId, clientSecret, callbackUrl };
+  const cliClientId = "klutch-cli";
+  const client = { clientId: "klutch-backend", clientSecret, redirectUris: [callbackUrl], cliClientId };
+  const { issuerUrl } = await openEmbeddedIssuer({ ...client, log }, tasks.signal);
+  const tokens = { cliClientId, audiences: [], otherIssuers: [], programs: [] };
+  return { issuerUrl, clientId: client.clientId, clientSecret, callbackUrl, tokens };
 }
 
 interface ClusterParts {

@@ -6,27 +6,32 @@ import {
   type OpenApiSchema,
 } from "../kube/resources.ts";
 import { OneTimeCodes } from "../oidc/one_time_code.ts";
+import { DEFAULT_SCOPES } from "../oidc/relying_party.ts";
 import { SessionSealer } from "../oidc/session.ts";
 import { LoginStates } from "../oidc/state.ts";
 import { PROTOCOL_VERSION } from "../version.ts";
 import { createApp } from "./app.ts";
 import { BindTokens } from "./bind_token.ts";
+import type { TokenOffer } from "./binding_documents.ts";
 import { CataloguePages } from "./catalogue_pages.tsx";
 import type { ControllersDeps, ProviderCaches } from "./controllers.ts";
 import { atVersion, CrdSource } from "./crd_source.ts";
 import type { Login } from "./login.ts";
 import type { OidcOptions } from "./login_options.ts";
+import { RateLimit } from "./rate_limit.ts";
 import { MyClusters } from "./my_clusters.ts";
 import type { BackendOptions } from "./options.ts";
 import { takeCode } from "./redeemed_codes.ts";
 import { describeSchema } from "./schema_doc.ts";
 import { ensureTenant } from "./tenant.ts";
+import type { TokenLogin } from "./token_login.ts";
 
 interface WebAppParts {
   options: BackendOptions;
   oidc: OidcOptions;
   caches: ProviderCaches;
   login: Login;
+  tokenLogin: TokenLogin;
   isReady: () => true | string;
   /** Fires when the process is to stop. */
   stopping: AbortSignal;
@@ -35,10 +40,11 @@ interface WebAppParts {
 
 /** The public pages, wired to cluster, issuer and keys. */
 export function createWebApp(
-  { options, oidc: { callbackUrl }, caches, login, isReady, stopping, deps }: WebAppParts,
+  { options, oidc, caches, login, tokenLogin, isReady, stopping, deps }: WebAppParts,
   signal: AbortSignal,
 ): (request: Request) => Response | Promise<Response> {
   const { prettyName, namespacePrefix, redirectOrigins, legacyCallback, admission, autoSelect } = options;
+  const { callbackUrl } = oidc;
   const keys = options.cookieKeys ?? { signing: crypto.getRandomValues(new Uint8Array(32)) };
   const tenants = { ...deps, namespaces: caches.namespaces.store, namespacePrefix, prettyName };
   const cataloguePages = new CataloguePages({ prettyName, catalogue: caches.catalogue });
@@ -53,6 +59,7 @@ export function createWebApp(
     urls: {
       authorize: options.authorizeUrl ?? new URL("authorize", callbackUrl).href,
       response: new URL("response", callbackUrl).href,
+      tokenBind: new URL("api/bind", callbackUrl).href,
       clusters: new URL("clusters", callbackUrl).href,
     },
     isSecure: callbackUrl.startsWith("https://"),
@@ -65,6 +72,9 @@ export function createWebApp(
       return cluster === true ? login.readiness : cluster;
     },
     relyingParty: () => login.relyingParty,
+    tokenLogin,
+    tokenOffer: tokenLogin.isOpen ? tokenOfferOf(oidc) : undefined,
+    bindLimit: new RateLimit(BIND_LIMIT),
     states: new LoginStates(keys),
     sessions: new SessionSealer(keys),
     bindTokens: new BindTokens(keys),
@@ -86,3 +96,15 @@ export function createWebApp(
   });
   return (request) => app.fetch(request);
 }
+
+/** Whoever binds more often has a program that runs wild. */
+const BIND_LIMIT = { burst: 20, everyMs: 6_000 };
+
+const tokenOfferOf = (
+  { issuerUrl, scopes = DEFAULT_SCOPES, tokens: { cliClientId, audiences, otherIssuers } }: OidcOptions,
+): TokenOffer => ({
+  issuerURL: issuerUrl,
+  ...(cliClientId && { deviceClientID: cliClientId, scopes }),
+  ...(audiences.length > 0 && { audiences }),
+  ...(otherIssuers.length > 0 && { otherIssuers }),
+});

@@ -11,7 +11,8 @@ const METHOD = object({
     }),
     responseURL: optional(text(
       "Where the command line fetches the BindingResponse by POST, with the one-time code that the browser brings it " +
-        "and its verifier; `code_challenge` is then added to the query, too.",
+        "and its verifier; `code_challenge` is then added to the query, too. With `dry_run=true` in the form, nothing " +
+        "is made, and the answer holds no kubeconfig.",
       { minLength: 1, maxLength: 2048 },
     )),
     clustersURL: optional(text("Page on which people see what they have bound; `s` is added to its query.", {
@@ -19,10 +20,35 @@ const METHOD = object({
       maxLength: 2048,
     })),
   }, "Settings of the OAuth2 code grant.")),
+  bearerToken: optional(object({
+    bindURL: text("Where a BindRequest is sent by POST, with a token in the header `Authorization`.", {
+      minLength: 1,
+      maxLength: 2048,
+    }),
+    issuerURL: text("OpenID Connect issuer that the tokens come from.", { minLength: 1, maxLength: 2048 }),
+    deviceClientID: optional(text("Public client that command lines log people in as, by device code.", {
+      minLength: 1,
+      maxLength: 253,
+    })),
+    scopes: optional(list(text("A scope.", { maxLength: 253 }), "What to ask for when a person logs in.", {
+      maxItems: 32,
+    })),
+    audiences: optional(list(
+      text("An audience.", { maxLength: 2048 }),
+      "Whom tokens of programs have to be meant for; without any, programs are not let in.",
+      { maxItems: 32 },
+    )),
+    otherIssuers: optional(list(
+      text("URL of an issuer.", { maxLength: 2048 }),
+      "Issuers besides, whose tokens of programs are accepted, e.g. that of a CI system.",
+      { maxItems: 32 },
+    )),
+  }, "Settings of logins by token.")),
 }, "One way to log in.");
 export type AuthenticationMethod = Type.Static<typeof METHOD>;
 
 export const OAUTH2_CODE_GRANT = "OAuth2CodeGrant";
+export const BEARER_TOKEN = "BearerToken";
 
 /** What a provider says about itself before anybody has logged in; never stored in a cluster. */
 export const BindingProvider = object(

@@ -14,11 +14,11 @@ export const BindingResponse = object(
         id: text("Who has logged in, for people: `<issuer>/<subject>`.", { maxLength: 4096 }),
       }, "Result of the OAuth2 code grant.")),
     }, "Result of the login."),
-    kubeconfig: text("Base64 of the kubeconfig for the provider.", {
+    kubeconfig: optional(text("Base64 of the kubeconfig for the provider; a dry run gets none.", {
       minLength: 1,
       maxLength: 1_000_000,
       pattern: "^[A-Za-z0-9+/_-]+={0,2}$",
-    }),
+    })),
     requests: list(APIServiceExportRequestResponse, "What to ask the provider for, with that kubeconfig.", {
       minItems: 1,
       maxItems: 1000,

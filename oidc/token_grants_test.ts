@@ -43,7 +43,9 @@ Deno.test("a person logs a command line in on another device", async () => {
 
 Deno.test({
   name: "waiting for a person ends at once when it is interrupted",
-  sanitizeOps: false, // the library's own pause goes on
+  // The library's own pause goes on.
+  sanitizeOps: false,
+  sanitizeResources: false,
   async fn() {
     await using issuer = await open();
     const stop = new AbortController();

@@ -1,63 +1,11 @@
 import assert from "node:assert/strict";
 import * as jose from "jose";
-import { type LocalServer, serveLocally } from "../tests/local_server.ts";
+import { KeyServer } from "../tests/key_server.ts";
 import { OidcError, type OidcErrorCode } from "./errors.ts";
 import { claimedIssuerOf, TokenVerifier } from "./token_verifier.ts";
 
 const signal = new AbortController().signal;
 const AUDIENCE = "https://klutch.example.com";
-
-/** Metadata and keys alone, as the issuers of CI systems have them. */
-class KeyServer implements AsyncDisposable {
-  readonly #server: LocalServer;
-  readonly metadata: Record<string, unknown> = {};
-  isDown = false;
-  #pair!: jose.GenerateKeyPairResult;
-  #keyId = "";
-
-  constructor() {
-    this.#server = serveLocally(async (request) => {
-      if (this.isDown) return new Response("down", { status: 503 });
-      if (request.url.endsWith("/jwks")) {
-        const key = await jose.exportJWK(this.#pair.publicKey);
-        return Response.json({ keys: [{ ...key, kid: this.#keyId, alg: "ES256", use: "sig" }] });
-      }
-      return Response.json({ issuer: this.url, jwks_uri: `${this.url}/jwks`, ...this.metadata });
-    });
-  }
-
-  static async open(): Promise<KeyServer> {
-    const server = new KeyServer();
-    await server.rotate();
-    return server;
-  }
-
-  get url(): string {
-    return this.#server.url;
-  }
-
-  get requests(): string[] {
-    return this.#server.requests;
-  }
-
-  async rotate(): Promise<void> {
-    this.#pair = await jose.generateKeyPair("ES256", { extractable: true });
-    this.#keyId = crypto.randomUUID();
-  }
-
-  /** @param claims over those of a good token; undefined leaves one out */
-  sign(claims: jose.JWTPayload = {}, header: Record<string, unknown> = {}): Promise<string> {
-    const nowSeconds = Math.floor(Date.now() / 1000);
-    const payload = { iss: this.url, sub: "ci", aud: AUDIENCE, iat: nowSeconds, exp: nowSeconds + 60, ...claims };
-    const present = Object.fromEntries(Object.entries(payload).filter(([, value]) => value !== undefined));
-    const protectedHeader = { alg: "ES256", kid: this.#keyId, ...header };
-    return new jose.SignJWT(present).setProtectedHeader(protectedHeader).sign(this.#pair.privateKey);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#server[Symbol.asyncDispose]();
-  }
-}
 
 const verifierOf = ({ url }: KeyServer, now?: () => Date) =>
   new TokenVerifier({ issuerUrl: url, audiences: ["other", AUDIENCE], now }, signal);

@@ -25,7 +25,7 @@ export const bindRoute = (deps: AppDeps) => async (c: Context<AppEnv>) => {
   }
   const signal = AbortSignal.any([deps.signal, AbortSignal.timeout(TIMEOUT_MS)]);
   const { namespace, kubeconfig } = await ensureTenant(session, signal);
-  c.get("log").info("contract made", { namespace, apis });
+  c.get("log").info("credential handed over", { namespace, apis, by: "browser" });
   target.searchParams.set("response", encodePortableBase64(bindingResponse(session, offers, kubeconfig)));
   return c.redirect(target.href);
 };

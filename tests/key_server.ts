@@ -1,0 +1,61 @@
+import * as jose from "jose";
+import { type LocalServer, serveLocally } from "./local_server.ts";
+
+/** An issuer with metadata and keys alone, as CI systems have them; its tokens are for `https://klutch.example.com`. */
+export class KeyServer implements AsyncDisposable {
+  readonly #server: LocalServer;
+  readonly metadata: Record<string, unknown> = {};
+  isDown = false;
+  #pair!: jose.GenerateKeyPairResult;
+  #keyId = "";
+
+  constructor() {
+    this.#server = serveLocally(async (request) => {
+      if (this.isDown) return new Response("down", { status: 503 });
+      if (request.url.endsWith("/jwks")) {
+        const key = await jose.exportJWK(this.#pair.publicKey);
+        return Response.json({ keys: [{ ...key, kid: this.#keyId, alg: "ES256", use: "sig" }] });
+      }
+      return Response.json({ issuer: this.url, jwks_uri: `${this.url}/jwks`, ...this.metadata });
+    });
+  }
+
+  static async open(): Promise<KeyServer> {
+    const server = new KeyServer();
+    await server.rotate();
+    return server;
+  }
+
+  get url(): string {
+    return this.#server.url;
+  }
+
+  get requests(): string[] {
+    return this.#server.requests;
+  }
+
+  async rotate(): Promise<void> {
+    this.#pair = await jose.generateKeyPair("ES256", { extractable: true });
+    this.#keyId = crypto.randomUUID();
+  }
+
+  /** @param claims over those of a good token; undefined leaves one out */
+  sign(claims: jose.JWTPayload = {}, header: Record<string, unknown> = {}): Promise<string> {
+    const nowSeconds = Math.floor(Date.now() / 1000);
+    const payload = {
+      iss: this.url,
+      sub: "ci",
+      aud: "https://klutch.example.com",
+      iat: nowSeconds,
+      exp: nowSeconds + 60,
+      ...claims,
+    };
+    const present = Object.fromEntries(Object.entries(payload).filter(([, value]) => value !== undefined));
+    const protectedHeader = { alg: "ES256", kid: this.#keyId, ...header };
+    return new jose.SignJWT(present).setProtectedHeader(protectedHeader).sign(this.#pair.privateKey);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server[Symbol.asyncDispose]();
+  }
+}
