@@ -97,12 +97,18 @@ function checkProvider(binding: APIServiceBinding, secretName: string | undefine
   );
 }
 
+/** Runs what makes a binding, and sees to it that it can be taken back. */
+export type MakeBinding = (
+  create: (signal: AbortSignal) => Promise<APIServiceBinding>,
+  name: string,
+) => Promise<APIServiceBinding>;
+
 /** Makes sure of one binding; an existing one of the same provider stays as it is. */
 export async function ensureBinding(
   api: BindingApi,
   { name, claims }: WantedBinding,
   secretName: string,
-  terminal: Terminal,
+  { terminal, made }: { terminal: Terminal; made: MakeBinding },
   signal: AbortSignal,
 ): Promise<APIServiceBinding> {
   const existing = await api.find(keyOf(api, name), signal);
@@ -112,12 +118,13 @@ export async function ensureBinding(
     return existing;
   }
   const kubeconfigSecretRef = { name: secretName, key: KUBECONFIG, namespace: KLUTCH_NAMESPACE } as const;
-  const created = await api.create({
-    apiVersion: API_VERSION,
-    kind: API_SERVICE_BINDINGS.kind,
-    metadata: keyOf(api, name),
-    spec: { kubeconfigSecretRef, ...(claims.length > 0 && { permissionClaims: claims }) },
-  }, signal);
+  const created = await made((signal) =>
+    api.create({
+      apiVersion: API_VERSION,
+      kind: API_SERVICE_BINDINGS.kind,
+      metadata: keyOf(api, name),
+      spec: { kubeconfigSecretRef, ...(claims.length > 0 && { permissionClaims: claims }) },
+    }, signal), name);
   await markPending(api, created, signal);
   terminal.say(`✅ Created APIServiceBinding ${name}`);
   return created;
@@ -137,20 +144,45 @@ async function markPending(api: BindingApi, binding: APIServiceBinding, signal: 
 }
 
 /**
- * Waits until a binding is Ready.
+ * Waits until all these bindings are Ready.
  *
- * @throws {WaitTimeoutError} saying which conditions keep it from being so
+ * @param onState called with each state of a binding
+ * @throws {WaitTimeoutError} saying which conditions keep them from being so
  */
 export async function waitUntilReady(
   api: BindingApi,
+  names: readonly string[],
+  { timeoutMs, onState }: { timeoutMs: number; onState: (name: string, binding: APIServiceBinding) => void },
+  signal: AbortSignal,
+): Promise<APIServiceBinding[]> {
+  const failed = new AbortController();
+  const either = AbortSignal.any([signal, failed.signal]);
+  const outcomes = await Promise.allSettled(names.map(async (name) => {
+    try {
+      return await untilReady(api, name, { timeoutMs, onState }, either);
+    } catch (error) {
+      // Those that wait as long as this one shall say themselves what they lack.
+      if (!(error instanceof WaitTimeoutError)) failed.abort(error);
+      throw error;
+    }
+  }));
+  signal.throwIfAborted();
+  if (failed.signal.aborted) throw failed.signal.reason;
+  const late = outcomes.filter((outcome) => outcome.status === "rejected").map(({ reason }) => reason.message);
+  if (late.length > 0) throw new WaitTimeoutError(late.join("\n"));
+  return outcomes.map((outcome) => (outcome as PromiseFulfilledResult<APIServiceBinding>).value);
+}
+
+async function untilReady(
+  api: BindingApi,
   name: string,
-  timeoutMs: number,
+  { timeoutMs, onState }: { timeoutMs: number; onState: (name: string, binding: APIServiceBinding) => void },
   signal: AbortSignal,
 ): Promise<APIServiceBinding> {
   let last: APIServiceBinding | undefined;
   const decide = (binding: APIServiceBinding | undefined) => {
     if (!binding) throw new Error(`APIServiceBinding ${name} was deleted while waiting for it`);
-    last = binding;
+    onState(name, last = binding);
     return isTrue(binding.status?.conditions, READY) ? binding : undefined;
   };
   const goal = `see APIServiceBinding ${name} become Ready`;
@@ -160,6 +192,15 @@ export async function waitUntilReady(
     if (!(error instanceof WaitTimeoutError)) throw error;
     throw new WaitTimeoutError([error.message, ...describeUnready(last)].join("\n  "));
   }
+}
+
+/** How far a binding has come, in a line. */
+export function describeProgress(name: string, binding: APIServiceBinding): string {
+  const conditions = binding.status?.conditions ?? [];
+  if (isTrue(conditions, READY)) return `✅ APIServiceBinding ${name} is Ready: this cluster now serves ${name}.`;
+  const met = conditions.filter(({ status }) => status === "True").map(({ type }) => `✓ ${printable(type, 50)}`);
+  const [first] = describeUnready(binding);
+  return `⏳ ${name}: ${[...met, `… ${first}`].join("  ")}`;
 }
 
 /** A line for each condition that is not True, the summary `Ready` left out where others explain it. */

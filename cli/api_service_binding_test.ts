@@ -95,7 +95,13 @@ async function withApiServer(
   await test(client, calls);
 }
 
-const quiet: Terminal = { say: () => {}, print: () => {}, ask: () => Promise.resolve(undefined) };
+const terminal: Terminal = {
+  isLive: false,
+  say: () => {},
+  print: () => {},
+  ask: () => Promise.resolve(undefined),
+};
+const quiet = { terminal, made: (create: (signal: AbortSignal) => Promise<APIServiceBinding>) => create(never) };
 const wanted = { name: "mangodbs.mangodb.com", claims: [] };
 
 Deno.test("findBindingApi() finds nothing where no konnector has run", () =>

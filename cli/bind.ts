@@ -1,5 +1,7 @@
 import { clusterId, newSessionId } from "../crds/base62.ts";
 import { KLUTCH_NAMESPACE } from "../crds/names.ts";
+import type { KubeClient } from "../kube/client.ts";
+import { NAMESPACES } from "../kube/resources.ts";
 import type { ProgramContext } from "../program.ts";
 import { type AppClusterFlags, openAppCluster } from "./app_cluster.ts";
 import { bindRequests } from "./bind_requests.ts";
@@ -7,25 +9,32 @@ import type { BoundIdentity } from "./binding_response.ts";
 import { openBrowser } from "./browser.ts";
 import type { KonnectorChoice } from "./deploy_konnector.ts";
 import { readCertificates } from "./download.ts";
-import { namesOf } from "./export_requests.ts";
+import { describeDryRun } from "./dry_run.ts";
 import { loginUrl, openLogin } from "./login.ts";
-import { formatBindings, formatRequests, type Output, questionsTo } from "./output.ts";
-import { describeProvider } from "./remote_kubeconfig.ts";
+import { formatRequests, type Output, questionsTo } from "./output.ts";
 import { createExchange } from "./one_time_code.ts";
+import type { ClaimPolicy } from "./permission_prompt.ts";
+import { printBindings } from "./print_bindings.ts";
 import { fetchProviderInfo, type ProviderInfo } from "./provider_info.ts";
+import { qrCode } from "./qr_code.ts";
 import { ensureNamespace } from "./secret.ts";
+import { TakeBack } from "./take_back.ts";
 import { createTerminal, LineReader, type Terminal } from "./terminal.ts";
+import { logInByToken, type TokenSource } from "./token_login.ts";
+import { isLoopback } from "./url.ts";
 
 export interface BindOptions {
   /** Of the provider's export page. */
   url: URL;
   /** Log in and print the requests; nothing is bound. */
   dryRun: boolean;
-  browser: boolean;
+  login: { kind: "browser"; opens: boolean } | { kind: "token"; source: TokenSource; apis: string[] };
+  claims: ClaimPolicy;
   konnector: KonnectorChoice;
   waitTimeoutMs: number;
   output?: Output;
-  showManagedFields: boolean;
+  /** Where to write the Secret as a manifest. */
+  secretFile?: string;
   /** File with authorities to trust when talking to the provider's web pages. */
   providerCaFile?: string;
   appCluster: AppClusterFlags;
@@ -33,30 +42,54 @@ export interface BindOptions {
 
 /** `klutch bind URL`: from a provider's URL to a bound API. */
 export async function runBind(options: BindOptions, context: ProgramContext): Promise<void> {
-  const { url, output } = options;
+  const { url, dryRun, konnector, claims, waitTimeoutMs, output } = options;
   const { signal } = context;
   const terminal = createTerminal(context, new LineReader(() => context.stdin), questionsTo(output));
   using appCluster = await openAppCluster(options.appCluster, context);
   const certificates = options.providerCaFile ? await readCertificates(options.providerCaFile) : undefined;
   const provider = await fetchProviderInfo(url, { certificates }, signal);
 
-  // Also for a dry run: the namespace's uid names this cluster towards the provider.
-  const { namespace, created } = await ensureNamespace(appCluster, signal);
-  if (created) terminal.say(`📦 Created ${KLUTCH_NAMESPACE} namespace.`);
-
-  const deps = { context, provider, certificates, terminal };
-  const { kubeconfig, requests } = await logIn(options, deps, namespace.metadata.uid!);
+  await using takeBack = new TakeBack(terminal);
+  const work = { appCluster, terminal, takeBack, konnector, claims, waitTimeoutMs };
+  const ids = { sessionId: newSessionId(), clusterId: await identify(options, { ...work, provider }, signal) };
+  const answer = await logIn(options, ids, { context, provider, certificates, terminal });
   terminal.say(`🔑 Successfully authenticated to ${url.href}`);
-  if (options.dryRun) {
-    const names = requests.map(namesOf).join(", ");
-    terminal.say(`ℹ️ Dry run: would bind ${names} of ${describeProvider(kubeconfig)}.`);
-    return terminal.print(await formatRequests(requests, output));
+  if (dryRun) {
+    for (const line of await describeDryRun(appCluster, answer.requests, konnector, signal)) terminal.say(line);
+    terminal.print(await formatRequests(answer.requests, output));
+  } else {
+    const userAgent = `kubectl-klutch/${context.version}`;
+    const bindings = await bindRequests({ ...work, userAgent }, answer.kubeconfig!, answer.requests, signal);
+    await printBindings(bindings, options, work, signal);
   }
-  const { konnector, waitTimeoutMs } = options;
-  const userAgent = `kubectl-klutch/${context.version}`;
-  const work = { appCluster, terminal, konnector, waitTimeoutMs, userAgent };
-  const bindings = await bindRequests(work, kubeconfig, requests, signal);
-  terminal.print(await formatBindings(appCluster, bindings, options, signal));
+  takeBack.keep();
+}
+
+interface IdentifyDeps {
+  appCluster: KubeClient;
+  terminal: Terminal;
+  takeBack: TakeBack;
+  provider: ProviderInfo;
+}
+
+/** Names this cluster towards the provider, by the uid of our namespace. */
+async function identify(
+  { dryRun, login }: BindOptions,
+  { appCluster, terminal, takeBack, provider }: IdentifyDeps,
+  signal: AbortSignal,
+): Promise<string> {
+  if (dryRun && (provider.responseUrl || login.kind === "token")) {
+    const namespace = await appCluster.api(NAMESPACES).find({ name: KLUTCH_NAMESPACE }, signal);
+    return namespace ? clusterId(namespace.metadata.uid!) : newSessionId(); // the provider makes nothing either
+  }
+  const { namespace, created } = await ensureNamespace(appCluster, takeBack, signal);
+  if (created) terminal.say(`📦 Created ${KLUTCH_NAMESPACE} namespace.`);
+  return clusterId(namespace.metadata.uid!);
+}
+
+interface Ids {
+  sessionId: string;
+  clusterId: string;
 }
 
 interface LoginDeps {
@@ -67,25 +100,31 @@ interface LoginDeps {
   terminal: Terminal;
 }
 
-async function logIn(
-  { browser }: BindOptions,
-  { context, provider, certificates, terminal }: LoginDeps,
-  namespaceUid: string,
-): Promise<BoundIdentity> {
-  const sessionId = newSessionId();
-  const exchange = provider.responseUrl && await createExchange(provider.responseUrl, { certificates }, context.signal);
-  const next = provider.clustersUrl && new URL(provider.clustersUrl);
-  next?.searchParams.set("s", sessionId);
-  const onUseless = (why: string) => terminal.say(`⚠️ ${why}`);
-  await using login = openLogin({ sessionId, redeem: exchange?.redeem, next, onUseless });
-  const query = { port: login.port, sessionId, clusterId: clusterId(namespaceUid) };
-  const url = loginUrl(provider.loginUrl, { ...query, codeChallenge: exchange?.codeChallenge });
-  terminal.say(`\n\n\nTo authenticate, visit in your browser:\n\n\t${url.href}\n`);
-  if (isExposed(url)) terminal.say("⚠️ That page is not encrypted: whoever is on the way can read the credentials.");
-  if (browser) await openBrowser(url, context);
-  return await login.answer(context.signal);
+async function logIn({ login, dryRun }: BindOptions, ids: Ids, deps: LoginDeps): Promise<BoundIdentity> {
+  if (login.kind === "browser") return await logInByBrowser({ ...ids, isDryRun: dryRun, opens: login.opens }, deps);
+  const { sessionId: sessionID, clusterId: clusterID } = ids;
+  const wanted = { sessionID, clusterID, apis: login.apis, ...(dryRun && { dryRun }) };
+  return await logInByToken(login.source, wanted, deps, deps.context.signal);
 }
 
-/** Plain HTTP to another machine. */
-const isExposed = ({ protocol, hostname }: URL): boolean =>
-  protocol === "http:" && !/^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
+async function logInByBrowser(
+  { sessionId, clusterId, isDryRun, opens }: Ids & { isDryRun: boolean; opens: boolean },
+  { context, provider, certificates, terminal }: LoginDeps,
+): Promise<BoundIdentity> {
+  const { signal } = context;
+  const { responseUrl } = provider;
+  const exchange = responseUrl && await createExchange(responseUrl, { certificates, isDryRun }, signal);
+  const next = isDryRun ? undefined : provider.clustersUrl && new URL(provider.clustersUrl);
+  next?.searchParams.set("s", sessionId);
+  const onUseless = (why: string) => terminal.say(`⚠️ ${why}`);
+  await using login = openLogin({ sessionId, isDryRun, redeem: exchange?.redeem, next, onUseless });
+  const query = { port: login.port, sessionId, clusterId };
+  const url = loginUrl(provider.loginUrl, { ...query, codeChallenge: exchange?.codeChallenge });
+  terminal.say(`\n\n\nTo authenticate, visit in your browser:\n\n\t${url.href}\n`);
+  if (terminal.isLive) terminal.say(qrCode(url.href));
+  if (url.protocol === "http:" && !isLoopback(url)) {
+    terminal.say("⚠️ That page is not encrypted: whoever is on the way can read the credentials.");
+  }
+  if (opens) await openBrowser(url, context);
+  return await login.answer(signal);
+}

@@ -5,9 +5,12 @@ import type { ProgramContext } from "../program.ts";
 import { type AppClusterFlags, openAppCluster } from "./app_cluster.ts";
 import { bindRequests } from "./bind_requests.ts";
 import type { KonnectorChoice } from "./deploy_konnector.ts";
+import type { ClaimPolicy } from "./permission_prompt.ts";
+import { printBindings } from "./print_bindings.ts";
+import { TakeBack } from "./take_back.ts";
 import { download, readCertificates } from "./download.ts";
 import { type ExportRequest, readExportRequest } from "./export_requests.ts";
-import { formatBindings, type Output, questionsTo } from "./output.ts";
+import { type Output, questionsTo } from "./output.ts";
 import { readReceivedKubeconfig, type ReceivedKubeconfig } from "./remote_kubeconfig.ts";
 import { kubeconfigIn } from "./secret.ts";
 import { createTerminal, LineReader } from "./terminal.ts";
@@ -21,31 +24,30 @@ export interface BindApiServiceOptions {
   remoteNamespace?: string;
   konnector: KonnectorChoice;
   waitTimeoutMs: number;
+  claims: ClaimPolicy;
   output?: Output;
-  showManagedFields: boolean;
+  /** Where to write the Secret as a manifest. */
+  secretFile?: string;
   providerCaFile?: string;
   appCluster: AppClusterFlags;
 }
 
 /** `klutch bind apiservice`: binds what a manifest asks for, with a kubeconfig from an earlier login. */
 export async function runBindApiService(options: BindApiServiceOptions, context: ProgramContext): Promise<void> {
-  const { output } = options;
+  const { output, konnector, claims, waitTimeoutMs } = options;
   const { signal } = context;
   const lines = new LineReader(() => context.stdin);
   const terminal = createTerminal(context, lines, questionsTo(output));
   using appCluster = await openAppCluster(options.appCluster, context);
   const kubeconfig = await readRemoteKubeconfig(appCluster, options, signal);
   const request = await readManifest(options, lines, signal);
-  const deps = {
-    appCluster,
-    terminal,
-    konnector: options.konnector,
-    waitTimeoutMs: options.waitTimeoutMs,
-    userAgent: `kubectl-klutch/${context.version}`,
-  };
+  await using takeBack = new TakeBack(terminal);
+  const userAgent = `kubectl-klutch/${context.version}`;
+  const deps = { appCluster, terminal, takeBack, konnector, claims, waitTimeoutMs, userAgent };
   const bindings = await bindRequests(deps, kubeconfig, [request], signal);
   terminal.say("");
-  terminal.print(await formatBindings(appCluster, bindings, options, signal));
+  await printBindings(bindings, options, deps, signal);
+  takeBack.keep();
 }
 
 async function readRemoteKubeconfig(

@@ -1,28 +1,38 @@
 import type { APIServiceBinding } from "../crds/api_service_binding.ts";
 import { KLUTCH_NAMESPACE } from "../crds/names.ts";
 import { KubeClient } from "../kube/client.ts";
-import { SECRETS } from "../kube/resources.ts";
+import { isForbidden } from "../kube/errors.ts";
+import { CUSTOM_RESOURCE_DEFINITIONS } from "../kube/resources.ts";
 import {
   type BindingApi,
+  describeProgress,
   ensureBinding,
   findBindingApi,
   findExistingBindings,
+  type MakeBinding,
   resourcesOf,
   secretNamesOf,
   waitUntilReady,
   type WantedBinding,
 } from "./api_service_binding.ts";
+import { Checklist } from "./checklist.ts";
 import { deployKonnector, type KonnectorChoice, waitForBindingApi } from "./deploy_konnector.ts";
 import { type ExportRequest, requestExports } from "./export_requests.ts";
-import { answerClaims } from "./permission_prompt.ts";
+import { answerClaims, checkPolicy, type ClaimPolicy } from "./permission_prompt.ts";
 import { describeProvider, type ReceivedKubeconfig } from "./remote_kubeconfig.ts";
 import { ensureNamespace, findKubeconfigSecret, isBroken, storeKubeconfig } from "./secret.ts";
 import { extendRights } from "./konnector/extend_rights.ts";
+import type { TakeBack } from "./take_back.ts";
+import { takeBackBinding } from "./take_back_binding.ts";
 import type { Terminal } from "./terminal.ts";
+import { WaitTimeoutError } from "./wait.ts";
 
 export interface BindDeps {
   appCluster: KubeClient;
   terminal: Terminal;
+  /** Told of all that is made. */
+  takeBack: TakeBack;
+  claims: ClaimPolicy;
   konnector: KonnectorChoice;
   /** How long to wait for the konnector, and then for each binding to become Ready; 0 does not wait for the latter. */
   waitTimeoutMs: number;
@@ -31,7 +41,9 @@ export interface BindDeps {
 
 /**
  * Binds what the requests ask for, with the rights of this kubeconfig. Everything that can be refused is found out
- * before the app cluster is changed: bindings of other providers, the person's answers, the provider's answer.
+ * before the app cluster is changed: bindings of other providers, the answers about claims, the provider's answer.
+ *
+ * @throws {WaitTimeoutError} when not all is Ready in time; what was made stays then, as it may still become so
  */
 export async function bindRequests(
   deps: BindDeps,
@@ -39,24 +51,38 @@ export async function bindRequests(
   requests: readonly ExportRequest[],
   signal: AbortSignal,
 ): Promise<APIServiceBinding[]> {
-  const { appCluster, terminal, waitTimeoutMs } = deps;
+  const { appCluster, terminal, takeBack, waitTimeoutMs: timeoutMs } = deps;
   const decision = await decide(deps, kubeconfig, requests, signal);
 
   using provider = new KubeClient(kubeconfig.config, { side: "provider", userAgent: deps.userAgent });
-  for (const request of requests) await requestExports(provider, kubeconfig.namespace, request, {}, signal);
+  for (const request of requests) await requestExports(provider, kubeconfig.namespace, request, { takeBack }, signal);
 
-  await deployKonnector(appCluster, deps.konnector, terminal, { timeoutMs: waitTimeoutMs }, signal);
-  const api = await waitForBindingApi(appCluster, terminal, { timeoutMs: waitTimeoutMs }, signal);
-
+  const { created } = await ensureNamespace(appCluster, takeBack, signal);
+  if (created) terminal.say(`📦 Created ${KLUTCH_NAMESPACE} namespace.`);
+  await deployKonnector(appCluster, deps.konnector, terminal, { timeoutMs, takeBack }, signal);
+  const api = await waitForBindingApi(appCluster, terminal, { timeoutMs }, signal);
   const bindings = await createBindings(deps, api, kubeconfig, decision, signal);
-  if (waitTimeoutMs === 0) return bindings;
-  const ready: APIServiceBinding[] = [];
-  for (const { metadata: { name } } of bindings) {
-    terminal.say(`   Waiting for APIServiceBinding ${name} to become Ready`);
-    ready.push(await waitUntilReady(api, name, waitTimeoutMs, signal));
-    terminal.say(`✅ APIServiceBinding ${name} is Ready: this cluster now serves ${name}.`);
+  return timeoutMs === 0 ? bindings : await untilReady(deps, api, bindings, signal);
+}
+
+async function untilReady(
+  { terminal, takeBack, waitTimeoutMs: timeoutMs }: BindDeps,
+  api: BindingApi,
+  bindings: readonly APIServiceBinding[],
+  signal: AbortSignal,
+): Promise<APIServiceBinding[]> {
+  const names = bindings.map(({ metadata }) => metadata.name);
+  const checklist = new Checklist(terminal);
+  const onState = (name: string, binding: APIServiceBinding) => checklist.set(name, describeProgress(name, binding));
+  try {
+    return await waitUntilReady(api, names, { timeoutMs, onState }, signal);
+  } catch (error) {
+    if (error instanceof WaitTimeoutError) {
+      takeBack.keep();
+      terminal.say("What was made stays: it may still become Ready, and bind can be run again to wait for that.");
+    }
+    throw error;
   }
-  return ready;
 }
 
 interface Decision {
@@ -67,7 +93,7 @@ interface Decision {
 
 /** What to bind, with the person's answers about claims; of bindings that exist nothing is asked again. */
 async function decide(
-  { appCluster, terminal }: BindDeps,
+  { appCluster, terminal, claims: policy }: BindDeps,
   kubeconfig: ReceivedKubeconfig,
   requests: readonly ExportRequest[],
   signal: AbortSignal,
@@ -81,41 +107,53 @@ async function decide(
     if (await isBroken(appCluster, name, signal)) brokenSecret = name;
   }
   const existing = await findExistingBindings(api, names, secret?.metadata.name ?? brokenSecret, signal);
+  checkPolicy(policy, [...resources.values()].flatMap(({ claims }) => claims));
   const wanted: WantedBinding[] = [];
   for (const { name, claims } of resources.values()) {
-    wanted.push({ name, claims: existing.has(name) ? [] : await answerClaims(claims, terminal, signal) });
+    const open = { name, claims: existing.has(name) ? [] : claims };
+    wanted.push({ name, claims: await answerClaims(open, policy, terminal, signal) });
   }
   return { wanted, brokenSecret };
 }
 
 async function createBindings(
-  { appCluster, terminal }: BindDeps,
+  { appCluster, terminal, takeBack, userAgent }: BindDeps,
   api: BindingApi,
   kubeconfig: ReceivedKubeconfig,
   { wanted, brokenSecret }: Decision,
   signal: AbortSignal,
 ): Promise<APIServiceBinding[]> {
-  const { created } = await ensureNamespace(appCluster, signal);
-  if (created) terminal.say(`📦 Created ${KLUTCH_NAMESPACE} namespace.`);
-  const { name: secretName, change } = await storeKubeconfig(appCluster, kubeconfig, brokenSecret, signal);
+  const { name: secretName, change } = await storeKubeconfig(appCluster, kubeconfig, brokenSecret, takeBack, signal);
   if (change !== "none") {
     const done = change === "created" ? "Created" : "Updated";
     terminal.say(`🔒 ${done} secret ${KLUTCH_NAMESPACE}/${secretName} for ${describeProvider(kubeconfig)}`);
   }
+  const apis = wanted.map((one) => ({ ...one, secretName }));
+  await takeBack.make(
+    async (signal) => await extendRights(appCluster, apis, signal) || undefined,
+    () => ({ what: "rights of the konnector", undo: (signal) => extendRights(appCluster, [], signal) }),
+    signal,
+  );
+  const crds = appCluster.api(CUSTOM_RESOURCE_DEFINITIONS);
+  const made: MakeBinding = async (create, name) => {
+    const hadCrd = await mayLook(crds.find({ name }, signal)) !== undefined;
+    const undoOf = (binding: APIServiceBinding) => ({
+      what: `APIServiceBinding ${name}`,
+      undo: (signal: AbortSignal) => takeBackBinding(appCluster, binding, { hadCrd, terminal, userAgent }, signal),
+    });
+    return (await takeBack.make(create, undoOf, signal))!;
+  };
   const bindings: APIServiceBinding[] = [];
-  try {
-    await extendRights(appCluster, wanted.map((one) => ({ ...one, secretName })), signal);
-    for (const one of wanted) bindings.push(await ensureBinding(api, one, secretName, terminal, signal));
-  } catch (error) {
-    // Credentials that no binding uses are not left lying around.
-    if (change === "created" && bindings.length === 0) await removeSecret(appCluster, secretName);
-    throw error;
-  }
+  for (const one of wanted) bindings.push(await ensureBinding(api, one, secretName, { terminal, made }, signal));
   return bindings;
 }
 
-async function removeSecret(appCluster: KubeClient, name: string): Promise<void> {
-  const key = { namespace: KLUTCH_NAMESPACE, name };
-  // The failure that led here is the one to report; the signal may have fired, so this has a deadline of its own.
-  await appCluster.api(SECRETS).delete(key, {}, AbortSignal.timeout(5000)).catch(() => {});
+/** Who may not see CRDs may not delete them either, so for them it is as if they had been there. */
+async function mayLook<T>(looking: Promise<T>): Promise<T | "forbidden"> {
+  try {
+    return await looking;
+  } catch (error) {
+    if (isForbidden(error)) return "forbidden";
+    throw error;
+  }
 }

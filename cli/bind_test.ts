@@ -93,9 +93,10 @@ Deno.test("bind leads from a URL to a Ready binding, and can be repeated", async
       "-o=json",
     ], { stdin: requestManifest(stage) });
     equal(run.code, 0, run.stderr);
-    const printed = JSON.parse(run.stdout);
-    equal(printed.kind, API_SERVICE_BINDINGS.kind);
-    equal(printed.metadata.managedFields, undefined);
+    const { items } = JSON.parse(run.stdout);
+    deepEqual(items.map(({ kind }: { kind: string }) => kind), ["Namespace", API_SERVICE_BINDINGS.kind]);
+    deepEqual(Object.keys(items[1]), ["apiVersion", "kind", "metadata", "spec"]);
+    deepEqual(items[1].metadata, { name: stage.api, namespace: KLUTCH_NAMESPACE });
   });
 
   await test.step("another provider of the same API is refused before anything is written", async () => {

@@ -11,7 +11,8 @@ import { printable } from "./printable.ts";
 export interface BoundIdentity {
   /** Who has logged in: `<issuer>/<subject>`. */
   identity: string;
-  kubeconfig: ReceivedKubeconfig;
+  /** Absent from the answer to a dry run, unless the provider knows none. */
+  kubeconfig?: ReceivedKubeconfig;
   requests: APIServiceExportRequestResponse[];
 }
 
@@ -43,7 +44,11 @@ export async function decodeResponse(parameter: string): Promise<unknown> {
  *
  * @throws {Error} "unexpected response…", or why its kubeconfig is refused; nothing of it has been used then
  */
-export function readBindingResponse(document: unknown, sessionId: string): BoundIdentity {
+export function readBindingResponse(
+  document: unknown,
+  sessionId: string,
+  { isDryRun = false }: { isDryRun?: boolean } = {},
+): BoundIdentity {
   const { kind, apiVersion, authentication, requests } = isJsonObject(document) ? document : {};
   if (kind !== "BindingResponse" || apiVersion !== API_VERSION) {
     throw new Error(
@@ -74,17 +79,22 @@ export function readBindingResponse(document: unknown, sessionId: string): Bound
     const core = spec.resources.find(({ group }) => group === "");
     if (core) throw new Error(`unexpected response: a request for ${quote(core.resource)} of the core group`);
   }
-  let kubeconfig: string;
+  if (response.kubeconfig === undefined && !isDryRun) throw new Error("unexpected response: kubeconfig is missing");
+  return {
+    identity: printable(response.authentication.oauth2CodeGrant?.id ?? ""),
+    ...(response.kubeconfig !== undefined && { kubeconfig: decodeKubeconfig(response.kubeconfig) }),
+    requests: response.requests,
+  };
+}
+
+function decodeKubeconfig(base64: string): ReceivedKubeconfig {
+  let text: string;
   try {
-    kubeconfig = decodeBase64(response.kubeconfig);
+    text = decodeBase64(base64);
   } catch {
     throw new Error("unexpected response: the kubeconfig is not base64 of text");
   }
-  return {
-    identity: printable(response.authentication.oauth2CodeGrant?.id ?? ""),
-    kubeconfig: readReceivedKubeconfig(kubeconfig),
-    requests: response.requests,
-  };
+  return readReceivedKubeconfig(text);
 }
 
 const quote = (value: unknown) => JSON.stringify(printable(String(value ?? ""), 100));

@@ -126,7 +126,13 @@ Deno.test("readBindingResponse() keeps of a request what a request may hold, cla
     },
     status: {},
   }]);
-  equal(kubeconfig.text, GOOD);
+  equal(kubeconfig?.text, GOOD);
+});
+
+Deno.test("readBindingResponse() takes an answer without a credential for a dry run only", () => {
+  const document = response({ kubeconfig: undefined });
+  equal(readBindingResponse(document, "abc123", { isDryRun: true }).kubeconfig, undefined);
+  throws(() => readBindingResponse(document, "abc123"), /kubeconfig is missing/);
 });
 
 Deno.test("decodeResponse() does not quote what it cannot read", async () => {

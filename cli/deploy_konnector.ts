@@ -10,12 +10,18 @@ import {
 import type { KubeClient } from "../kube/client.ts";
 import { type Clock, systemClock } from "../kube/clock.ts";
 import { isConflict, isNotServed, isTooManyRequests, isUnreachable, KubeError, messageOf } from "../kube/errors.ts";
-import { DEPLOYMENTS, PODS } from "../kube/resources.ts";
-import { annotationOf, type KubeObject } from "../kube/types.ts";
+import { CUSTOM_RESOURCE_DEFINITIONS, DEPLOYMENTS, PODS } from "../kube/resources.ts";
+import { annotationOf, type KubeObject, resourceName } from "../kube/types.ts";
 import { type BindingApi, findBindingApi } from "./api_service_binding.ts";
-import { DEFAULT_KONNECTOR_IMAGE, DEFAULT_KONNECTOR_VERSION, konnectorManifests } from "./konnector/manifests.ts";
+import {
+  DEFAULT_KONNECTOR_IMAGE,
+  DEFAULT_KONNECTOR_VERSION,
+  konnectorManifests,
+  type Manifest,
+} from "./konnector/manifests.ts";
 import { compareVersions, parseVersion } from "./semver.ts";
 import { printable } from "./printable.ts";
+import type { TakeBack } from "./take_back.ts";
 import type { Terminal } from "./terminal.ts";
 import { formatDuration } from "./duration.ts";
 import { WaitTimeoutError } from "./wait.ts";
@@ -74,46 +80,74 @@ interface Deployment extends KubeObject {
   spec: { template: { spec: { containers: { name: string; image?: string }[] } } };
 }
 
+/** What would be done about the konnector of this app cluster. */
+export async function findKonnectorPlan(
+  appCluster: KubeClient,
+  choice: KonnectorChoice,
+  signal: AbortSignal,
+): Promise<KonnectorPlan> {
+  const deployment = choice.image || choice.skip ? undefined : await appCluster.api<Deployment>(DEPLOYMENTS)
+    .find({ namespace: KLUTCH_NAMESPACE, name: KONNECTOR }, signal);
+  return planKonnector(choice, deployment && (deployment.spec.template.spec.containers[0]?.image ?? ""));
+}
+
 /** Sees to a konnector on the app cluster as `choice` says. */
 export async function deployKonnector(
   appCluster: KubeClient,
   choice: KonnectorChoice,
   terminal: Terminal,
-  { timeoutMs, clock = systemClock }: { timeoutMs: number; clock?: Clock },
+  { timeoutMs, takeBack, clock = systemClock }: { timeoutMs: number; takeBack: TakeBack; clock?: Clock },
   signal: AbortSignal,
 ): Promise<void> {
-  const deployment = choice.image || choice.skip ? undefined : await appCluster.api<Deployment>(DEPLOYMENTS)
-    .find({ namespace: KLUTCH_NAMESPACE, name: KONNECTOR }, signal);
-  const installed = deployment && (deployment.spec.template.spec.containers[0]?.image ?? "");
-  const { image, message } = planKonnector(choice, installed);
+  const { image, message } = await findKonnectorPlan(appCluster, choice, signal);
   if (message) terminal.say(message);
-  if (image) await applyManifests(appCluster, image, { timeoutMs, clock }, signal);
-}
-
-/** On objects that stay as they are; rights that were made for what is bound have a keeper of their own. */
-const KEPT = [CREATE_ONLY_ANNOTATION, RIGHTS_ANNOTATION];
-
-async function applyManifests(
-  appCluster: KubeClient,
-  image: string,
-  { timeoutMs, clock }: { timeoutMs: number; clock: Clock },
-  signal: AbortSignal,
-): Promise<void> {
+  if (!image) return;
   const giveUpAt = clock.monotonicMs() + timeoutMs;
-  for (const { resource, object } of konnectorManifests(image)) {
-    const api = appCluster.api(resource);
+  const patiently: Patience = async (attempt) => {
     while (true) {
       try {
-        const existing = await api.find(object.metadata, signal);
-        if (existing && KEPT.some((name) => annotationOf(existing, name) !== undefined)) break;
-        await api.apply(object, { fieldManager: FIELD_MANAGER, force: true }, signal);
-        break;
+        return await attempt();
       } catch (error) {
         if (!mayPass(error) || clock.monotonicMs() >= giveUpAt) throw error;
         await clock.sleep(1000, signal);
       }
     }
+  };
+  const crds = appCluster.api(CUSTOM_RESOURCE_DEFINITIONS);
+  if (!await patiently(() => crds.find({ name: BINDING_CRD }, signal))) {
+    takeBack.add({ what: `CRD ${BINDING_CRD}`, undo: (signal) => removeBindingCrd(appCluster, signal) });
   }
+  for (const manifest of konnectorManifests(image)) {
+    await patiently(() => applyManifest(appCluster, manifest, takeBack, signal));
+  }
+}
+
+/** Tries again while that may help. */
+type Patience = <T>(attempt: () => Promise<T>) => Promise<T>;
+
+/** Made by the konnector when it starts. */
+const BINDING_CRD = resourceName(API_SERVICE_BINDINGS);
+
+async function removeBindingCrd(appCluster: KubeClient, signal: AbortSignal): Promise<void> {
+  const found = await (await findBindingApi(appCluster, signal))?.list({}, signal);
+  if (found?.items.length) throw new Error(`${found.items.length} APIs are bound by now`);
+  await appCluster.api(CUSTOM_RESOURCE_DEFINITIONS).delete({ name: BINDING_CRD }, {}, signal);
+}
+
+/** On objects that stay as they are; rights that were made for what is bound have a keeper of their own. */
+const KEPT = [CREATE_ONLY_ANNOTATION, RIGHTS_ANNOTATION];
+
+async function applyManifest(
+  appCluster: KubeClient,
+  { resource, object }: Manifest,
+  takeBack: TakeBack,
+  signal: AbortSignal,
+): Promise<void> {
+  const api = appCluster.api(resource);
+  const existing = await api.find(object.metadata, signal);
+  if (existing && KEPT.some((name) => annotationOf(existing, name) !== undefined)) return;
+  const apply = (signal: AbortSignal) => api.apply(object, { fieldManager: FIELD_MANAGER, force: true }, signal);
+  await (existing ? apply(signal) : takeBack.create(api, apply, signal));
 }
 
 /** Failures that another try may not meet again; refusals are final. */

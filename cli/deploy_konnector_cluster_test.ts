@@ -6,6 +6,7 @@ import { DEPLOYMENTS } from "../kube/resources.ts";
 import { consumer, type TestCluster, within } from "../tests/clusters.ts";
 import { deployKonnector, type KonnectorChoice } from "./deploy_konnector.ts";
 import { konnectorManifests } from "./konnector/manifests.ts";
+import { TakeBack } from "./take_back.ts";
 import type { Terminal } from "./terminal.ts";
 
 const deployment = { namespace: KLUTCH_NAMESPACE, name: "konnector" };
@@ -13,8 +14,19 @@ const asUsual: KonnectorChoice = { skip: false, downgrade: false };
 
 async function deploy(client: KubeClient, choice: KonnectorChoice): Promise<string[]> {
   const said: string[] = [];
-  const terminal: Terminal = { say: (line) => said.push(line), print: () => {}, ask: () => Promise.resolve(undefined) };
-  await deployKonnector(client, choice, terminal, { timeoutMs: 1500 }, within(20_000));
+  const terminal: Terminal = {
+    isLive: false,
+    say: (line) => said.push(line),
+    print: () => {},
+    ask: () => Promise.resolve(undefined),
+  };
+  await deployKonnector(
+    client,
+    choice,
+    terminal,
+    { timeoutMs: 1500, takeBack: new TakeBack(terminal) },
+    within(20_000),
+  );
   return said;
 }
 
@@ -82,7 +94,7 @@ Deno.test("deployKonnector() reports a refusal at once, and gives an absent API 
   const { server, caData } = cluster.config;
   using stranger = new KubeClient(staticConfig({ server, caData, token: "nobody" }), { side: "app cluster" });
   const start = performance.now();
-  await rejects(deploy(stranger, { ...asUsual, image: "x" }), /namespaces "klutch-bind" on the app cluster: 401/);
+  await rejects(deploy(stranger, { ...asUsual, image: "x" }), /on the app cluster: 401/);
   ok(performance.now() - start < 1000);
   using nobody = new KubeClient(staticConfig({ server: "https://127.0.0.1:1", token: "x" }), { side: "app cluster" });
   await rejects(deploy(nobody, { ...asUsual, image: "x" }), /connection refused/);

@@ -5,10 +5,10 @@ import { printable } from "./printable.ts";
 
 export interface DownloadOptions {
   /** What is expected there, for messages: `a provider's export page`. */
-  what: string;
+  what?: string;
   accept: string;
   /** Sent by POST; redirects are then refused. */
-  form?: Record<string, string>;
+  post?: { body: string | URLSearchParams; headers?: Record<string, string> };
   /** Trusted besides the usual authorities; PEM. */
   certificates?: string;
   timeoutMs?: number;
@@ -33,7 +33,7 @@ export async function readCertificates(path: string): Promise<string> {
 }
 
 /**
- * Fetches a small text from a stranger. Redirects are followed on the same host only, and nothing is sent but `form`.
+ * Fetches a small text from a stranger. Redirects are followed on the same host only, and nothing is sent but `post`.
  *
  * @throws {Error} saying what happened at which URL, and what to do about it
  */
@@ -62,7 +62,7 @@ function createClient(certificates: string): Deno.HttpClient {
 
 async function follow(
   start: URL,
-  { what, accept, form }: DownloadOptions,
+  { what, accept, post }: DownloadOptions,
   client: Deno.HttpClient | undefined,
   signal: AbortSignal,
 ): Promise<string> {
@@ -70,15 +70,16 @@ async function follow(
   for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
     let response: Response;
     try {
-      const sent = form && { method: "POST", body: new URLSearchParams(form) };
-      response = await fetch(url, { ...sent, headers: { accept }, redirect: "manual", signal, client });
+      const sent = post && { method: "POST", body: post.body };
+      const headers = { accept, ...post?.headers };
+      response = await fetch(url, { ...sent, headers, redirect: "manual", signal, client });
     } catch (cause) {
       throw failure(url, whyUnreachable(cause, url));
     }
     const location = response.headers.get("location");
     if (response.status >= 300 && response.status < 400 && location !== null) {
       await response.body?.cancel();
-      if (form) throw failure(url, "it redirects, where it should answer");
+      if (post) throw failure(url, "it redirects, where it should answer");
       url = nextStop(url, location);
       continue;
     }

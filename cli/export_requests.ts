@@ -9,6 +9,7 @@ import { type Clock, systemClock } from "../kube/clock.ts";
 import { isAlreadyExists, isForbidden, isUnreachable } from "../kube/errors.ts";
 import { isJsonObject } from "../kube/json.ts";
 import { printable } from "./printable.ts";
+import { TakeBack } from "./take_back.ts";
 import { waitForObject } from "./wait.ts";
 
 /** What users write into a file, and providers send: a request that no cluster has seen yet. */
@@ -57,7 +58,13 @@ export async function requestExports(
   provider: KubeClient,
   namespace: string,
   request: ExportRequest,
-  { clock = systemClock, rightsTimeoutMs = RIGHTS_TIMEOUT_MS, answerTimeoutMs = ANSWER_TIMEOUT_MS }: {
+  {
+    takeBack = new TakeBack({ say() {} }),
+    clock = systemClock,
+    rightsTimeoutMs = RIGHTS_TIMEOUT_MS,
+    answerTimeoutMs = ANSWER_TIMEOUT_MS,
+  }: {
+    takeBack?: TakeBack;
     clock?: Clock;
     rightsTimeoutMs?: number;
     answerTimeoutMs?: number;
@@ -68,7 +75,7 @@ export async function requestExports(
   let created: APIServiceExportRequest;
   while (true) {
     try {
-      created = await create(provider, namespace, request, signal);
+      created = await create(provider, namespace, request, takeBack, signal);
       break;
     } catch (error) {
       const mayPass = isForbidden(error) || isUnreachable(error);
@@ -83,19 +90,23 @@ async function create(
   provider: KubeClient,
   namespace: string,
   { apiVersion, kind, metadata, spec }: ExportRequest,
+  takeBack: TakeBack,
   signal: AbortSignal,
 ): Promise<APIServiceExportRequest> {
   const api = provider.api<APIServiceExportRequest>(API_SERVICE_EXPORT_REQUESTS);
+  const createAs = async (name: { name: string } | { generateName: string }) => {
+    const make = (signal: AbortSignal) =>
+      api.create({ apiVersion, kind, metadata: { namespace, ...name }, spec }, signal);
+    return (await takeBack.create(api, make, signal))!;
+  };
   const { name } = metadata;
-  if (!name) {
-    return await api.create({ apiVersion, kind, metadata: { namespace, generateName: "export-" }, spec }, signal);
-  }
+  if (!name) return await createAs({ generateName: "export-" });
   try {
-    return await api.create({ apiVersion, kind, metadata: { namespace, name }, spec }, signal);
+    return await createAs({ name });
   } catch (error) {
     if (!isAlreadyExists(error)) throw error;
-    const generateName = `${name}-`; // an earlier request, answered long ago, keeps the name for some minutes
-    return await api.create({ apiVersion, kind, metadata: { namespace, generateName }, spec }, signal);
+    // An earlier request, answered long ago, keeps the name for some minutes.
+    return await createAs({ generateName: `${name}-` });
   }
 }
 

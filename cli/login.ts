@@ -19,6 +19,8 @@ export interface Login extends AsyncDisposable {
 export interface LoginOptions {
   /** Only an answer that carries it is accepted. */
   sessionId: string;
+  /** The answer may come without a credential. */
+  isDryRun?: boolean;
   /**
    * Exchanges the one-time code that the browser brings for the text of the answer. Without it, the browser has to bring
    * the answer itself, as earlier providers let it.
@@ -52,7 +54,7 @@ export function loginUrl(
 
 /** Listens on a free loopback port until disposed; the first answer that can be read decides. */
 export function openLogin(options: LoginOptions): Login {
-  const { sessionId, redeem, next, timeoutMs = TIMEOUT_MS, onUseless = () => {} } = options;
+  const { sessionId, isDryRun, redeem, next, timeoutMs = TIMEOUT_MS, onUseless = () => {} } = options;
   const { promise, resolve, reject } = Promise.withResolvers<BoundIdentity>();
   promise.catch(() => {}); // whoever calls `answer` gets it
   let settled = false;
@@ -77,7 +79,7 @@ export function openLogin(options: LoginOptions): Login {
     if (settled) return new Response("Already authenticated"); // another call was faster meanwhile
     settled = true;
     try {
-      resolve(readBindingResponse(document, sessionId));
+      resolve(readBindingResponse(document, sessionId, { isDryRun }));
     } catch (error) {
       reject(error);
       return answerPage(400, "This answer is refused", "Please head back to the command line: it says why.");

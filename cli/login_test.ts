@@ -54,8 +54,8 @@ Deno.test("openLogin() takes the answer of its session and tells the person wher
   match(page.headers.get("cache-control")!, /no-store/);
   match(page.headers.get("referrer-policy")!, /no-referrer/);
   equal(answer.identity, "https://issuer.example/alice");
-  equal(answer.kubeconfig.server, "https://provider.example:6443");
-  equal(answer.kubeconfig.namespace, "cluster-x7k2p");
+  equal(answer.kubeconfig?.server, "https://provider.example:6443");
+  equal(answer.kubeconfig?.namespace, "cluster-x7k2p");
   equal(answer.requests[0]!.metadata.name, "mangodbs.mangodb.com");
 });
 
@@ -75,7 +75,7 @@ Deno.test("openLogin() exchanges the code that the browser brings, and takes not
   const [page, answer] = await Promise.all([call(login.port, "?code=good"), login.answer(never)]);
   equal(page.status, 200);
   match(page.text, /<a href="https:\/\/provider\.example\/clusters\?s=abc123&amp;x=%22%3C">/);
-  equal(answer.kubeconfig.namespace, "cluster-x7k2p");
+  equal(answer.kubeconfig?.namespace, "cluster-x7k2p");
   equal(redeemed.join(), "forged,good");
 });
 

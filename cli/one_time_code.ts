@@ -4,7 +4,7 @@ import { download } from "./download.ts";
 export interface CodeExchange {
   /** Goes along with the login; the verifier behind it never leaves this process but with the code. */
   codeChallenge: string;
-  /** The answer of the provider, JSON, for the code that the browser has brought; each code works once. */
+  /** The answer of the provider, JSON, for the code that the browser has brought; each code works once, but for dry runs. */
   redeem(code: string): Promise<string>;
 }
 
@@ -15,7 +15,7 @@ export interface CodeExchange {
  */
 export async function createExchange(
   responseUrl: URL,
-  { certificates }: { certificates?: string },
+  { certificates, isDryRun }: { certificates?: string; isDryRun: boolean },
   signal: AbortSignal,
 ): Promise<CodeExchange> {
   const verifier = toText(crypto.getRandomValues(new Uint8Array(32)));
@@ -23,9 +23,8 @@ export async function createExchange(
   return {
     codeChallenge: toText(new Uint8Array(digest)),
     async redeem(code) {
-      const form = { code, code_verifier: verifier };
-      const what = "a provider's response page";
-      return await download(responseUrl, { what, accept: "application/json", form, certificates }, signal);
+      const body = new URLSearchParams({ code, code_verifier: verifier, ...(isDryRun && { dry_run: "true" }) });
+      return await download(responseUrl, { accept: "application/json", post: { body }, certificates }, signal);
     },
   };
 }

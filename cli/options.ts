@@ -8,22 +8,31 @@ import type { AppClusterFlags } from "./app_cluster.ts";
 import type { BindOptions } from "./bind.ts";
 import type { BindApiServiceOptions } from "./bind_apiservice.ts";
 import type { Output } from "./output.ts";
+import type { ClaimPolicy } from "./permission_prompt.ts";
+import type { TokenSource } from "./token_login.ts";
 import { parseHttpUrl } from "./url.ts";
 
 interface CommonFlags extends AppClusterFlags {
+  acceptClaims?: string[];
+  secretFile?: string;
   skipKonnector?: boolean;
   konnectorImage?: string;
   downgradeKonnector?: boolean;
   waitTimeout: number;
   providerCaFile?: string;
   output?: Output;
-  showManagedFields?: boolean;
   template?: string;
 }
 
 interface BindFlags extends CommonFlags {
   dryRun?: boolean;
   browser: boolean;
+  nonInteractive?: boolean;
+  api?: string[];
+  identityTokenFile?: string;
+  issuer?: string;
+  clientId?: string;
+  clientSecretFile?: string;
 }
 
 interface ApiServiceFlags extends CommonFlags {
@@ -45,8 +54,15 @@ export function bindCommand(context: ProgramContext): Command {
     .usage("URL [flags]")
     .argument("[url...]", "the provider's export page, e.g. https://HOST/export")
     .enablePositionalOptions()
-    .option("-d, --dry-run", "log in and print the requests that would be made; bind nothing")
-    .option("--no-browser", "do not open the browser, only print the URL to visit");
+    .option("-d, --dry-run", "log in, say what would be made and print the requests; bind nothing")
+    .option("--no-browser", "do not open the browser, only print the URL to visit")
+    .optionsGroup("Without a browser:")
+    .option("--non-interactive", "ask nobody here: log in by device code, or as a program with the flags below")
+    .option("--api <resource.group>", "what to bind; may be given several times", collect)
+    .option("--identity-token-file <file>", "log in with the token in this file, e.g. that of a CI system")
+    .option("--client-id <id>", "log in as this client of the issuer, by its secret")
+    .option("--client-secret-file <file>", `file with that secret; otherwise $${SECRET_VARIABLE}`)
+    .option("--issuer <url>", "the issuer that the secret is for: it is sent to no other");
   addCommonFlags(command);
   return command
     .addCommand(apiServiceCommand(context, words))
@@ -55,6 +71,11 @@ export function bindCommand(context: ProgramContext): Command {
       "\n" + examples(
         ["Log in to a provider, choose an API and bind it", `${words} https://HOST/export`],
         ["From a machine without a browser", `${words} https://HOST/export --no-browser`],
+        [
+          "From a pipeline that has a token of its own",
+          `${words} https://HOST/export --non-interactive --identity-token-file token --api dbs.example.com \\\n` +
+          "    --accept-claims required",
+        ],
         ["See what would be requested", `${words} https://HOST/export --dry-run -o yaml > request.yaml`],
         [
           "Bind it later, without a browser",
@@ -70,7 +91,7 @@ export function bindCommand(context: ProgramContext): Command {
           `unknown argument: '${stranger}': it has to be a URL like https://HOST/export, or 'apiservice'`,
         );
       }
-      const options = toBindOptions(urls[0]!, flagsOf<BindFlags>(command));
+      const options = toBindOptions(urls[0]!, flagsOf<BindFlags>(command), context.env);
       const { runBind } = await import("./bind.ts");
       await runBind(options, context);
     });
@@ -125,9 +146,14 @@ function addCommonFlags(command: Command): void {
       "how long to wait for the konnector and the binding; 0 does not wait for the latter",
     )
       .default(300_000, "5m").argParser(toMilliseconds).helpGroup(konnector),
-    new Option("-o, --output <format>", "print results as json, yaml, name or table")
+    new Option("-o, --output <format>", "print what is bound as table or name; json and yaml are manifests of it")
       .choices(["json", "yaml", "name", "table"]).helpGroup(output),
-    new Option("--show-managed-fields", "keep managedFields in json and yaml").helpGroup(output),
+    new Option("--secret-file <file>", "write the Secret that they need there, as a manifest").helpGroup(output),
+    new Option("--show-managed-fields").hideHelp(),
+    new Option(
+      "--accept-claims <all|required|names>",
+      "accept these permission claims and reject others, instead of asking; names are those of kinds, e.g. secrets",
+    ).argParser(collect),
     new Option("--template <template>").hideHelp(),
     new Option("--allow-missing-template-keys").hideHelp(),
     new Option("--provider-ca-file <file>", "certificates to trust for the provider's URL (PEM)"),
@@ -145,17 +171,56 @@ function toCommonOptions(flags: CommonFlags) {
   const { skipKonnector = false, konnectorImage: image, downgradeKonnector = false } = flags;
   return {
     konnector: { image, skip: skipKonnector, downgrade: downgradeKonnector },
+    claims: readClaimPolicy(flags.acceptClaims),
     waitTimeoutMs: flags.waitTimeout,
     output: flags.output,
-    showManagedFields: flags.showManagedFields ?? false,
+    secretFile: flags.secretFile,
     providerCaFile: flags.providerCaFile,
     appCluster: flags,
   };
 }
 
+/** For flags that may be given several times, or once with commas. */
+const collect = (text: string, before: string[] = []) => [...before, ...text.split(",").map((one) => one.trim())];
+
+function readClaimPolicy(words: string[] | undefined): ClaimPolicy {
+  if (!words) return "ask";
+  const [first] = words;
+  if (words.length === 1 && (first === "all" || first === "required")) return first;
+  if (words.every((word) => word && word !== "all" && word !== "required")) return { names: words };
+  throw new UsageError(`invalid value '${words.join(",")}' for '--accept-claims': it takes all, required, or names`);
+}
+
+const SECRET_VARIABLE = "KLUTCH_CLIENT_SECRET";
+
 /** @throws {UsageError} */
-function toBindOptions(url: string, flags: BindFlags): BindOptions {
-  return { ...toCommonOptions(flags), url: parseHttpUrl(url), dryRun: flags.dryRun ?? false, browser: flags.browser };
+function toBindOptions(url: string, flags: BindFlags, env: ProgramContext["env"]): BindOptions {
+  const common = { ...toCommonOptions(flags), url: parseHttpUrl(url), dryRun: flags.dryRun ?? false };
+  const { nonInteractive, api: apis = [], browser: opens } = flags;
+  if (!nonInteractive) {
+    const only = (["api", "identityTokenFile", "clientId", "clientSecretFile", "issuer"] as const)
+      .find((flag) => flags[flag] !== undefined);
+    if (only) throw new UsageError(`'--${only.replace(/[A-Z]/g, "-$&").toLowerCase()}' needs '--non-interactive', too`);
+    return { ...common, login: { kind: "browser", opens } };
+  }
+  if (apis.length === 0) throw new UsageError("'--non-interactive' needs '--api': nobody is there to choose");
+  const claims = common.claims === "ask" ? "unanswered" : common.claims;
+  return { ...common, claims, login: { kind: "token", source: readTokenSource(flags, env), apis } };
+}
+
+function readTokenSource(flags: BindFlags, env: ProgramContext["env"]): TokenSource {
+  const { identityTokenFile, clientId, clientSecretFile, issuer } = flags;
+  if (identityTokenFile) {
+    if (clientId) throw new UsageError("'--identity-token-file' excludes '--client-id': one login has to do");
+    return { kind: "file", path: identityTokenFile };
+  }
+  if (!clientId) return { kind: "device" };
+  const text = env[SECRET_VARIABLE];
+  const secret = clientSecretFile ? { path: clientSecretFile } : text ? { text } : undefined;
+  if (!secret) throw new UsageError(`'--client-id' needs '--client-secret-file', or $${SECRET_VARIABLE}`);
+  if (!issuer) throw new UsageError("'--client-id' needs '--issuer', too: where the secret may be sent");
+  parseHttpUrl(issuer);
+  return { kind: "client", issuerUrl: issuer, clientId, secret };
 }
 
 /** @throws {UsageError} */

@@ -1,6 +1,8 @@
+import { rename, rm, writeFile } from "node:fs/promises";
 import type { APIServiceBinding } from "../crds/api_service_binding.ts";
-import { API_SERVICE_BINDINGS, API_VERSION, GROUP } from "../crds/names.ts";
+import { API_SERVICE_BINDINGS, API_VERSION, GROUP, KLUTCH_NAMESPACE } from "../crds/names.ts";
 import type { KubeClient } from "../kube/client.ts";
+import type { Secret } from "../kube/resources.ts";
 import type { ObjectKey } from "../kube/types.ts";
 import type { ExportRequest } from "./export_requests.ts";
 import { mergeTables, type Table } from "./table.ts";
@@ -22,11 +24,14 @@ export function formatRequests(requests: readonly ExportRequest[], output: Outpu
   return formatDocuments(requests.map((request) => ({ ...request, status: {} })), output);
 }
 
-/** The bindings as the app cluster shows them. */
+/**
+ * The bindings for people, as the app cluster shows them, or as manifests, with nothing in them that servers add, and
+ * with the namespace that they live in; not the Secret they refer to.
+ */
 export async function formatBindings(
   appCluster: KubeClient,
   bindings: readonly APIServiceBinding[],
-  { output = "table", showManagedFields = false }: { output?: Output; showManagedFields?: boolean },
+  output: Output = "table",
   signal: AbortSignal,
 ): Promise<string> {
   const prefix = `${API_SERVICE_BINDINGS.kind.toLowerCase()}.${GROUP}/`;
@@ -38,10 +43,33 @@ export async function formatBindings(
     }
     return mergeTables(tables, prefix);
   }
-  const shown = bindings.map((binding) =>
-    showManagedFields ? binding : { ...binding, metadata: { ...binding.metadata, managedFields: undefined } }
-  );
-  return await formatDocuments(shown, output);
+  const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name: KLUTCH_NAMESPACE } };
+  const manifests = [namespace, ...bindings.map(manifestOf)];
+  const list = { apiVersion: "v1", kind: "List", items: manifests };
+  return await formatDocuments(output === "json" ? [list] : manifests, output);
+}
+
+/** An object as somebody would write it into a file. */
+function manifestOf({ apiVersion, kind, metadata: { name, namespace }, spec }: APIServiceBinding): object {
+  return { apiVersion, kind, metadata: { name, ...(namespace && { namespace }) }, spec };
+}
+
+/**
+ * Writes the Secret as a manifest into a file that only its owner can read; the file is there as a whole or not at all.
+ *
+ * @throws {Error} when the file cannot be written
+ */
+export async function writeSecretFile(path: string, { metadata, type, data }: Secret): Promise<void> {
+  const { name, namespace } = metadata;
+  const manifest = { apiVersion: "v1", kind: "Secret", metadata: { name, namespace }, type, data };
+  const beside = `${path}.${crypto.randomUUID().slice(0, 8)}`;
+  try {
+    await writeFile(beside, await formatDocuments([manifest], "yaml"), { mode: 0o600, flag: "wx" });
+    await rename(beside, path);
+  } catch (cause) {
+    await rm(beside, { force: true });
+    throw new Error(`Cannot write the Secret to ${path}`, { cause });
+  }
 }
 
 async function formatDocuments(documents: readonly object[], output: "json" | "yaml"): Promise<string> {

@@ -1,7 +1,7 @@
-import { deepEqual, equal, rejects } from "node:assert/strict";
+import { deepEqual, equal, rejects, throws } from "node:assert/strict";
 import type { PermissionClaim } from "../crds/shared.ts";
-import { answerClaims, describeClaim } from "./permission_prompt.ts";
-import { createTerminal, LineReader } from "./terminal.ts";
+import { answerClaims, checkPolicy, type ClaimPolicy, describeClaim } from "./permission_prompt.ts";
+import { createTerminal, LineReader, type Terminal } from "./terminal.ts";
 
 const never = new AbortController().signal;
 
@@ -181,14 +181,18 @@ for (const [name, claim, wish, optional] of cases) {
   });
 }
 
+const CONTEXT = { writeError: () => {}, env: {}, isTerminal: { stdin: false, stdout: false, stderr: false } };
+
 function answering(input: string) {
   const shown: string[] = [];
   const lines = new LineReader(() => ReadableStream.from([new TextEncoder().encode(input)]));
-  return { shown, terminal: createTerminal({ writeOut: (text) => shown.push(text), writeError: () => {} }, lines) };
+  return { shown, terminal: createTerminal({ ...CONTEXT, writeOut: (text) => shown.push(text) }, lines) };
 }
 
-const states = async (claims: PermissionClaim[], input: string) =>
-  (await answerClaims(claims, answering(input).terminal, never)).map(({ state }) => state);
+const answers = (claims: PermissionClaim[], terminal: Terminal, policy: ClaimPolicy = "ask") =>
+  answerClaims({ name: "dbs.x.io", claims }, policy, terminal, never);
+const states = async (claims: PermissionClaim[], input: string, policy?: ClaimPolicy) =>
+  (await answers(claims, answering(input).terminal, policy)).map(({ state }) => state);
 
 Deno.test("answerClaims() reads one line per claim out of a single pipe", async () => {
   deepEqual(await states([foo(), provider(), consumer()], "y\nn\nYes\n"), ["Accepted", "Rejected", "Accepted"]);
@@ -197,13 +201,13 @@ Deno.test("answerClaims() reads one line per claim out of a single pipe", async 
 });
 
 Deno.test("answerClaims() keeps the whole claim beside the answer", async () => {
-  const [answered] = await answerClaims([provider()], answering("y\n").terminal, never);
+  const [answered] = await answers([provider()], answering("y\n").terminal);
   deepEqual(answered, { ...provider(), state: "Accepted" });
 });
 
 Deno.test("answerClaims() asks again until it is yes or no", async () => {
   const { terminal, shown } = answering("\nmaybe\nyeah\ny\n");
-  await answerClaims([foo()], terminal, never);
+  await answers([foo()], terminal);
   deepEqual(shown, Array(4).fill(describeClaim(foo())));
 });
 
@@ -211,4 +215,19 @@ Deno.test("answerClaims() fails when the input ends early, naming the open quest
   await rejects(states([foo(), foo({ resource: "configmaps" })], "y\n"), /configmaps.*2 in all/);
   await rejects(states([foo()], "what?\n"), /input ended/);
   await rejects(states([foo()], ""), /input ended/);
+});
+
+Deno.test("answerClaims() asks nobody when the answers were given in advance", async () => {
+  const claims = [foo(), provider({ required: false }), consumer({ resource: "bar", group: "x.io", required: false })];
+  deepEqual(await states(claims, "", "all"), ["Accepted", "Accepted", "Accepted"]);
+  deepEqual(await states(claims, "", "required"), ["Accepted", "Rejected", "Rejected"]);
+  deepEqual(await states(claims, "", { names: ["bar.x.io"] }), ["Rejected", "Rejected", "Accepted"]);
+  deepEqual(await states(claims, "", { names: ["foo"] }), ["Accepted", "Accepted", "Rejected"]);
+  await rejects(states(claims, "", "unanswered"), /claims foo, and nobody is there to ask; .* --accept-claims/);
+});
+
+Deno.test("checkPolicy() refuses names that nobody claims", () => {
+  throws(() => checkPolicy({ names: ["foo", "secrets"] }, [foo()]), /names secrets, and the provider claims foo$/);
+  throws(() => checkPolicy({ names: ["secrets"] }, []), /claims nothing/);
+  for (const policy of ["ask", "all", "required", { names: ["foo"] }] as const) checkPolicy(policy, [foo()]);
 });

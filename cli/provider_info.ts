@@ -1,4 +1,9 @@
-import { type AuthenticationMethod, BindingProvider, OAUTH2_CODE_GRANT } from "../crds/binding_provider.ts";
+import {
+  type AuthenticationMethod,
+  BEARER_TOKEN,
+  BindingProvider,
+  OAUTH2_CODE_GRANT,
+} from "../crds/binding_provider.ts";
 import { decode } from "../crds/check.ts";
 import { VERSION } from "../crds/names.ts";
 import { messageOf } from "../kube/errors.ts";
@@ -18,6 +23,20 @@ export interface ProviderInfo {
   responseUrl?: URL;
   /** Page on which a person sees what is bound; `s` comes on top of its query. */
   clustersUrl?: URL;
+  /** How to log in without a browser of ours. */
+  tokenWay?: TokenWay;
+}
+
+/** What a provider says about logins by token. */
+export interface TokenWay {
+  /** Takes the token, and says what to bind. */
+  bindUrl: URL;
+  issuerUrl: string;
+  /** People log in with it by device code. */
+  deviceClientId?: string;
+  scopes: string[];
+  /** Whom tokens of programs have to be meant for; none where programs are not let in. */
+  audiences: string[];
 }
 
 /** Earlier providers hand out what later command lines do not understand. */
@@ -63,12 +82,14 @@ export function readProviderInfo(text: string): ProviderInfo {
   checkProviderVersion(typeof version === "string" ? version : "");
   const provider = decode(BindingProvider, document);
   const grant = grantOf(provider.authenticationMethods);
+  const tokens = provider.authenticationMethods.find(({ method }) => method === BEARER_TOKEN)?.bearerToken;
   return {
     name: printable(provider.providerPrettyName, 100),
     version: printable(provider.version, 100),
     loginUrl: readUrl(grant.authenticatedURL, "login URL"),
     ...(grant.responseURL !== undefined && { responseUrl: readUrl(grant.responseURL, "response URL") }),
     ...(grant.clustersURL !== undefined && { clustersUrl: readUrl(grant.clustersURL, "URL of clusters") }),
+    ...(tokens && { tokenWay: readTokenWay(tokens) }),
   };
 }
 
@@ -83,6 +104,17 @@ export function checkProviderVersion(version: string): void {
   if (compareVersions(parsed, parseVersion(OLDEST_VERSION)!) < 0) {
     throw new Error(`provider version ${version} is not supported, must be at least v${OLDEST_VERSION}`);
   }
+}
+
+function readTokenWay(tokens: NonNullable<AuthenticationMethod["bearerToken"]>): TokenWay {
+  readUrl(tokens.issuerURL, "issuer");
+  return {
+    bindUrl: readUrl(tokens.bindURL, "URL for tokens"),
+    issuerUrl: printable(tokens.issuerURL), // as written, since it is compared with what the issuer says
+    ...(tokens.deviceClientID && { deviceClientId: tokens.deviceClientID }),
+    scopes: tokens.scopes ?? ["openid"],
+    audiences: tokens.audiences ?? [],
+  };
 }
 
 function grantOf(methods: readonly AuthenticationMethod[]) {

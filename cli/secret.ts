@@ -1,15 +1,18 @@
 import { KLUTCH_NAMESPACE, KUBECONFIG, KUBECONFIG_SECRET_PREFIX } from "../crds/names.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { isAlreadyExists, isConflict } from "../kube/errors.ts";
-import { type Namespace, NAMESPACES, type Secret, SECRETS } from "../kube/resources.ts";
+import { DEPLOYMENTS, type Namespace, NAMESPACES, type Secret, SECRETS } from "../kube/resources.ts";
+import { isDeleting } from "../kube/types.ts";
 import { kubeconfigText } from "../kube/kubeconfig_secret.ts";
 import { providerOf, type ReceivedKubeconfig } from "./remote_kubeconfig.ts";
+import type { TakeBack } from "./take_back.ts";
 
 const MAX_CONFLICTS = 5;
 
 /** The namespace for everything of ours on the app cluster, made if need be. */
 export async function ensureNamespace(
   appCluster: KubeClient,
+  takeBack: TakeBack,
   signal: AbortSignal,
 ): Promise<{ namespace: Namespace; created: boolean }> {
   const api = appCluster.api<Namespace>(NAMESPACES);
@@ -23,13 +26,29 @@ export async function ensureNamespace(
     }
     return { namespace: existing, created: false };
   }
-  try {
-    const namespace = await api.create({ apiVersion: "v1", kind: "Namespace", metadata: key }, signal);
-    return { namespace, created: true };
-  } catch (error) {
-    if (!isAlreadyExists(error)) throw error;
-    return { namespace: await api.get(key, signal), created: false };
+  const create = (signal: AbortSignal) =>
+    api.create({ apiVersion: "v1", kind: "Namespace", metadata: key }, signal).catch(unlessThere);
+  const undoOf = (namespace: Namespace) => ({
+    what: `Namespace ${KLUTCH_NAMESPACE}`,
+    undo: (signal: AbortSignal) => removeNamespace(appCluster, namespace, signal),
+  });
+  const made = await takeBack.make(create, undoOf, signal);
+  return { namespace: made ?? await api.get(key, signal), created: made !== undefined };
+}
+
+/** Somebody else was faster. */
+function unlessThere(error: unknown): undefined {
+  if (!isAlreadyExists(error)) throw error;
+}
+
+/** @throws {Error} when somebody else has put something there meanwhile */
+async function removeNamespace(appCluster: KubeClient, { metadata }: Namespace, signal: AbortSignal): Promise<void> {
+  for (const resource of [SECRETS, DEPLOYMENTS]) {
+    const { items } = await appCluster.api(resource).list({ namespace: KLUTCH_NAMESPACE }, signal);
+    const other = items.find((one) => !isDeleting(one));
+    if (other) throw new Error(`it holds ${other.kind} ${other.metadata.name} by now`);
   }
+  await appCluster.api<Namespace>(NAMESPACES).delete(metadata, { uid: metadata.uid }, signal);
 }
 
 /** The Secret that leads to the same namespace of the same provider, whatever credentials it holds. */
@@ -64,6 +83,7 @@ export async function storeKubeconfig(
   appCluster: KubeClient,
   kubeconfig: ReceivedKubeconfig,
   broken: string | undefined,
+  takeBack: TakeBack,
   signal: AbortSignal,
 ): Promise<{ name: string; change: "created" | "updated" | "none" }> {
   const api = appCluster.api<Secret>(SECRETS);
@@ -74,8 +94,9 @@ export async function storeKubeconfig(
     if (!existing) {
       const name = broken === undefined ? { generateName: KUBECONFIG_SECRET_PREFIX } : { name: broken };
       const metadata = { namespace: KLUTCH_NAMESPACE, ...name };
-      const created = await api.create({ apiVersion: "v1", kind: "Secret", metadata, data }, signal);
-      return { name: created.metadata.name, change: "created" };
+      const create = (signal: AbortSignal) => api.create({ apiVersion: "v1", kind: "Secret", metadata, data }, signal);
+      const created = await takeBack.create(api, create, signal);
+      return { name: created!.metadata.name, change: "created" };
     }
     const { name, resourceVersion, uid } = existing.metadata;
     if (existing.data?.[KUBECONFIG] === data[KUBECONFIG]) return { name, change: "none" };

@@ -3,6 +3,8 @@ import { orAbort } from "./wait.ts";
 
 /** What a command says, asks and prints. */
 export interface Terminal {
+  /** Whether lines can be changed after they were said. */
+  readonly isLive: boolean;
   /** A line of progress, for people: goes to stderr. */
   say(line: string): void;
   /** A result, for scripts too: goes to stdout. */
@@ -21,11 +23,12 @@ export interface Terminal {
  * @param lines of the standard input; one reader for all questions, so that piped answers are not lost between them
  */
 export function createTerminal(
-  { writeOut, writeError }: Pick<ProgramContext, "writeOut" | "writeError">,
+  { writeOut, writeError, isTerminal, env }: Pick<ProgramContext, "writeOut" | "writeError" | "isTerminal" | "env">,
   lines: LineReader,
   questionsTo: "stdout" | "stderr" = "stdout",
 ): Terminal {
   return {
+    isLive: isTerminal.stderr && env.TERM !== "dumb",
     say: (line) => writeError(`${line}\n`),
     print: writeOut,
     ask: (question, signal) => {

@@ -60,7 +60,12 @@ Deno.test("createTerminal() leaves the input alone until something is asked", as
   let opened = 0;
   const written: string[] = [];
   const terminal = createTerminal(
-    { writeOut: (text) => written.push(`out:${text}`), writeError: (text) => written.push(`err:${text}`) },
+    {
+      writeOut: (text) => written.push(`out:${text}`),
+      writeError: (text) => written.push(`err:${text}`),
+      env: {},
+      isTerminal: { stdin: false, stdout: false, stderr: false },
+    },
     new LineReader(() => (opened++, ReadableStream.from([new TextEncoder().encode("yes\n")]))),
     "stderr",
   );

@@ -72,7 +72,7 @@ const LAYERS: Record<string, string[]> = {
   "": ["backend", "konnector", "cli", "playground", "build", "kube"],
   backend: ["oidc", "sync", "crds", "kube", ""],
   konnector: ["sync", "crds", "kube", ""],
-  cli: ["sync", "crds", "kube", ""],
+  cli: ["oidc", "sync", "crds", "kube", ""],
   playground: ["crds", "kube", ""],
   build: ["kube", ""],
   bench: ["build", "playground", "crds", "kube", ""],

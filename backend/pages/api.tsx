@@ -1,5 +1,5 @@
 import type { Offer } from "../catalogue.ts";
-import { describeClaim } from "../claim_words.ts";
+import { describeClaim } from "../../crds/claim_words.ts";
 import type { FieldDoc, SchemaDoc } from "../schema_doc.ts";
 import { Icon } from "./catalogue.tsx";
 import { Frame, type Visitor } from "./frame.tsx";

@@ -1,6 +1,6 @@
 import type { PermissionClaim } from "../../crds/shared.ts";
 import type { Offer } from "../catalogue.ts";
-import { describeClaim } from "../claim_words.ts";
+import { describeClaim } from "../../crds/claim_words.ts";
 import { Frame, type Visitor } from "./frame.tsx";
 
 export interface CataloguePageProps {

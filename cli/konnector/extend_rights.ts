@@ -8,21 +8,26 @@ import { findBindingApi } from "../api_service_binding.ts";
 import { LABEL_SELECTOR, roleManifests } from "./manifests.ts";
 import { type BoundApi, boundRights, type KonnectorRights } from "./rights.ts";
 
-/** Lets a konnector whose rights are those that it needs do with the new APIs, too; one that may do everything can. */
+/**
+ * Lets a konnector whose rights are those that it needs do with the new APIs, too; one that may do everything can.
+ *
+ * @returns whether that changed its rights
+ */
 export async function extendRights(
   appCluster: KubeClient,
   wanted: readonly BoundApi[],
   signal: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   let role;
   try {
     role = await appCluster.api(CLUSTER_ROLES).find({ name: KONNECTOR_ROLE }, signal);
   } catch (error) {
-    if (isForbidden(error)) return; // who may not look has not installed it
+    if (isForbidden(error)) return false; // who may not look has not installed it
     throw error;
   }
-  if (!role || annotationOf(role, RIGHTS_ANNOTATION) !== BOUND_RIGHTS) return;
+  if (!role || annotationOf(role, RIGHTS_ANNOTATION) !== BOUND_RIGHTS) return false;
   await applyRights(appCluster, boundRights([...await boundApis(appCluster, signal), ...wanted]), signal);
+  return true;
 }
 
 /** What is bound, as far as rights depend on it. */

@@ -1,7 +1,14 @@
 import { deepEqual } from "node:assert/strict";
-import type { PermissionClaim } from "../crds/shared.ts";
+import type { PermissionClaim } from "./shared.ts";
 import { describeClaim } from "./claim_words.ts";
-import { claim } from "./test_objects.ts";
+
+const claim = (resource: string, rest: Partial<PermissionClaim> = {}): PermissionClaim => ({
+  group: "",
+  resource,
+  version: "v1",
+  selector: { namespaces: ["*"], owner: "Provider" },
+  ...rest,
+});
 
 const everywhere = "In every namespace where you use this API.";
 const cases: [name: string, claim: PermissionClaim, summary: string, details: string[]][] = [
@@ -39,5 +46,18 @@ const cases: [name: string, claim: PermissionClaim, summary: string, details: st
   ],
 ];
 for (const [name, given, summary, details] of cases) {
-  Deno.test(`describeClaim() explains ${name}`, () => deepEqual(describeClaim(given), { summary, details }));
+  Deno.test(`describeClaim() explains ${name}`, () => {
+    const { crossing: _, ...words } = describeClaim(given);
+    deepEqual(words, { summary, details });
+  });
 }
+
+Deno.test("describeClaim() says what crosses the border, and which way", () => {
+  const crossing = (owner?: "Provider" | "Consumer") =>
+    describeClaim(claim("secrets", { selector: { owner } })).crossing;
+  deepEqual([crossing("Provider"), crossing("Consumer"), crossing()], [
+    "secrets of the provider are copied into this cluster",
+    "secrets of this cluster are copied to the provider, with all they hold",
+    "secrets are copied in both directions, with all they hold",
+  ]);
+});

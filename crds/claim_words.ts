@@ -1,9 +1,11 @@
-import { groupResourceName, type PermissionClaim } from "../crds/shared.ts";
+import { groupResourceName, type PermissionClaim } from "./shared.ts";
 
 /** A permission claim for people who decide on it. */
 export interface ClaimWords {
   /** E.g. `Writes secrets into your cluster`. */
   summary: string;
+  /** What crosses the border between the clusters, e.g. `secrets of the provider are copied into this cluster`. */
+  crossing: string;
   details: string[];
 }
 
@@ -24,17 +26,26 @@ export function describeClaim(claim: PermissionClaim): ClaimWords {
     update?.alwaysRecreate && "Changes are made by deleting and creating.",
     required && "The API does not work without it.",
   ].filter((text) => typeof text === "string");
-  return { summary: summaryOf(owner, objects), details };
+  return { ...directionOf(owner, objects), details };
 }
 
-function summaryOf(owner: "Provider" | "Consumer" | undefined, objects: string): string {
+function directionOf(owner: "Provider" | "Consumer" | undefined, objects: string) {
   switch (owner) {
     case "Provider":
-      return `Writes ${objects} of its own into your cluster`;
+      return {
+        summary: `Writes ${objects} of its own into your cluster`,
+        crossing: `${objects} of the provider are copied into this cluster`,
+      };
     case "Consumer":
-      return `Reads your cluster's ${objects}`;
+      return {
+        summary: `Reads your cluster's ${objects}`,
+        crossing: `${objects} of this cluster are copied to the provider, with all they hold`,
+      };
     case undefined:
-      return `Reads and writes ${objects} on your cluster`;
+      return {
+        summary: `Reads and writes ${objects} on your cluster`,
+        crossing: `${objects} are copied in both directions, with all they hold`,
+      };
   }
 }
 
