@@ -55,16 +55,16 @@ export function bindCommand(context: ProgramContext): Command {
     .argument("[url...]", "the provider's export page, e.g. https://HOST/export")
     .enablePositionalOptions()
     .option("-d, --dry-run", "log in, say what would be made and print the requests; bind nothing")
-    .option("--no-browser", "do not open the browser, only print the URL to visit")
+    .option("--no-browser", "do not open the browser, only print the URL to visit");
+  addCommonFlags(command);
+  return command
     .optionsGroup("Without a browser:")
     .option("--non-interactive", "ask nobody here: log in by device code, or as a program with the flags below")
     .option("--api <resource.group>", "what to bind; may be given several times", collect)
     .option("--identity-token-file <file>", "log in with the token in this file, e.g. that of a CI system")
     .option("--client-id <id>", "log in as this client of the issuer, by its secret")
     .option("--client-secret-file <file>", `file with that secret; otherwise $${SECRET_VARIABLE}`)
-    .option("--issuer <url>", "the issuer that the secret is for: it is sent to no other");
-  addCommonFlags(command);
-  return command
+    .option("--issuer <url>", "the issuer that the secret is for: it is sent to no other")
     .addCommand(apiServiceCommand(context, words))
     .addHelpText(
       "after",
