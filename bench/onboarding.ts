@@ -81,7 +81,7 @@ async function takeCredential(address: string, visit: Visit, signal: AbortSignal
   const response = await fetch(`${address}/response`, { method: "POST", body, signal });
   if (!response.ok) throw new Error(`Cannot redeem a code: ${response.status} ${await response.text()}`);
   const { kubeconfig, requests: [request] }: BindingResponse = await response.json();
-  const { namespace } = parseReceivedKubeconfig(atob(kubeconfig));
+  const { namespace } = parseReceivedKubeconfig(atob(kubeconfig!));
   return { namespace: namespace!, request: request as APIServiceExportRequest };
 }
 
