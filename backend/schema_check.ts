@@ -1,5 +1,5 @@
 import type { APIServiceExportTemplate } from "../crds/api_service_export_template.ts";
-import { type Impact, impactOf } from "../crds/compatibility/impact.ts";
+import { type Impact, impactOf, removeLeftCopies } from "../crds/compatibility/impact.ts";
 import { sourceSpecHash, toCrdOfExport } from "../crds/export_schema.ts";
 import { groupResourceName } from "../crds/shared.ts";
 import type { KubeClient } from "../kube/client.ts";
@@ -19,6 +19,7 @@ export interface SchemaCheckDeps extends Pick<RolloutDeps, "exports"> {
   apis: Informer<CustomResourceDefinition, ServedApi>;
   source: CrdSource;
   log: Log;
+  now?: () => Date;
 }
 
 export type SchemaImpact = NonNullable<
@@ -30,7 +31,7 @@ const MAX_TENANTS = 20;
 
 /** Has all stored objects of an API judged by a schema that is not safe, once, and says in its template what came out. */
 export async function reconcileSchemaCheck(
-  { client, templates, apis, source, exports, log }: SchemaCheckDeps,
+  { client, templates, apis, source, exports, log, now = () => new Date() }: SchemaCheckDeps,
   key: ObjectKey,
   signal: AbortSignal,
 ): Promise<Outcome> {
@@ -45,6 +46,7 @@ export async function reconcileSchemaCheck(
   if (!made || "problem" in made || sourceSpecHash(made.spec) !== schema.hash) return;
   const waiting = exports.store.by(EXPORTS_BY_NAME, name).find(({ spec }) => sourceSpecHash(spec) !== schema.hash);
   const before = waiting && toCrdOfExport(waiting).spec;
+  await removeLeftCopies(client, Array.from(apis.store.keys(), (one) => one.name), now(), signal);
   const impact = await judge(client, toCrdOfExport(made).spec, before, signal);
   const { objects, refused, problem } = impact;
   await templates.api.mergePatch(

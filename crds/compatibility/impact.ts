@@ -89,6 +89,32 @@ const resourceOf = (definition: ApiDefinition, group: string): Resource => ({
   namespaced: definition.scope === "Namespaced",
 });
 
+/** Of the copies' names, so that those of interrupted checks can be told. */
+const COPY = /\.check-[0-9a-f]{8}\.klutch\.invalid$/;
+
+/** A check takes so long at most, or has been interrupted. */
+const CHECK_MS = 30 * 60_000;
+
+/**
+ * Deletes what interrupted checks have left behind.
+ *
+ * @param names of all CRDs that the API server has
+ */
+export async function removeLeftCopies(
+  client: KubeClient,
+  names: Iterable<string>,
+  now: Date,
+  signal: AbortSignal,
+): Promise<void> {
+  const crds = client.api<CustomResourceDefinition>(CUSTOM_RESOURCE_DEFINITIONS);
+  for (const name of names) {
+    const copy = COPY.test(name) && await crds.find({ name }, signal);
+    if (copy && now.getTime() - Date.parse(copy.metadata.creationTimestamp!) > CHECK_MS) {
+      await crds.delete(copy.metadata, {}, signal);
+    }
+  }
+}
+
 function copyOf(definition: ApiDefinition): { copy: CustomResourceDefinition; resource: Resource } {
   const group = `check-${crypto.randomUUID().slice(0, 8)}.klutch.invalid`;
   const { plural, kind } = definition.names;

@@ -11,7 +11,7 @@ import { eventually, provider, within } from "../../tests/clusters.ts";
 import { serveWidgets, type Widget, type WidgetApi } from "../../tests/widgets.ts";
 import { API_SERVICE_NAMESPACE_ANNOTATION } from "../names.ts";
 import type { ApiDefinition } from "./compare_crd.ts";
-import { impactOf, pathsIn } from "./impact.ts";
+import { impactOf, pathsIn, removeLeftCopies } from "./impact.ts";
 
 const spec = (size: OpenApiSchema, rules: OpenApiSchema[] = []): OpenApiSchema => ({
   type: "object",
@@ -99,6 +99,24 @@ Deno.test("impactOf() sees fields that an API server has dropped already, by who
   });
   const impact = await impactOf(client, definition(api, after), { before: definition(api, before) }, within(30_000));
   deepEqual(impact.map(({ refused, samples: [first] }) => [refused, first?.paths]), [[1, ["spec.name"]]]);
+});
+
+Deno.test("removeLeftCopies() deletes what an interrupted check has left, and nothing that is young or somebody else's", async () => {
+  using cluster = await provider();
+  const { client } = cluster;
+  const crds = client.api<CustomResourceDefinition>(CUSTOM_RESOURCE_DEFINITIONS);
+  await using api = await serveWidgets(client, { type: "object" });
+  const foreign = `widgets.${api.resource.group}`;
+  const group = `check-${crypto.randomUUID().slice(0, 8)}.klutch.invalid`;
+  const name = `widgets.${group}`;
+  const { apiVersion, kind, spec } = await crds.get({ name: foreign }, within(5000));
+  await crds.create({ apiVersion, kind, metadata: { name }, spec: { ...spec, group } }, within(5000));
+  const inMs = (ms: number) => new Date(Date.now() + ms);
+  await removeLeftCopies(client, [name, foreign], inMs(60_000), within(5000));
+  equal((await crds.get({ name }, within(5000))).metadata.deletionTimestamp, undefined);
+  await removeLeftCopies(client, [name, foreign], inMs(3_600_000), within(5000));
+  await eventually("it is gone", async () => !await crds.find({ name }, within(5000)));
+  await crds.get({ name: foreign }, within(5000));
 });
 
 Deno.test("pathsIn() takes paths out of what an API server says, and no values", () => {

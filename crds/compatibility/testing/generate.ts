@@ -66,8 +66,14 @@ export function schemas(depth = 2): fc.Arbitrary<SchemaNode> {
     );
   const lists = fc.record({ items: inner, minItems: maybe(fc.nat(1)), maxItems: maybe(fc.integer({ min: 2, max: 4 })) })
     .map((rest): SchemaNode => defined({ type: "array", ...rest }));
-  return fc.oneof(leaves, objects, maps, lists);
+  const sets = lists.map((list): SchemaNode => ({ ...list, "x-kubernetes-list-type": "set" })).filter(isPossible);
+  return fc.oneof(leaves, objects, maps, lists, sets);
 }
+
+/** API servers take sets of plain values only, and defaults that fit; ours fit no format. */
+const isPossible = ({ "x-kubernetes-list-type": listType, items, format, default: standard }: SchemaNode): boolean =>
+  (format === undefined || standard === undefined) &&
+  (listType !== "set" || (["string", "integer", "number", "boolean"].includes(items?.type ?? "") && !items?.nullable));
 
 /** A schema and what became of it: one place somewhere in it is different. */
 export const schemaChanges: fc.Arbitrary<[before: SchemaNode, after: SchemaNode]> = schemas().chain((before) =>
@@ -115,7 +121,7 @@ function changed(node: SchemaNode): fc.Arbitrary<SchemaNode> {
       );
     }
   }
-  return fc.oneof(...choices);
+  return fc.oneof(...choices).filter(isPossible);
 }
 
 function sameType(node: SchemaNode): fc.Arbitrary<SchemaNode> {
@@ -149,8 +155,11 @@ export function valuesOf(node: SchemaNode): fc.Arbitrary<Json> {
     }
     case "boolean":
       return fc.boolean();
-    case "array":
-      return fc.array(valuesOf(node.items!), { minLength: node.minItems ?? 0, maxLength: node.maxItems ?? 3 });
+    case "array": {
+      const bounds = { minLength: node.minItems ?? 0, maxLength: node.maxItems ?? 3 };
+      const isSet = node["x-kubernetes-list-type"] === "set";
+      return isSet ? fc.uniqueArray(valuesOf(node.items!), bounds) : fc.array(valuesOf(node.items!), bounds);
+    }
     case "object":
       return objectsOf(node);
   }
