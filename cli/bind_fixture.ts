@@ -197,8 +197,9 @@ export interface Run {
 }
 
 export interface RunOptions {
-  /** Everything the process can read; the input ends there. */
+  /** Everything the process can read; the input ends there, unless it is a terminal's. */
   stdin?: string;
+  isStdinOpen?: boolean;
   /** Opens the login URL as soon as it is printed. */
   logIn?: boolean;
   /** Called once stderr contains this. */
@@ -206,7 +207,11 @@ export interface RunOptions {
 }
 
 /** Runs the command line as a process of its own, against the app cluster of the stage. */
-export async function klutch(stage: Stage, args: string[], { stdin = "", logIn, when }: RunOptions = {}): Promise<Run> {
+export async function klutch(
+  stage: Stage,
+  args: string[],
+  { stdin = "", isStdinOpen, logIn, when }: RunOptions = {},
+): Promise<Run> {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", new URL("../main.ts", import.meta.url).pathname, ...args],
     env: { KUBECONFIG: stage.appCluster.kubeconfigPath, HOME: env.HOME ?? "", BROWSER: "" },
@@ -217,6 +222,7 @@ export async function klutch(stage: Stage, args: string[], { stdin = "", logIn, 
   const feed = (async () => {
     const writer = child.stdin.getWriter();
     await writer.write(new TextEncoder().encode(stdin));
+    if (isStdinOpen) await child.status;
     await writer.close();
   })().catch(() => {}); // the process may end without reading
   const stdout = new Response(child.stdout).text();

@@ -54,7 +54,8 @@ export async function bindRequests(
   const { appCluster, terminal, takeBack, waitTimeoutMs: timeoutMs } = deps;
   const decision = await decide(deps, kubeconfig, requests, signal);
 
-  using provider = new KubeClient(kubeconfig.config, { side: "provider", userAgent: deps.userAgent });
+  const access = { side: "provider", userAgent: deps.userAgent };
+  const provider = takeBack.use(new KubeClient(kubeconfig.config, access));
   for (const request of requests) await requestExports(provider, kubeconfig.namespace, request, { takeBack }, signal);
 
   const { created } = await ensureNamespace(appCluster, takeBack, signal);

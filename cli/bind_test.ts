@@ -216,6 +216,16 @@ Deno.test("bind ends at once when interrupted, and leaves nothing behind", async
     ok(!run.stderr.includes("Error"));
     await expectNothingLeft(stage);
   });
+  await test.step("by Ctrl-C at the question about a claim", async () => {
+    await using stage = await openStage({ claims: [claim("secrets")] });
+    const run = await bind(stage, [], { isStdinOpen: true, when: ["🛂", (child) => child.kill("SIGINT")] });
+    equal(run.code, 130, run.stderr);
+    ok(
+      run.stderr.includes(`🛂 ${stage.api}: secrets of the provider are copied into this cluster. In every namespace`),
+    );
+    await expectNothingLeft(stage);
+    deepEqual(await stage.requests(), []);
+  });
   await test.step("by SIGTERM while the provider thinks", async () => {
     await using stage = await openStage({ answer: "never" });
     const run = await bind(stage, [], {
@@ -223,6 +233,24 @@ Deno.test("bind ends at once when interrupted, and leaves nothing behind", async
     });
     equal(run.code, 143, run.stderr);
     await expectNothingLeft(stage);
+    deepEqual(await stage.requests(), []);
+  });
+  await test.step("by Ctrl-C while the binding becomes Ready", async () => {
+    await using stage = await openStage();
+    const run = await bind(stage, [], { when: ["⏳", (child) => child.kill("SIGINT")] });
+    equal(run.code, 130, run.stderr);
+    match(run.stderr, /↩️ Took back APIServiceBinding [^]*Took back Secret [^]*Took back APIServiceExportRequest /);
+    await expectNothingLeft(stage);
+    deepEqual(await stage.requests(), []);
+  });
+  await test.step("but for what was there before", async () => {
+    await using stage = await openStage();
+    equal((await bind(stage, ["--wait-timeout=0"])).code, 0);
+    const [before, secrets] = [await stage.binding(), await stage.secrets()];
+    const run = await bind(stage, [], { when: ["⏳", (child) => child.kill("SIGINT")] });
+    equal(run.code, 130, run.stderr);
+    equal((await stage.binding())!.metadata.resourceVersion, before!.metadata.resourceVersion);
+    deepEqual(await stage.secrets(), secrets);
   });
 });
 

@@ -19,10 +19,16 @@ interface Made {
  */
 export class TakeBack implements AsyncDisposable {
   readonly #terminal: Pick<Terminal, "say">;
+  readonly #needed = new DisposableStack();
   #made: Made[] = [];
 
   constructor(terminal: Pick<Terminal, "say">) {
     this.#terminal = terminal;
+  }
+
+  /** Keeps what taking back needs, e.g. a connection, for as long as that may come. */
+  use<T extends Disposable>(resource: T): T {
+    return this.#needed.use(resource);
   }
 
   /**
@@ -75,5 +81,6 @@ export class TakeBack implements AsyncDisposable {
         this.#made = []; // what was made before may be needed by what stays
       }
     }
+    this.#needed.dispose();
   }
 }
