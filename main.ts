@@ -28,6 +28,13 @@ const SUBCOMMANDS: readonly Subcommand[] = [
     load: async () => (await import("./cli/options.ts")).bindCommand,
   },
   {
+    name: "apis",
+    summary: "List what a provider offers",
+    group: "App cluster:",
+    plugin: true,
+    load: async () => (await import("./cli/apis/options.ts")).apisCommand,
+  },
+  {
     name: "status",
     summary: "Show what is bound, how it fares, and what to do about it",
     group: "App cluster:",

@@ -29,7 +29,7 @@ Deno.test("klutch --help shows every subcommand, in groups, on lines that fit", 
   match(stdout, /^Klutch binds APIs of a control plane into app clusters/);
   match(
     stdout,
-    /\nApp cluster:\n {2}bind .*\n {2}status .*\n {2}explain .*\n {2}diff .*\n {2}check .*\n {2}rbac .*\n {2}unbind .*\n {2}konnector .*\n\nControl plane:\n {2}backend .*\n {2}schema .*\n\nMore:\n {2}demo /,
+    /\nApp cluster:\n {2}bind .*\n {2}apis .*\n {2}status .*\n {2}explain .*\n {2}diff .*\n {2}check .*\n {2}rbac .*\n {2}unbind .*\n {2}konnector .*\n\nControl plane:\n {2}backend .*\n {2}schema .*\n\nMore:\n {2}demo /,
   );
   match(stdout, /\nExamples:\n {2}# Try everything on this machine\n {2}klutch demo\n/);
   deepEqual(await klutch([]), { code, stdout, stderr });
@@ -39,6 +39,7 @@ Deno.test("klutch --help shows every subcommand, in groups, on lines that fit", 
 for (
   const subcommand of [
     "bind",
+    "apis",
     "status",
     "explain",
     "diff",

@@ -28,6 +28,7 @@ import { logoutRoute } from "./routes/logout.tsx";
 import { resourceRoute } from "./routes/resource.tsx";
 import { resourcesRoute } from "./routes/resources.ts";
 import { responseRoute } from "./routes/response.ts";
+import { tokenApisRoute } from "./routes/token_apis.ts";
 import { tokenBindRoute } from "./routes/token_bind.ts";
 import type { SchemaDoc } from "./schema_doc.ts";
 import type { Tenant } from "./tenant.ts";
@@ -138,14 +139,16 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
   app.get("/bind", bindRoute(deps));
   app.post(RESPONSE_PATH, responseRoute(deps));
   app.post(TOKEN_BIND_PATH, tokenBindRoute(deps));
+  app.get(TOKEN_APIS_PATH, tokenApisRoute(deps));
   app.onError((error, c) => answerError(deps, error, c));
   return app;
 }
 
 const RESPONSE_PATH = "/response";
 const TOKEN_BIND_PATH = "/api/bind";
+const TOKEN_APIS_PATH = "/api/apis";
 /** Answer command lines, and not browsers. */
-const PROGRAM_PATHS = [RESPONSE_PATH, TOKEN_BIND_PATH];
+const PROGRAM_PATHS = [RESPONSE_PATH, TOKEN_BIND_PATH, TOKEN_APIS_PATH];
 
 const PAGES = [
   ...["/export", "/authorize", "/callback", "/resources", "/resource", "/bind"],
@@ -153,7 +156,7 @@ const PAGES = [
 ];
 const METHODS = new Map([
   ...PAGES.map((path) => [path, "GET"] as const),
-  ...PROGRAM_PATHS.map((path) => [path, "POST"] as const),
+  ...PROGRAM_PATHS.map((path) => [path, path === TOKEN_APIS_PATH ? "GET" : "POST"] as const),
 ]);
 
 const notFound = () =>

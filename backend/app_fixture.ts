@@ -66,6 +66,7 @@ export function testApp(changes: Partial<AppDeps> = {}): TestApp {
       authorize: "https://klutch.example.com/authorize",
       response: "https://klutch.example.com/response",
       tokenBind: "https://klutch.example.com/api/bind",
+      tokenApis: "https://klutch.example.com/api/apis",
       clusters: "https://klutch.example.com/clusters",
     },
     isSecure: true,

@@ -18,12 +18,14 @@ export interface PublicUrls {
   response: string;
   /** Where programs bind that show a token. */
   tokenBind: string;
+  /** Where they see what is on offer. */
+  tokenApis: string;
   /** Where a person sees what is bound. */
   clusters: string;
 }
 
 /** How command lines may log in by a token, and with whose. */
-export type TokenOffer = Omit<NonNullable<AuthenticationMethod["bearerToken"]>, "bindURL">;
+export type TokenOffer = Omit<NonNullable<AuthenticationMethod["bearerToken"]>, "bindURL" | "apisURL">;
 
 /** What `/export` says to command lines. */
 export const bindingProvider = (
@@ -38,10 +40,15 @@ export const bindingProvider = (
   apiVersion: VERSION,
   providerPrettyName: prettyName,
   version,
-  authenticationMethods: [{
-    method: OAUTH2_CODE_GRANT,
-    oauth2CodeGrant: { authenticatedURL: urls.authorize, responseURL: urls.response, clustersURL: urls.clusters },
-  }, ...(tokenOffer ? [{ method: BEARER_TOKEN, bearerToken: { bindURL: urls.tokenBind, ...tokenOffer } }] : [])],
+  authenticationMethods: [
+    {
+      method: OAUTH2_CODE_GRANT,
+      oauth2CodeGrant: { authenticatedURL: urls.authorize, responseURL: urls.response, clustersURL: urls.clusters },
+    },
+    ...(tokenOffer
+      ? [{ method: BEARER_TOKEN, bearerToken: { bindURL: urls.tokenBind, apisURL: urls.tokenApis, ...tokenOffer } }]
+      : []),
+  ],
 });
 
 /** What the command line gets after login and choice: a credential, but for a dry run, and what to ask for with it. */

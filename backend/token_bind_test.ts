@@ -66,6 +66,27 @@ Deno.test("One identity may bind so often and no more, and others meanwhile", as
   equal((await bind(test)).status, 200);
 });
 
+Deno.test("A program sees what is on offer to it, as people do on the page", async () => {
+  const test = testApp();
+  const namesFor = async (groups: string[]) => {
+    test.identity.groups = groups;
+    const response = await test.app.request("/api/apis", { headers: { authorization: "Bearer a.b.c" } });
+    const { kind, items } = await response.json();
+    return [response.status, kind, ...items.map(({ name }: { name: string }) => name)];
+  };
+  deepEqual(await namesFor([]), [200, "APIOfferList", "dbs.x.io", "queues.x.io"]);
+  deepEqual(await namesFor(["security"]), [200, "APIOfferList", "dbs.x.io", "queues.x.io", "vaults.x.io"]);
+  equal((await test.app.request("/api/apis")).status, 401);
+  equal((await test.app.request("/api/apis", { method: "POST" })).status, 405);
+  equal(
+    (await testApp({ admission: { groups: ["dev"], users: [] } }).app.request("/api/apis", {
+      headers: { authorization: "Bearer a.b.c" },
+    })).status,
+    403,
+  );
+  deepEqual(test.bound, []);
+});
+
 const refused: [name: string, status: number, fields: Record<string, unknown>, headers?: Record<string, string>][] = [
   ["without a token", 401, {}, { authorization: "" }],
   ["with a password", 401, {}, { authorization: "Basic amFuZTpwdw==" }],
@@ -112,6 +133,7 @@ Deno.test("GET /export names the way in by token where there is one", async () =
   deepEqual(authenticationMethods.map(({ method }: { method: string }) => method), ["OAuth2CodeGrant", "BearerToken"]);
   deepEqual(authenticationMethods[1].bearerToken, {
     bindURL: "https://klutch.example.com/api/bind",
+    apisURL: "https://klutch.example.com/api/apis",
     ...tokenOffer,
   });
 });

@@ -60,6 +60,7 @@ export function createWebApp(
       authorize: options.authorizeUrl ?? new URL("authorize", callbackUrl).href,
       response: new URL("response", callbackUrl).href,
       tokenBind: new URL("api/bind", callbackUrl).href,
+      tokenApis: new URL("api/apis", callbackUrl).href,
       clusters: new URL("clusters", callbackUrl).href,
     },
     isSecure: callbackUrl.startsWith("https://"),

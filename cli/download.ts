@@ -7,6 +7,8 @@ export interface DownloadOptions {
   /** What is expected there, for messages: `a provider's export page`. */
   what?: string;
   accept: string;
+  /** Shown in the header `Authorization`; redirects are then refused. */
+  token?: string;
   /** Sent by POST; redirects are then refused. */
   post?: { body: string | URLSearchParams; headers?: Record<string, string> };
   /** Trusted besides the usual authorities; PEM. */
@@ -33,7 +35,8 @@ export async function readCertificates(path: string): Promise<string> {
 }
 
 /**
- * Fetches a small text from a stranger. Redirects are followed on the same host only, and nothing is sent but `post`.
+ * Fetches a small text from a stranger. Redirects are followed on the same host only, and nothing is sent but
+ * `token` and `post`.
  *
  * @throws {Error} saying what happened at which URL, and what to do about it
  */
@@ -62,7 +65,7 @@ function createClient(certificates: string): Deno.HttpClient {
 
 async function follow(
   start: URL,
-  { what, accept, post }: DownloadOptions,
+  { what, accept, token, post }: DownloadOptions,
   client: Deno.HttpClient | undefined,
   signal: AbortSignal,
 ): Promise<string> {
@@ -71,7 +74,7 @@ async function follow(
     let response: Response;
     try {
       const sent = post && { method: "POST", body: post.body };
-      const headers = { accept, ...post?.headers };
+      const headers = { accept, ...(token && { authorization: `Bearer ${token}` }), ...post?.headers };
       response = await fetch(url, { ...sent, headers, redirect: "manual", signal, client });
     } catch (cause) {
       throw failure(url, whyUnreachable(cause, url));
@@ -79,7 +82,7 @@ async function follow(
     const location = response.headers.get("location");
     if (response.status >= 300 && response.status < 400 && location !== null) {
       await response.body?.cancel();
-      if (post) throw failure(url, "it redirects, where it should answer");
+      if (post || token) throw failure(url, "it redirects, where it should answer");
       url = nextStop(url, location);
       continue;
     }

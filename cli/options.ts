@@ -9,7 +9,7 @@ import type { BindOptions } from "./bind.ts";
 import type { BindApiServiceOptions } from "./bind_apiservice.ts";
 import type { Output } from "./output.ts";
 import type { ClaimPolicy } from "./permission_prompt.ts";
-import type { TokenSource } from "./token_login.ts";
+import { addTokenFlags, readTokenSource, type TokenFlags } from "./token_options.ts";
 import { parseHttpUrl } from "./url.ts";
 
 interface CommonFlags extends AppClusterFlags {
@@ -24,15 +24,11 @@ interface CommonFlags extends AppClusterFlags {
   template?: string;
 }
 
-interface BindFlags extends CommonFlags {
+interface BindFlags extends CommonFlags, TokenFlags {
   dryRun?: boolean;
   browser: boolean;
   nonInteractive?: boolean;
   api?: string[];
-  identityTokenFile?: string;
-  issuer?: string;
-  clientId?: string;
-  clientSecretFile?: string;
 }
 
 interface ApiServiceFlags extends CommonFlags {
@@ -57,14 +53,11 @@ export function bindCommand(context: ProgramContext): Command {
     .option("-d, --dry-run", "log in, say what would be made and print the requests; bind nothing")
     .option("--no-browser", "do not open the browser, only print the URL to visit");
   addCommonFlags(command);
-  return command
+  command
     .optionsGroup("Without a browser:")
     .option("--non-interactive", "ask nobody here: log in by device code, or as a program with the flags below")
-    .option("--api <resource.group>", "what to bind; may be given several times", collect)
-    .option("--identity-token-file <file>", "log in with the token in this file, e.g. that of a CI system")
-    .option("--client-id <id>", "log in as this client of the issuer, by its secret")
-    .option("--client-secret-file <file>", `file with that secret; otherwise $${SECRET_VARIABLE}`)
-    .option("--issuer <url>", "the issuer that the secret is for: it is sent to no other")
+    .option("--api <resource.group>", "what to bind; may be given several times", collect);
+  return addTokenFlags(command)
     .addCommand(apiServiceCommand(context, words))
     .addHelpText(
       "after",
@@ -191,8 +184,6 @@ function readClaimPolicy(words: string[] | undefined): ClaimPolicy {
   throw new UsageError(`invalid value '${words.join(",")}' for '--accept-claims': it takes all, required, or names`);
 }
 
-const SECRET_VARIABLE = "KLUTCH_CLIENT_SECRET";
-
 /** @throws {UsageError} */
 function toBindOptions(url: string, flags: BindFlags, env: ProgramContext["env"]): BindOptions {
   const common = { ...toCommonOptions(flags), url: parseHttpUrl(url), dryRun: flags.dryRun ?? false };
@@ -206,21 +197,6 @@ function toBindOptions(url: string, flags: BindFlags, env: ProgramContext["env"]
   if (apis.length === 0) throw new UsageError("'--non-interactive' needs '--api': nobody is there to choose");
   const claims = common.claims === "ask" ? "unanswered" : common.claims;
   return { ...common, claims, login: { kind: "token", source: readTokenSource(flags, env), apis } };
-}
-
-function readTokenSource(flags: BindFlags, env: ProgramContext["env"]): TokenSource {
-  const { identityTokenFile, clientId, clientSecretFile, issuer } = flags;
-  if (identityTokenFile) {
-    if (clientId) throw new UsageError("'--identity-token-file' excludes '--client-id': one login has to do");
-    return { kind: "file", path: identityTokenFile };
-  }
-  if (!clientId) return { kind: "device" };
-  const text = env[SECRET_VARIABLE];
-  const secret = clientSecretFile ? { path: clientSecretFile } : text ? { text } : undefined;
-  if (!secret) throw new UsageError(`'--client-id' needs '--client-secret-file', or $${SECRET_VARIABLE}`);
-  if (!issuer) throw new UsageError("'--client-id' needs '--issuer', too: where the secret may be sent");
-  parseHttpUrl(issuer);
-  return { kind: "client", issuerUrl: issuer, clientId, secret };
 }
 
 /** @throws {UsageError} */

@@ -31,6 +31,8 @@ export interface ProviderInfo {
 export interface TokenWay {
   /** Takes the token, and says what to bind. */
   bindUrl: URL;
+  /** Tells what is on offer; earlier providers do so on their page only. */
+  apisUrl?: URL;
   issuerUrl: string;
   /** People log in with it by device code. */
   deviceClientId?: string;
@@ -110,6 +112,7 @@ function readTokenWay(tokens: NonNullable<AuthenticationMethod["bearerToken"]>):
   readUrl(tokens.issuerURL, "issuer");
   return {
     bindUrl: readUrl(tokens.bindURL, "URL for tokens"),
+    ...(tokens.apisURL !== undefined && { apisUrl: readUrl(tokens.apisURL, "URL of APIs") }),
     issuerUrl: printable(tokens.issuerURL), // as written, since it is compared with what the issuer says
     ...(tokens.deviceClientID && { deviceClientId: tokens.deviceClientID }),
     scopes: tokens.scopes ?? ["openid"],

@@ -39,41 +39,47 @@ export async function logInByToken(
         "or ask whoever runs it",
     );
   }
-  if (tokenWay.bindUrl.protocol === "http:" && !isLoopback(tokenWay.bindUrl)) {
-    throw new Error(`Cannot bind: the provider wants the token at ${tokenWay.bindUrl.href}, which is not encrypted`);
-  }
-  const token = await obtainToken(source, tokenWay, deps, signal);
+  const token = await obtainToken(source, tokenWay.bindUrl, { ...deps, tokenWay }, signal);
   const request: BindRequest = { kind: "BindRequest", apiVersion: API_VERSION, ...wanted };
   const text = await download(tokenWay.bindUrl, {
     accept: "application/json",
     post: {
       body: JSON.stringify(request),
-      headers: { "content-type": "application/json", authorization: `Bearer ${token}` },
+      headers: { "content-type": "application/json" },
     },
+    token,
     timeoutMs: 90_000,
     certificates,
   }, signal);
   return readBindingResponse(parseJson(text), wanted.sessionID, { isDryRun: wanted.dryRun });
 }
 
-async function obtainToken(
+/**
+ * Gets a token for this URL of the provider.
+ *
+ * @throws {Error} before anything is sent, where it would travel in the open
+ */
+export async function obtainToken(
   source: TokenSource,
-  way: TokenWay,
-  { provider, certificates: caData, terminal }: TokenLoginDeps,
+  url: URL,
+  { provider, tokenWay, certificates: caData, terminal }: TokenLoginDeps & { tokenWay: TokenWay },
   signal: AbortSignal,
 ): Promise<string> {
-  const { issuerUrl, deviceClientId, scopes, audiences } = way;
+  if (url.protocol === "http:" && !isLoopback(url)) {
+    throw new Error(`Cannot log in: the provider wants the token at ${url.href}, which is not encrypted`);
+  }
+  const { issuerUrl, deviceClientId, scopes, audiences } = tokenWay;
   const programs = `${provider.name} lets no programs in, only people by device code`;
   switch (source.kind) {
     case "file": {
-      if (audiences.length === 0) throw new Error(`Cannot bind: ${programs}`);
+      if (audiences.length === 0) throw new Error(`Cannot log in: ${programs}`);
       return await readSecret(source.path, "--identity-token-file");
     }
     case "client": {
-      if (audiences.length === 0) throw new Error(`Cannot bind: ${programs}`);
+      if (audiences.length === 0) throw new Error(`Cannot log in: ${programs}`);
       if (URL.parse(source.issuerUrl)?.href !== URL.parse(issuerUrl)?.href) {
         throw new Error(
-          `Cannot bind: the provider takes tokens of ${issuerUrl}, and the secret is for --issuer ${source.issuerUrl}; ` +
+          `Cannot log in: the provider takes tokens of ${issuerUrl}, and the secret is for --issuer ${source.issuerUrl}; ` +
             "it is not sent anywhere else",
         );
       }
@@ -86,7 +92,7 @@ async function obtainToken(
     case "device": {
       if (!deviceClientId) {
         throw new Error(
-          `Cannot bind: ${provider.name} has no login by device code; ` +
+          `Cannot log in: ${provider.name} has no login by device code; ` +
             "give --identity-token-file, or --client-id with --issuer",
         );
       }

@@ -25,6 +25,10 @@ const METHOD = object({
       minLength: 1,
       maxLength: 2048,
     }),
+    apisURL: optional(text("Where an APIOfferList is fetched, with the token in the same header.", {
+      minLength: 1,
+      maxLength: 2048,
+    })),
     issuerURL: text("OpenID Connect issuer that the tokens come from.", { minLength: 1, maxLength: 2048 }),
     deviceClientID: optional(text("Public client that command lines log people in as, by device code.", {
       minLength: 1,

@@ -1,16 +1,14 @@
 import type { Context } from "hono";
 import { BindRequest } from "../../crds/bind_request.ts";
 import { decodeJson, InvalidObjectError } from "../../crds/check.ts";
-import { OidcError } from "../../oidc/errors.ts";
 import { admit } from "../admit.ts";
 import type { AppDeps, AppEnv } from "../app.ts";
+import { bearerOf } from "../bearer.ts";
 import { bindingResponse } from "../binding_documents.ts";
 import { readApiNames, readBody } from "../query.ts";
 import { Refusal } from "../refusal.ts";
-import type { TokenBearer } from "../token_login.ts";
 
 const TIMEOUT_MS = 60_000;
-const LONGEST_TOKEN = 16_384;
 
 /** Binds for whoever shows a token of an issuer, by the same rules as after a login by browser. */
 export const tokenBindRoute = (deps: AppDeps) => async (c: Context<AppEnv>) => {
@@ -31,21 +29,6 @@ export const tokenBindRoute = (deps: AppDeps) => async (c: Context<AppEnv>) => {
   c.get("log").info("credential handed over", { namespace, apis, by: "token" });
   return c.json(bindingResponse(who, offers, kubeconfig));
 };
-
-async function bearerOf(c: Context, { tokenLogin }: AppDeps): Promise<TokenBearer> {
-  const [, token] = /^Bearer +(\S+)$/i.exec(c.req.header("authorization") ?? "") ?? [];
-  if (!token || token.length > LONGEST_TOKEN) {
-    c.header("www-authenticate", "Bearer");
-    throw new Refusal(401, "Please show a token", "The header Authorization has to be `Bearer <token>`.");
-  }
-  try {
-    return await tokenLogin.identify(token);
-  } catch (error) {
-    if (!(error instanceof OidcError) || error.code !== "id_token_invalid") throw error;
-    c.header("www-authenticate", 'Bearer error="invalid_token"');
-    throw new Refusal(401, "This token is not accepted", `${error.message}.`);
-  }
-}
 
 async function readRequest(c: Context): Promise<BindRequest> {
   const text = await readBody(c, "application/json");

@@ -108,6 +108,35 @@ Deno.test("APIs are bound without a browser, by device code, by a program's secr
     });
   });
 
+  await story.step(t, "a program sees what is on offer to it, and others do not", async () => {
+    const apis = async (...args: string[]) => {
+      const program = await story.run(["apis", url, ...args]);
+      return { code: await program.ended(), stdout: await program.stdout, stderr: await program.stderr };
+    };
+    const token = await write("token", await ci.sign({ sub: "repo:acme/shop" }));
+    const { code, stdout, stderr } = await apis(`--identity-token-file=${token}`);
+    assert.deepEqual([code, stderr], [0, ""]);
+    const [head, ...rows] = stdout.trimEnd().split("\n").map((line) => line.split(/ {2,}/));
+    assert.deepEqual(head, ["NAME", "KIND", "SCOPE", "VERSIONS", "TITLE"]);
+    assert.deepEqual(
+      rows,
+      ["a", "b", "c", "d"].map((name) => [api(name), "MangoDB", "Namespaced", "v1alpha1", "mangodb"]),
+    );
+    const wide = await apis(`--identity-token-file=${token}`, "-o=wide");
+    assert.match(wide.stdout, /^NAME .* CLAIMS +DESCRIPTION\n.* secrets( |$)/m);
+    const [first] = JSON.parse((await apis(`--identity-token-file=${token}`, "-o=json")).stdout);
+    assert.deepEqual([first.name, first.permissionClaims[0].resource], [api("a"), "secrets"]);
+    assert.match((await apis(`--identity-token-file=${token}`, "-o=yaml")).stdout, /^- name: mangodbs\.team-a/);
+
+    const stranger = await write("stranger", await ci.sign({ sub: "repo:evil/shop" }));
+    const refused = await apis(`--identity-token-file=${stranger}`);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /403 .*has not named your program/);
+    assert.doesNotMatch(refused.stderr, /eyJ|\n +at /);
+    assert.equal((await fetch(new URL("/api/apis", url), { signal: soon() })).status, 401);
+    assert.deepEqual(await contracts(), ["alice"], "to look makes nothing");
+  });
+
   await story.step(t, "a dry run with a token makes nothing on either side", async () => {
     const token = await write("token", await ci.sign({ sub: "repo:acme/shop" }));
     const before = [await contracts(), await bindings()];
