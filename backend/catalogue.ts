@@ -136,8 +136,8 @@ export class Catalogue {
   admittingTemplates(person: Person): string[] {
     const admitting: string[] = [];
     for (const template of this.#templates.list()) {
-      const { allowedGroups = [], allowedUsers = [] } = template.spec;
-      const isForSome = allowedGroups.length > 0 || allowedUsers.length > 0;
+      const { allowedGroups, allowedUsers } = template.spec;
+      const isForSome = allowedGroups?.length || allowedUsers?.length;
       if (isForSome && isAdmitted(admissionOf(template), person)) admitting.push(formatKey(keyOf(template)));
     }
     return admitting;

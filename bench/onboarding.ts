@@ -56,7 +56,6 @@ export async function onboard(
   const end = performance.now() + patienceMs;
   for (const part of bound.flatMap(({ parts }) => parts)) await part.wait(Math.max(0, end - performance.now()), signal);
 
-  console.error(bound.slice(0, 3).map(({ parts }) => parts.map((p) => p.isComplete)));
   const done = bound.filter(({ parts }) => parts.every(({ isComplete }) => isComplete));
   const moments = done.map(({ parts }) => Math.max(...parts.flatMap(({ seenAtMs }) => [...seenAtMs.values()])));
   const isComplete = done.length === visits.length;

@@ -23,6 +23,8 @@ export interface Session {
 
 /** Cookie values; browsers take 4096 bytes for name, value and attributes together. */
 const LARGEST_COOKIE_VALUE = 3800;
+/** Of sessions that were opened: a few megabytes. */
+const MOST_KEPT = 1000;
 
 /**
  * Turns a session into an encrypted, authenticated cookie value and back; nothing is stored on the server, so that
@@ -30,9 +32,13 @@ const LARGEST_COOKIE_VALUE = 3800;
  */
 export class SessionSealer {
   readonly #sealer: Sealer;
+  readonly #now: () => Date;
+  /** By cookie value; the oldest first. */
+  readonly #opened = new Map<string, Session>();
 
-  constructor(keys: CookieKeys, options: { now?: () => Date } = {}) {
-    this.#sealer = new Sealer(keys, "session cookie", options);
+  constructor(keys: CookieKeys, { now = () => new Date() }: { now?: () => Date } = {}) {
+    this.#sealer = new Sealer(keys, "session cookie", { now });
+    this.#now = now;
   }
 
   /**
@@ -59,8 +65,18 @@ export class SessionSealer {
    */
   async open(text: string | undefined, sessionId: string): Promise<Session | undefined> {
     if (!text || text.length > LARGEST_COOKIE_VALUE) return undefined;
+    const session = this.#opened.get(text) ?? await this.#open(text);
+    return session?.sessionId === sessionId && session.expiresAt > this.#now() ? session : undefined;
+  }
+
+  /** Decrypting takes longer than all else that a page needs, so that what it gave is kept. */
+  async #open(text: string): Promise<Session | undefined> {
     const claims = await this.#sealer.open<SessionClaims>(text);
-    return claims?.jti === sessionId ? toSession(claims) : undefined;
+    const session = claims && toSession(claims);
+    if (!session) return undefined;
+    if (this.#opened.size >= MOST_KEPT) this.#opened.delete(this.#opened.keys().next().value!);
+    this.#opened.set(text, session);
+    return session;
   }
 }
 

@@ -49,6 +49,18 @@ Deno.test("a session opens on another replica, and after a restart", async () =>
   assert.deepEqual(await other.open(await sealer.seal(session), "s3ss10"), session);
 });
 
+Deno.test("a session that was opened before still ends in time, and opens for its own id only", async () => {
+  let now = createdAt;
+  const sealer = new SessionSealer(keys, { now: () => now });
+  const text = await sealer.seal(session);
+  assert.deepEqual(await sealer.open(text, "s3ss10"), session);
+  assert.deepEqual(await sealer.open(text, "s3ss10"), session);
+  assert.equal(await sealer.open(text, "other"), undefined);
+  assert.equal(await sealer.open(`${text.slice(0, -1)}${text.endsWith("A") ? "B" : "A"}`, "s3ss10"), undefined);
+  now = session.expiresAt;
+  assert.equal(await sealer.open(text, "s3ss10"), undefined);
+});
+
 Deno.test("a cookie shows nothing of the session, and is made of cookie characters", async () => {
   const text = await sealer.seal(session);
   assert.match(text, /^[A-Za-z0-9._-]+$/);

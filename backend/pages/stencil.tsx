@@ -1,6 +1,6 @@
 /**
  * A page that differs from person to person in a few words only. It is cut at the marks that stand for these words, and
- * encoded once: a text of that size for each request is what garbage collection would be busy with.
+ * encoded once: texts of that size for each request are what garbage collection would be busy with.
  */
 export class Stencil<Name extends string> {
   readonly #start: Uint8Array;
@@ -20,13 +20,16 @@ export class Stencil<Name extends string> {
   /** The page with these words in it, whatever their characters. */
   fill(words: Readonly<Record<Name, string>>): Uint8Array<ArrayBuffer> {
     const safe = new Map(Object.entries<string>(words).map(([name, word]) => [name, encode(escapeHtml(word))]));
-    const parts = [this.#start];
-    for (const { after, piece } of this.#pieces) parts.push(safe.get(after)!, piece);
-    const page = new Uint8Array(parts.reduce((size, { length }) => size + length, 0));
-    let size = 0;
-    for (const part of parts) {
-      page.set(part, size);
-      size += part.length;
+    let size = this.#start.length;
+    for (const { after, piece } of this.#pieces) size += safe.get(after)!.length + piece.length;
+    const page = new Uint8Array(size);
+    page.set(this.#start);
+    let at = this.#start.length;
+    for (const { after, piece } of this.#pieces) {
+      const word = safe.get(after)!;
+      page.set(word, at);
+      page.set(piece, at + word.length);
+      at += word.length + piece.length;
     }
     return page;
   }
