@@ -136,3 +136,13 @@ Deno.test("results survive a reader that leaves early", async () => {
   equal(code, 0);
   equal(new TextDecoder().decode(stderr), "");
 });
+
+// Made by `klutch COMMAND --help > tests/golden/help/COMMAND.txt`, to be read before they are kept.
+const GOLDEN = new URL("tests/golden/help/", import.meta.url);
+for await (const { name } of Deno.readDir(GOLDEN)) {
+  const words = name.replace(/\.txt$/, "").split("_");
+  Deno.test(`klutch ${words.join(" ")} --help says what it is to say`, async () => {
+    const { stdout } = await klutch([...words, "--help"]);
+    equal(stdout, await Deno.readTextFile(new URL(name, GOLDEN)));
+  });
+}

@@ -27,6 +27,8 @@ Deno.test("klutch unbind leaves exactly what its plan said, in every mode", asyn
   };
   const crd = () => client.api(CUSTOM_RESOURCE_DEFINITIONS).find({ name: API }, within(5_000));
   const bindings = async () => (await client.api(API_SERVICE_BINDINGS).list({}, within(5_000))).items.length;
+  const namesOf = async (side: "consumer" | "provider") =>
+    (await mangos.list(side)).map(({ metadata: { namespace, name } }) => `${namespace}/${name}`).toSorted();
   const two = async () => {
     for (const key of [ORDERS, INVOICES]) {
       if (!await mangos.find("consumer", key)) await mangos.create(key);
@@ -67,11 +69,14 @@ Deno.test("klutch unbind leaves exactly what its plan said, in every mode", asyn
   await story.step(t, "orphan keeps all of them, held by nobody", async () => {
     await story.bindOrFail(API);
     await two();
-    const { left } = await planOf("orphan");
+    const { left, objects, copies } = await planOf("orphan");
     assert.deepEqual(left, { objects: 2, copies: 2, crd: true, held: 0 });
     const { code, stdout, stderr } = await unbind(API, "--yes", "--mode=orphan", "-o=json");
     assert.equal(code, 0, stderr);
     assert.deepEqual(JSON.parse(stdout).left, left);
+    assert.deepEqual(await namesOf("consumer"), objects.toSorted());
+    assert.deepEqual(await namesOf("provider"), copies.toSorted());
+    assert.deepEqual([Boolean(await crd()), await bindings()], [left.crd, 0]);
     for (const { metadata } of await mangos.list("consumer")) assert.deepEqual(metadata.finalizers ?? [], []);
     await mangos.delete("consumer", INVOICES);
     await mangos.untilGone("consumer", INVOICES);
@@ -103,6 +108,9 @@ Deno.test("klutch unbind leaves exactly what its plan said, in every mode", asyn
       /^Unbound mangodbs\.mangodb\.com, mode force, 20\S+Z\nLeft here: 1 objects and the CRD; .*not known\n$/,
     );
     assert.equal(await bindings(), 0);
+    assert.deepEqual(await namesOf("consumer"), plan.objects);
+    assert.deepEqual((await mangos.list("consumer")).flatMap(({ metadata }) => metadata.finalizers ?? []), []);
+    assert.ok(await crd());
     await mangos.delete("consumer", ORDERS);
     await eventually("it is gone at once", async () => !await mangos.consumer.find(ORDERS, within(5_000)));
   });
