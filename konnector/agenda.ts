@@ -148,6 +148,11 @@ export class Agenda {
       const providerKey = this.#mapping.toProvider(key);
       if (matches(key, providerKey)) this.#consider("consumer", key, providerKey, true);
     }
+    for (const providerKey of this.#provider.store.keys()) {
+      const key = this.#mapping.toConsumer(providerKey);
+      if (!key || this.#consumer.store.get(key)) continue;
+      if (matches(key, providerKey)) this.#consider("provider", key, providerKey, true);
+    }
   }
 
   #consider(origin: Origin, key: ObjectKey, providerKey: ObjectKey | undefined, fresh: boolean): void {

@@ -1,8 +1,8 @@
 import { RESOURCE_OWNER_ANNOTATION } from "../crds/names.ts";
 import { appliedPart } from "../kube/managed_fields.ts";
 import { annotationOf, type DynamicObject, isDeleting, type ObjectKey } from "../kube/types.ts";
-import { claimsOn, type ClaimTerms, DATA_FIELDS, isOurCopy, travelling } from "../sync/claim_plan.ts";
-import { OWNER } from "../sync/instance_plan.ts";
+import { claimsOn, type ClaimTerms, DATA_FIELDS, isOurCopy } from "../sync/claim_plan.ts";
+import { OWNER, travelling } from "../sync/instance_plan.ts";
 import { hash } from "./digest.ts";
 
 /** What a store keeps of one end of a claimed pair: enough to see that both agree, not enough to write either. */

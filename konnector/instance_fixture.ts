@@ -71,7 +71,8 @@ export async function openPair(
     clusterNamespace,
     ...sides,
     open,
-    async mapNamespace() {
+    /** @param before done when the namespace is there, and nobody has heard of it */
+    async mapNamespace(before: () => Promise<unknown> = () => Promise.resolve()) {
       const asked = { namespace: clusterNamespace, name: appNamespace };
       const request = await eventually(
         "the namespace is asked for",
@@ -79,6 +80,7 @@ export async function openPair(
       );
       const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name: mappedNamespace } };
       await plane.client.api(NAMESPACES).create(namespace, within(5_000));
+      await before();
       await serviceNamespaces.replaceStatus({ ...request, status: { namespace: mappedNamespace } }, within(5_000));
     },
     onProvider: (what: string, is: (object: DynamicObject) => boolean) =>

@@ -247,6 +247,17 @@ Deno.test("an instance made on the provider is adopted, and deleted from the con
   );
 });
 
+for (const informerScope of ["Namespaced", "Cluster"] as const) {
+  Deno.test(`an instance that is in a namespace before it is mapped is adopted, informer scope ${informerScope}`, async () => {
+    await using pair = await openPair({ informerScope });
+    const { consumer, provider, group, key, providerKey } = pair;
+    await using _sync = pair.open();
+    await consumer.create(mangoDb(group, { ...key, name: "first" }), within(5_000));
+    await pair.mapNamespace(() => provider.create(mangoDb(group, providerKey), within(5_000)));
+    await pair.onConsumer("it is adopted", () => true);
+  });
+}
+
 Deno.test("objects that are missing on the consumer, unseen, are kept on the provider until somebody says so", async () => {
   await using pair = await openPair();
   const { consumer, provider, group, key, providerKey } = pair;

@@ -1,10 +1,10 @@
-import { CLAIMED_FOR_LABEL, GROUP, RESOURCE_OWNER_ANNOTATION } from "../crds/names.ts";
+import { CLAIMED_FOR_LABEL, RESOURCE_OWNER_ANNOTATION } from "../crds/names.ts";
 import type { PermissionClaim } from "../crds/shared.ts";
 import { deepEqual } from "../kube/json.ts";
 import { appliedFields, ownsMoreThan } from "../kube/managed_fields.ts";
 import { annotationOf, type DynamicObject, isDeleting, type ObjectKey } from "../kube/types.ts";
 import { deletesSources, isSelected, type Owner } from "./claim_rules.ts";
-import { covers, OWNER } from "./instance_plan.ts";
+import { covers, OWNER, travelling } from "./instance_plan.ts";
 
 /** Claims of one kind and one owner, taken together: several bindings may claim the same objects. */
 export interface ClaimTerms {
@@ -124,14 +124,6 @@ export function toCopy(
     ...fields,
   };
 }
-
-/** Labels or annotations but those that mean something on one cluster only. */
-export const travelling = (entries: Record<string, string> = {}): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(entries).filter(([name]) =>
-      name !== "kubectl.kubernetes.io/last-applied-configuration" && name.split("/", 1)[0] !== GROUP
-    ),
-  );
 
 /** Whether the copy says what the source says. What others added makes no difference, except among the data. */
 function sameCopy(source: DynamicObject, copy: DynamicObject, terms: ClaimTerms): boolean {

@@ -1,10 +1,4 @@
-import {
-  BOUND_ANNOTATION,
-  CLUSTER_NAMESPACE_ANNOTATION,
-  FIELD_MANAGER,
-  FIELD_MANAGER_OF_CREATES,
-  SYNC_FINALIZER,
-} from "../crds/names.ts";
+import { BOUND_ANNOTATION, FIELD_MANAGER, FIELD_MANAGER_OF_CREATES, GROUP, SYNC_FINALIZER } from "../crds/names.ts";
 import { deepEqual, isJsonObject } from "../kube/json.ts";
 import { appliedPart, type FieldManager, ownsMoreThan } from "../kube/managed_fields.ts";
 import {
@@ -113,16 +107,17 @@ function first<T, R>(items: Iterable<T>, find: (item: T) => R | undefined): R | 
   }
 }
 
-/** What stays on its side: kubectl's own record, and our marks. */
-const LOCAL_ANNOTATIONS = [
-  "kubectl.kubernetes.io/last-applied-configuration",
-  BOUND_ANNOTATION,
-  CLUSTER_NAMESPACE_ANNOTATION,
-];
+/** Labels or annotations but those that mean something on one cluster only. */
+export const travelling = (entries: Record<string, string> = {}): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(entries).filter(([name]) =>
+      name !== "kubectl.kubernetes.io/last-applied-configuration" && name.split("/", 1)[0] !== GROUP
+    ),
+  );
 
-const travelling = ({ labels, annotations }: ObjectMeta): Pick<ObjectMeta, "labels" | "annotations"> => ({
-  ...(labels && { labels }),
-  annotations: omit(annotations ?? {}, LOCAL_ANNOTATIONS),
+const travellingMetadata = ({ labels, annotations }: ObjectMeta): Pick<ObjectMeta, "labels" | "annotations"> => ({
+  ...(labels && { labels: travelling(labels) }),
+  annotations: travelling(annotations),
 });
 
 /** What an object on the provider carries to say whose it is. */
@@ -142,7 +137,7 @@ export function toProviderObject(
 ): DynamicObject {
   const carried: Partial<ObjectMeta> = provider
     ? { ...ownMetadata(provider), uid: provider.metadata.uid }
-    : { ...travelling(metadata), ...(marks?.ownerReferences && { ownerReferences: marks.ownerReferences }) };
+    : { ...travellingMetadata(metadata), ...(marks?.ownerReferences && { ownerReferences: marks.ownerReferences }) };
   return {
     apiVersion,
     kind,
@@ -171,7 +166,7 @@ export function toConsumerObject(
   { apiVersion, kind, metadata, status: _status, ...fields }: DynamicObject,
   { namespace, name }: ObjectKey,
 ): DynamicObject {
-  const carried = travelling(metadata);
+  const carried = travellingMetadata(metadata);
   return {
     apiVersion,
     kind,
@@ -185,6 +180,3 @@ export function toConsumerObject(
     ...fields,
   };
 }
-
-const omit = (fields: Record<string, string>, names: string[]): Record<string, string> =>
-  Object.fromEntries(Object.entries(fields).filter(([name]) => !names.includes(name)));

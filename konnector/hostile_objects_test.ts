@@ -1,0 +1,120 @@
+import { deepEqual, equal } from "node:assert/strict";
+import {
+  BOUND_ANNOTATION,
+  CLAIMED_FOR_LABEL,
+  ON_UNBIND_ANNOTATION,
+  RESOURCE_OWNER_ANNOTATION,
+  SYNC_FINALIZER,
+} from "../crds/names.ts";
+import { CONFIG_MAPS } from "../kube/resources.ts";
+import type { DynamicObject } from "../kube/types.ts";
+import { eventually, within } from "../tests/clusters.ts";
+import { mangoDb } from "../tests/mangodb.ts";
+import { openClaimPair, secret, secretsClaim } from "./claim_fixture.ts";
+import { openPair } from "./instance_fixture.ts";
+
+// What one side might try with objects of its own, to get at what is the other's.
+
+type Marks = Pick<DynamicObject["metadata"], "labels" | "annotations">;
+
+const owner = (side: "Provider" | "Consumer"): Marks => ({ annotations: { [RESOURCE_OWNER_ANNOTATION]: side } });
+
+/** A token of an account, if whoever makes it may have one made. */
+const tokenOf = (account: string): [Marks, Partial<DynamicObject>] => [
+  { annotations: { "kubernetes.io/service-account.name": account } },
+  { type: "kubernetes.io/service-account-token", data: undefined },
+];
+
+Deno.test("A provider that marks its Secrets as it likes overwrites none of the user's, and makes no tokens there", async () => {
+  await using pair = await openClaimPair();
+  const copyMarks: Marks = { ...owner("Provider"), labels: { [CLAIMED_FOR_LABEL]: pair.clusterNamespace } };
+  const users: Record<string, Marks> = {
+    plain: {},
+    "of-the-consumer": owner("Consumer"),
+    "like-a-copy": { labels: copyMarks.labels },
+  };
+  const before = new Map<string, DynamicObject>();
+  for (const [name, marks] of Object.entries(users)) {
+    const mine = secret(pair.keyOn("consumer", name), { mine: "yes" }, marks);
+    before.set(name, await pair.consumer.create(mine, within(5000)));
+    const theirs = secret(pair.keyOn("provider", name), { theirs: "yes" }, owner("Provider"));
+    await pair.provider.create(theirs, within(5000));
+  }
+  const [marks, rest] = tokenOf("default");
+  await pair.provider.create({ ...secret(pair.keyOn("provider", "token"), {}, marks), ...rest }, within(5000));
+  await using _sync = pair.open("Provider", [secretsClaim("Provider")]);
+  await pair.provider.create(secret(pair.keyOn("provider", "witness"), { a: "b" }), within(5000));
+  await pair.on("consumer", "witness", "what is claimed is copied");
+  // Their own change wakes each of them once more.
+  for (const name of Object.keys(users)) {
+    await pair.provider.mergePatch(pair.keyOn("provider", name), { data: { more: btoa("x") } }, {}, within(5000));
+  }
+  await pair.provider.create(secret(pair.keyOn("provider", "last"), { a: "b" }), within(5000));
+  await pair.on("consumer", "last", "so is what comes after all that");
+  for (const [name, { metadata: { resourceVersion } }] of before) {
+    const now = await pair.consumer.get(pair.keyOn("consumer", name), within(5000));
+    equal(now.metadata.resourceVersion, resourceVersion, name);
+  }
+  equal(await pair.consumer.find(pair.keyOn("consumer", "token"), within(5000)), undefined);
+});
+
+Deno.test("A user who marks Secrets as the consumer's gets none into the provider, where the claim is on the provider's", async () => {
+  await using pair = await openClaimPair();
+  const theirs = await pair.provider.create(secret(pair.keyOn("provider", "login"), { theirs: "yes" }), within(5000));
+  for (const name of ["login", "smuggled"]) {
+    await pair.consumer.create(secret(pair.keyOn("consumer", name), { mine: "yes" }, owner("Consumer")), within(5000));
+  }
+  await using _sync = pair.open("Provider", [secretsClaim("Provider")]);
+  await pair.provider.create(secret(pair.keyOn("provider", "witness"), { a: "b" }), within(5000));
+  await pair.on("consumer", "witness", "what is claimed is copied");
+  const { data } = await pair.provider.get(pair.keyOn("provider", "login"), within(5000));
+  deepEqual(data, theirs.data);
+  equal(await pair.provider.find(pair.keyOn("provider", "smuggled"), within(5000)), undefined);
+});
+
+Deno.test("A provider that claims one of the user's Secrets by name gets no other one, however it is marked", async () => {
+  await using pair = await openClaimPair();
+  const secrets: Record<string, [Marks, Partial<DynamicObject>]> = {
+    private: [{}, {}],
+    marked: [owner("Consumer"), {}],
+    "like-a-copy": [{ ...owner("Consumer"), labels: { [CLAIMED_FOR_LABEL]: pair.clusterNamespace } }, {}],
+    token: tokenOf("default"),
+  };
+  for (const [name, [marks, rest]] of Object.entries(secrets)) {
+    await pair.consumer.create({ ...secret(pair.keyOn("consumer", name), { a: "b" }, marks), ...rest }, within(5000));
+  }
+  const names = ["settings", "token"];
+  await using _sync = pair.open("Consumer", [secretsClaim("Consumer", { selector: { names } })]);
+  await pair.consumer.create(secret(pair.keyOn("consumer", "settings"), { a: "b" }), within(5000));
+  await pair.on("provider", "settings", "what is claimed is copied");
+  const { items } = await pair.provider.list({ namespace: pair.namespace.provider }, within(5000));
+  deepEqual(items.map(({ metadata }) => metadata.name), ["settings"]);
+});
+
+Deno.test("An object that a provider makes brings no owner, no finalizer and no order of its own into the app cluster", async () => {
+  await using pair = await openPair();
+  await using _sync = pair.open();
+  const { consumer, provider, group, key, providerKey } = pair;
+  await consumer.create(mangoDb(group, { ...key, name: "first" }), within(5000));
+  await pair.mapNamespace();
+  await eventually("the first one appears", () => provider.find({ ...providerKey, name: "first" }, within(5000)));
+  const configMaps = provider.client.api(CONFIG_MAPS);
+  const parent = await configMaps.create(
+    { apiVersion: "v1", kind: "ConfigMap", metadata: { namespace: providerKey.namespace, name: "parent" } },
+    within(5000),
+  );
+  const made = mangoDb(group, providerKey);
+  const { kind, metadata: { name, uid } } = parent;
+  made.metadata.ownerReferences = [{ apiVersion: "v1", kind, name, uid: uid!, blockOwnerDeletion: true }];
+  made.metadata.finalizers = ["example.com/hold"];
+  made.metadata.annotations = {
+    [ON_UNBIND_ANNOTATION]: "force",
+    "kubectl.kubernetes.io/last-applied-configuration": "{}",
+  };
+  await provider.create(made, within(5000));
+  const adopted = await pair.onConsumer("it is adopted", () => true);
+  deepEqual(adopted.metadata.ownerReferences ?? [], []);
+  deepEqual(adopted.metadata.finalizers, [SYNC_FINALIZER]);
+  deepEqual(adopted.metadata.annotations, { [BOUND_ANNOTATION]: "true" });
+  await provider.mergePatch(providerKey, { metadata: { finalizers: null } }, {}, within(5000));
+});
