@@ -85,8 +85,21 @@ function toCrdVersion(version: ExportVersion): CrdVersion {
   });
 }
 
-/** Tells whether the CRD behind an export has changed; the same text for the same API, whichever backend wrote it. */
-export const sourceSpecHash = (spec: ExportCrdSpec): string => hashBase62(exportCrdJson(spec));
+/** Hashing takes a while, and the same objects are asked about again and again. */
+const hashes = new WeakMap<ExportCrdSpec, string>();
+
+/**
+ * Tells whether the CRD behind an export has changed; the same text for the same API, whichever backend wrote it.
+ *
+ * @param spec never changed afterwards, as what comes from API servers is replaced, not changed
+ */
+export function sourceSpecHash(spec: ExportCrdSpec): string {
+  const known = hashes.get(spec);
+  if (known !== undefined) return known;
+  const hash = hashBase62(exportCrdJson(spec));
+  hashes.set(spec, hash);
+  return hash;
+}
 
 /** Without the fields that are undefined, so that objects compare and travel alike. */
 const defined = <T extends object>(object: T): T =>
