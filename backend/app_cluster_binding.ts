@@ -2,7 +2,7 @@ import { AppClusterBinding } from "../crds/app_cluster_binding.ts";
 import { check } from "../crds/check.ts";
 import { APP_CLUSTER_BINDING_ANNOTATION, APP_CLUSTER_BINDING_FINALIZER, CLUSTER_BINDING_NAME } from "../crds/names.ts";
 import { fails, holds } from "../crds/reasons.ts";
-import type { Api } from "../kube/client.ts";
+import type { Api } from "../kube/api.ts";
 import type { ConditionState } from "../kube/conditions.ts";
 import type { Outcome } from "../kube/controller.ts";
 import { isAlreadyExists } from "../kube/errors.ts";

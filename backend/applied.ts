@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { APPLIED_HASH_ANNOTATION, FIELD_MANAGER } from "../crds/names.ts";
-import type { Api } from "../kube/client.ts";
+import type { Api } from "../kube/api.ts";
 import { isJsonObject } from "../kube/json.ts";
 import type { KubeObject } from "../kube/types.ts";
 

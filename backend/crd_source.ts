@@ -1,6 +1,6 @@
 import { InvalidObjectError } from "../crds/check.ts";
 import { type ExportCrdSpec, onlyVersion, toExportSpec } from "../crds/export_schema.ts";
-import type { Api } from "../kube/client.ts";
+import type { Api } from "../kube/api.ts";
 import type { CustomResourceDefinition } from "../kube/resources.ts";
 import type { ServedApi } from "./catalogue.ts";
 

@@ -1,4 +1,4 @@
-import type { Api } from "../kube/client.ts";
+import type { Api } from "../kube/api.ts";
 import { isAlreadyExists } from "../kube/errors.ts";
 import { deepEqual } from "../kube/json.ts";
 import type { Role, RoleBinding } from "../kube/resources.ts";

@@ -1,5 +1,5 @@
 import { REDEEMED_CODES_ANNOTATION } from "../crds/names.ts";
-import type { Api } from "../kube/client.ts";
+import type { Api } from "../kube/api.ts";
 import { isConflict } from "../kube/errors.ts";
 import type { Namespace } from "../kube/resources.ts";
 import { annotationOf } from "../kube/types.ts";

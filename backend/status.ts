@@ -1,4 +1,4 @@
-import type { Api } from "../kube/client.ts";
+import type { Api } from "../kube/api.ts";
 import { keyOf, type KubeObject } from "../kube/types.ts";
 
 /**

@@ -1,5 +1,6 @@
 import { KLUTCH_NAMESPACE } from "../crds/names.ts";
-import { type Api, KubeClient } from "../kube/client.ts";
+import type { Api } from "../kube/api.ts";
+import { KubeClient } from "../kube/client.ts";
 import { staticConfig } from "../kube/kubeconfig.ts";
 import type { ControlPlaneBinaries } from "../playground/binaries.ts";
 import { ControlPlane } from "../playground/control_plane.ts";

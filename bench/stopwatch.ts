@@ -1,4 +1,4 @@
-import type { Api } from "../kube/client.ts";
+import type { Api } from "../kube/api.ts";
 import { systemClock } from "../kube/clock.ts";
 import { TaskGroup } from "../kube/tasks.ts";
 import { type DynamicObject, formatKey, keyOf } from "../kube/types.ts";

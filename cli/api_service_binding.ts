@@ -3,7 +3,8 @@ import { API_SERVICE_BINDINGS, API_VERSION, KLUTCH_NAMESPACE, KUBECONFIG } from 
 import { adviceOn } from "../crds/reasons.ts";
 import { type AcceptablePermissionClaim, groupResourceName, type PermissionClaim } from "../crds/shared.ts";
 import type { ExportRequest } from "./export_requests.ts";
-import type { Api, KubeClient } from "../kube/client.ts";
+import type { Api } from "../kube/api.ts";
+import type { KubeClient } from "../kube/client.ts";
 import { conditionFalse, isTrue, READY, setCondition } from "../kube/conditions.ts";
 import { isNotServed, KubeError } from "../kube/errors.ts";
 import type { ObjectKey } from "../kube/types.ts";

@@ -1,4 +1,4 @@
-import type { Api } from "../kube/client.ts";
+import type { Api } from "../kube/api.ts";
 import { messageOf } from "../kube/errors.ts";
 import { formatKey, type KubeObject } from "../kube/types.ts";
 import type { Terminal } from "./terminal.ts";

@@ -1,4 +1,4 @@
-import type { Api } from "../kube/client.ts";
+import type { Api } from "../kube/api.ts";
 import { Deadline } from "../kube/deadline.ts";
 import { isForbidden, isNotServed, isUnauthorized, messageOf } from "../kube/errors.ts";
 import { formatKey, type KubeObject, type ObjectKey, resourceName } from "../kube/types.ts";

@@ -1,4 +1,5 @@
-import type { Api, KubeClient } from "../kube/client.ts";
+import type { Api } from "../kube/api.ts";
+import type { KubeClient } from "../kube/client.ts";
 import { systemClock } from "../kube/clock.ts";
 import { isForbidden, KubeError } from "../kube/errors.ts";
 import type { Log } from "../kube/log.ts";

@@ -1,6 +1,7 @@
 import type { APIServiceBinding } from "../crds/api_service_binding.ts";
 import { BINDING_FINALIZER } from "../crds/names.ts";
-import type { Api, KubeClient } from "../kube/client.ts";
+import type { Api } from "../kube/api.ts";
+import type { KubeClient } from "../kube/client.ts";
 import type { Outcome } from "../kube/controller.ts";
 import { isAlreadyExists, isRefusal, messageOf } from "../kube/errors.ts";
 import { addFinalizer } from "../kube/finalizer.ts";

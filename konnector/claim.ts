@@ -1,4 +1,4 @@
-import type { Api } from "../kube/client.ts";
+import type { Api } from "../kube/api.ts";
 import type { Outcome } from "../kube/controller.ts";
 import type { Log } from "../kube/log.ts";
 import type { DynamicObject, ObjectKey } from "../kube/types.ts";

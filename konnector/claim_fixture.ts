@@ -1,7 +1,8 @@
 import type { APIServiceNamespace } from "../crds/api_service_namespace.ts";
 import { API_SERVICE_NAMESPACES } from "../crds/names.ts";
 import type { PermissionClaim } from "../crds/shared.ts";
-import type { Api, KubeClient } from "../kube/client.ts";
+import type { Api } from "../kube/api.ts";
+import type { KubeClient } from "../kube/client.ts";
 import { silentLog } from "../kube/log.ts";
 import { createRecorder } from "../kube/recorder.ts";
 import { NAMESPACES, SECRETS } from "../kube/resources.ts";

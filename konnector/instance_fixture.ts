@@ -1,6 +1,6 @@
 import type { APIServiceNamespace } from "../crds/api_service_namespace.ts";
 import { API_SERVICE_NAMESPACES } from "../crds/names.ts";
-import type { Api } from "../kube/client.ts";
+import type { Api } from "../kube/api.ts";
 import { type Log, silentLog } from "../kube/log.ts";
 import type { Recorder } from "../kube/recorder.ts";
 import { type CustomResourceDefinition, NAMESPACES } from "../kube/resources.ts";

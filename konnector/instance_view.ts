@@ -1,4 +1,4 @@
-import type { Api } from "../kube/client.ts";
+import type { Api } from "../kube/api.ts";
 import type { Store } from "../kube/store.ts";
 import { type DynamicObject, formatKey, type ObjectKey } from "../kube/types.ts";
 import type { View } from "../sync/instance_steps.ts";

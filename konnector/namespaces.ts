@@ -1,5 +1,5 @@
 import type { APIServiceNamespace } from "../crds/api_service_namespace.ts";
-import type { Api } from "../kube/client.ts";
+import type { Api } from "../kube/api.ts";
 import { isAlreadyExists } from "../kube/errors.ts";
 import type { Informer } from "../kube/informer.ts";
 import type { Log } from "../kube/log.ts";

@@ -1,7 +1,8 @@
 import type { APIServiceBinding } from "../crds/api_service_binding.ts";
 import { SYNC_FINALIZER } from "../crds/names.ts";
 import { fails } from "../crds/reasons.ts";
-import type { Api, KubeClient } from "../kube/client.ts";
+import type { Api } from "../kube/api.ts";
+import type { KubeClient } from "../kube/client.ts";
 import type { ConditionState } from "../kube/conditions.ts";
 import { isConflict, KubeError, messageOf } from "../kube/errors.ts";
 import { removeFinalizer } from "../kube/finalizer.ts";

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { provider, within } from "../tests/clusters.ts";
 import { serveWidgets, type Widget } from "../tests/widgets.ts";
-import { type Api, KubeClient } from "./client.ts";
+import type { Api } from "./api.ts";
+import { KubeClient } from "./client.ts";
 import {
   isAlreadyExists,
   isConflict,

@@ -1,5 +1,5 @@
 import { rehearseApply } from "./apply_rehearsal.ts";
-import type { Api, JsonPatchOperation } from "./client.ts";
+import type { Api, JsonPatchOperation } from "./api.ts";
 import { KubeError } from "./errors.ts";
 import { isEmpty, isJsonObject } from "./json.ts";
 import {

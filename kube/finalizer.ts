@@ -1,4 +1,4 @@
-import type { Api } from "./client.ts";
+import type { Api } from "./api.ts";
 import { isNotFound } from "./errors.ts";
 import { formatKey, hasFinalizer, keyOf, type KubeObject } from "./types.ts";
 

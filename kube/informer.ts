@@ -1,4 +1,4 @@
-import type { Api } from "./client.ts";
+import type { Api } from "./api.ts";
 import type { Clock } from "./clock.ts";
 import { isForbidden, messageOf, reasonOf } from "./errors.ts";
 import type { Log } from "./log.ts";

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
-import type { Api, KubeClient } from "./client.ts";
+import type { Api } from "./api.ts";
+import type { KubeClient } from "./client.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { isAlreadyExists, isConflict, isNotFound, KubeError, messageOf } from "./errors.ts";
 import { Leadership, LeaseLostError } from "./leadership.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { provider, within } from "../tests/clusters.ts";
 import { serveWidgets, type Widget } from "../tests/widgets.ts";
 import { applyOver } from "./apply.ts";
-import type { Api } from "./client.ts";
+import type { Api } from "./api.ts";
 import { appliedFields, appliedPart, inheritFields, ownsMoreThan } from "./managed_fields.ts";
 import type { ManagedFields } from "./types.ts";
 import type { OpenApiSchema } from "./resources.ts";

@@ -1,4 +1,5 @@
-import type { Api, KubeClient } from "./client.ts";
+import type { Api } from "./api.ts";
+import type { KubeClient } from "./client.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { Deadline } from "./deadline.ts";
 import { isAlreadyExists, isNotFound, KubeError } from "./errors.ts";

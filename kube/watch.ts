@@ -1,5 +1,5 @@
 import { backoffMs } from "./backoff.ts";
-import type { Api, ListOptions } from "./client.ts";
+import type { Api, ListOptions } from "./api.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { isGone, isNotServed, isSilence, KubeError, type Status } from "./errors.ts";
 import type { KubeObject } from "./types.ts";

@@ -1,6 +1,6 @@
 import { RESOURCE_OWNER_ANNOTATION } from "../crds/names.ts";
 import { applyOver } from "../kube/apply.ts";
-import type { Api, JsonPatchOperation } from "../kube/client.ts";
+import type { Api, JsonPatchOperation } from "../kube/api.ts";
 import type { DynamicObject, ObjectKey } from "../kube/types.ts";
 import { type ClaimStep, type ClaimTerms, type ClaimView, DATA_FIELDS, sameData, toCopy } from "./claim_plan.ts";
 import { OWNER } from "./instance_plan.ts";

@@ -1,6 +1,6 @@
 import { SYNC_FINALIZER } from "../crds/names.ts";
 import { applyOver } from "../kube/apply.ts";
-import type { Api } from "../kube/client.ts";
+import type { Api } from "../kube/api.ts";
 import { addFinalizer, removeFinalizer } from "../kube/finalizer.ts";
 import type { DynamicObject, ObjectKey } from "../kube/types.ts";
 import { OWNER, type Sides, type Step, toConsumerObject, toProviderObject } from "./instance_plan.ts";

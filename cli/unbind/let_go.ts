@@ -1,5 +1,6 @@
 import { ON_UNBIND_ANNOTATION, SYNC_FINALIZER } from "../../crds/names.ts";
-import type { Api, KubeClient } from "../../kube/client.ts";
+import type { Api } from "../../kube/api.ts";
+import type { KubeClient } from "../../kube/client.ts";
 import { systemClock } from "../../kube/clock.ts";
 import { Deadline } from "../../kube/deadline.ts";
 import { isNotFound, isNotServed } from "../../kube/errors.ts";

@@ -1,6 +1,7 @@
 import type { APIServiceBinding } from "../../crds/api_service_binding.ts";
 import { CLAIMED_FOR_LABEL, SYNC_FINALIZER } from "../../crds/names.ts";
-import type { Api, KubeClient } from "../../kube/client.ts";
+import type { Api } from "../../kube/api.ts";
+import type { KubeClient } from "../../kube/client.ts";
 import { discover, type Discovery } from "../../kube/discovery.ts";
 import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceDefinition } from "../../kube/resources.ts";
 import { type DynamicObject, formatKey, hasFinalizer, type ObjectKey, resourceName } from "../../kube/types.ts";

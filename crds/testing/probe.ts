@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Api } from "../../kube/client.ts";
+import type { Api } from "../../kube/api.ts";
 import { KubeError } from "../../kube/errors.ts";
 import { apiVersionOf, type DynamicObject, type Json, resourceName } from "../../kube/types.ts";
 import { type TestCluster, uniqueName, within } from "../../tests/clusters.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { API_SERVICE_BINDINGS, API_SERVICE_EXPORT_TEMPLATES, KLUTCH_NAMESPACE } from "../../crds/names.ts";
 import type { AcceptablePermissionClaim, PermissionClaim } from "../../crds/shared.ts";
-import type { Api } from "../../kube/client.ts";
+import type { Api } from "../../kube/api.ts";
 import { CONFIG_MAPS, type ConfigMap, type Secret, SECRETS } from "../../kube/resources.ts";
 import type { KubeObject, ObjectKey } from "../../kube/types.ts";
 import { eventually, within } from "../clusters.ts";

@@ -1,5 +1,5 @@
 import { API_SERVICE_NAMESPACE_ANNOTATION } from "../../crds/names.ts";
-import type { Api } from "../../kube/client.ts";
+import type { Api } from "../../kube/api.ts";
 import { NAMESPACES } from "../../kube/resources.ts";
 import { annotationOf, type DynamicObject, formatKey, isDeleting } from "../../kube/types.ts";
 import { eventually, within } from "../clusters.ts";

@@ -1,4 +1,4 @@
-import type { Api } from "../../../kube/client.ts";
+import type { Api } from "../../../kube/api.ts";
 import { systemClock } from "../../../kube/clock.ts";
 import { deepEqual } from "../../../kube/json.ts";
 import type { Secret } from "../../../kube/resources.ts";

@@ -1,4 +1,4 @@
-import type { Api } from "../../../kube/client.ts";
+import type { Api } from "../../../kube/api.ts";
 import { systemClock } from "../../../kube/clock.ts";
 import { KubeError } from "../../../kube/errors.ts";
 import { formatKey, type ObjectKey } from "../../../kube/types.ts";

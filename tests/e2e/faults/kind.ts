@@ -1,4 +1,4 @@
-import type { Api } from "../../../kube/client.ts";
+import type { Api } from "../../../kube/api.ts";
 import type { ObjectKey } from "../../../kube/types.ts";
 
 export const GROUP = "mangodb.com";
