@@ -6,6 +6,7 @@ import { reachLoopbackDirectly } from "../loopback.ts";
 import { findBinaries } from "../playground/binaries.ts";
 import { ControlPlane } from "../playground/control_plane.ts";
 import { findCrossplane } from "../playground/crossplane_program.ts";
+import { findKeycloak } from "../playground/keycloak_program.ts";
 import { readSummary } from "./summary.ts";
 
 // deno task test [paths, filters and other arguments of `deno test`]
@@ -19,9 +20,7 @@ async function runTests(args: readonly string[], signal: AbortSignal): Promise<n
   const env = Deno.env.toObject();
   const binaries = await findBinaries({ env, progress }, signal);
   const executable = await buildKlutch({ env, progress }, signal);
-  const crossplane = CROSSPLANE_TESTS.some((file) => isAsked(file, args))
-    ? await crossplaneIfPossible(env, signal)
-    : undefined;
+  const extras = await findExtras(args, env, signal);
 
   await using stack = new AsyncDisposableStack();
   const start = async (name: string) => stack.use(await ControlPlane.start({ name, binaries, progress }, signal));
@@ -34,7 +33,7 @@ async function runTests(args: readonly string[], signal: AbortSignal): Promise<n
       KLUTCH_TEST_PROVIDER: provider.kubeconfigPath,
       KLUTCH_TEST_CONSUMER: consumer.kubeconfigPath,
       KLUTCH_BINARY: executable,
-      ...(crossplane && { KLUTCH_TEST_CROSSPLANE: crossplane }),
+      ...extras.found,
       // A test that forgets to name its cluster must not find the developer's own.
       KUBECONFIG: join(dirname(provider.kubeconfigPath), "no-kubeconfig-in-tests"),
       ...(Deno.stdout.isTerminal() ? { FORCE_COLOR: "1" } : {}), // its stdout goes through our hands
@@ -49,14 +48,24 @@ async function runTests(args: readonly string[], signal: AbortSignal): Promise<n
   const summary = readSummary(output);
   if (summary) {
     const { passed, failed, skipped } = summary;
-    const whatIsSkipped = skipped === 0 ? "" : `, ${skipped} skipped: there is no Crossplane here, see above`;
+    const whatIsSkipped = skipped === 0
+      ? ""
+      : `, ${skipped} skipped: there is no ${extras.missing.join(" and no ")} here, see above`;
     console.log(`${passed} passed, ${failed} failed${whatIsSkipped}`);
   }
   return code;
 }
 
-/** Skipped, and counted as such, where Crossplane cannot be built. */
-const CROSSPLANE_TESTS = ["tests/e2e/crossplane_test.ts", "playground/demo_test.ts"];
+/** Programs that may be missing: the tests that need one are skipped then, and counted as such. */
+const EXTRAS = [
+  {
+    name: "Crossplane",
+    variable: "KLUTCH_TEST_CROSSPLANE",
+    find: findCrossplane,
+    tests: ["tests/e2e/crossplane_test.ts", "playground/demo_test.ts"],
+  },
+  { name: "Keycloak", variable: "KLUTCH_TEST_KEYCLOAK", find: findKeycloak, tests: ["tests/e2e/keycloak_test.ts"] },
+];
 
 /** Whether `deno test` with these arguments comes to a file; a flag is no path. */
 function isAsked(file: string, args: readonly string[]): boolean {
@@ -64,16 +73,20 @@ function isAsked(file: string, args: readonly string[]): boolean {
   return paths.length === 0 || paths.some((path) => path === "" || file === path || file.startsWith(`${path}/`));
 }
 
-async function crossplaneIfPossible(
-  env: Record<string, string>,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  try {
-    return await findCrossplane({ env, progress }, signal);
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    progress(`${error.message}\nWhat needs Crossplane is skipped.`);
+async function findExtras(args: readonly string[], env: Record<string, string>, signal: AbortSignal) {
+  const found: Record<string, string> = {};
+  const missing: string[] = [];
+  for (const { name, variable, find, tests } of EXTRAS) {
+    if (!tests.some((file) => isAsked(file, args))) continue;
+    try {
+      found[variable] = await find({ env, progress }, signal);
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      progress(`${error.message}\nWhat needs ${name} is skipped.`);
+      missing.push(name);
+    }
   }
+  return { found, missing };
 }
 
 /** Prints what comes, as it comes, and returns its end. */

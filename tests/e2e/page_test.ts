@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { env } from "node:process";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { API_SERVICE_EXPORT_TEMPLATES } from "../../crds/names.ts";
 import type { APIServiceExportTemplate } from "../../crds/api_service_export_template.ts";
 import type { PermissionClaim } from "../../crds/shared.ts";
 import type { CustomResourceDefinition, OpenApiSchema } from "../../kube/resources.ts";
 import { apiVersionOf } from "../../kube/types.ts";
-import { findChromium } from "../../playground/chromium.ts";
 import { eventually, within } from "../clusters.ts";
 import { installCrd } from "../mangodb.ts";
+import { openBrowser } from "./chromium.ts";
 import { Story } from "./harness.ts";
 
 const GROUP = "shop.example.com";
@@ -271,11 +271,6 @@ Deno.test("a person chooses APIs in a browser, binds them in one go, and watches
 
   assert.deepEqual(complaints, []);
 });
-
-async function openBrowser(): Promise<Browser> {
-  const executablePath = await findChromium({ env }, within(120_000));
-  return await chromium.launch({ executablePath, args: ["--no-sandbox"] });
-}
 
 /** The same page again, with the same cookies. */
 async function openPageBeside(page: Page): Promise<Page> {
