@@ -44,6 +44,7 @@ export async function runCommandLine(root: Command, args: readonly string[], str
         outputError: (text) => complaint = text,
       })
       .helpOption("-h, --help", "show this help");
+    if (command !== root) command.helpCommand(false);
   }
   const { normalized, chosen, operands, problem } = normalizeFlags(
     root,

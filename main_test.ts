@@ -36,32 +36,6 @@ Deno.test("klutch --help shows every subcommand, in groups, on lines that fit", 
   deepEqual(await klutch(["help"]), { code, stdout, stderr });
 });
 
-for (
-  const subcommand of [
-    "bind",
-    "apis",
-    "status",
-    "explain",
-    "diff",
-    "check",
-    "rbac",
-    "unbind",
-    "konnector",
-    "backend",
-    "schema",
-    "demo",
-    "version",
-  ]
-) {
-  Deno.test(`klutch ${subcommand} --help loads and describes it`, async () => {
-    const { code, stdout, stderr } = await klutch([subcommand, "--help"]);
-    equal(code, 0, stderr);
-    match(stdout, new RegExp(`\\nUsage:\\n  klutch ${subcommand} `));
-    const [flags] = stdout.split("\nExamples:\n");
-    for (const line of flags!.split("\n")) ok(line.length <= 80, line);
-  });
-}
-
 Deno.test("klutch --version and klutch version say the version, for people and for programs", async () => {
   equal((await klutch(["--version"])).stdout, `klutch ${VERSION}\n`);
   match((await klutch(["version"])).stdout, new RegExp(`^Version: +${VERSION.replaceAll(".", "\\.")}\n`));
@@ -139,10 +113,28 @@ Deno.test("results survive a reader that leaves early", async () => {
 
 // Made by `klutch COMMAND --help > tests/golden/help/COMMAND.txt`, to be read before they are kept.
 const GOLDEN = new URL("tests/golden/help/", import.meta.url);
-for await (const { name } of Deno.readDir(GOLDEN)) {
-  const words = name.replace(/\.txt$/, "").split("_");
-  Deno.test(`klutch ${words.join(" ")} --help says what it is to say`, async () => {
-    const { stdout } = await klutch([...words, "--help"]);
-    equal(stdout, await Deno.readTextFile(new URL(name, GOLDEN)));
-  });
+
+/** All commands, as shells are told of them: `["bind"]`, `["bind", "apiservice"]`, … */
+async function commandsBelow(words: readonly string[] = []): Promise<string[][]> {
+  const { stdout } = await klutch(["__complete", ...words, ""]);
+  const commands = stdout.split("\n").flatMap((line) => /^(\S+)\t/.exec(line)?.[1] ?? []).map((
+    name,
+  ) => [...words, name]);
+  const deeper = await Promise.all(commands.map((command) => commandsBelow(command)));
+  return [...commands, ...deeper.flat()];
 }
+
+Deno.test("the help of every command says what it is to say, on lines that fit", async (t) => {
+  const commands = [["help"], ...await commandsBelow()];
+  const kept = await Array.fromAsync(Deno.readDir(GOLDEN), ({ name }) => name);
+  deepEqual(commands.map((words) => `${words.join("_")}.txt`).sort(), kept.sort());
+  for (const words of commands) {
+    await t.step(words.join(" "), async () => {
+      const { code, stdout, stderr } = await klutch([...words, "--help"]);
+      deepEqual([code, stderr], [0, ""]);
+      equal(stdout, await Deno.readTextFile(new URL(`${words.join("_")}.txt`, GOLDEN)));
+      const [flags] = stdout.split("\nExamples:\n");
+      for (const line of flags!.split("\n")) ok(line.length <= 80, line);
+    });
+  }
+});

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { completeOperands } from "../completion.ts";
 import type { DataFormat } from "./data.ts";
 import { parseDuration } from "./duration.ts";
 
@@ -30,6 +31,14 @@ export function addFormatFlag(command: Command): void {
   const option = new Option("-o, --output <format>", "print as json, yaml or table").choices([...FORMATS]);
   command.addOption(option.default("table"));
 }
+
+/** Lets shells complete the first operand with what is bound. */
+export const completeBindingName = (command: Command): Command =>
+  completeOperands(
+    command,
+    async (context, flags, operands) =>
+      operands.length > 0 ? [] : (await import("./completion.ts")).bindingNames(context, flags),
+  );
 
 /** Reads a duration for a flag, e.g. `90s` or `5m`. */
 export function toMilliseconds(text: string): number {

@@ -11,16 +11,16 @@ import { apiVersionOf, type DynamicObject, type KubeObject, resourceName } from 
 import { untilReachable } from "../kube/until_reachable.ts";
 import { providerResource, type SyncDefinition } from "../sync/definition.ts";
 import { isOnProvider } from "../sync/instance_plan.ts";
-import { mapClusterScoped, mapNamespaces } from "../sync/mapping.ts";
+import { mapClusterScoped, mapNamespaces, whyUnmapped } from "../sync/mapping.ts";
 import type { Connection } from "./connection.ts";
 import { Agenda } from "./agenda.ts";
 import { type Digest, digestConsumer, digestProvider } from "./digest.ts";
 import type { InHand } from "./in_hand.ts";
 import { type InstanceDeps, reconcileInstance } from "./instance.ts";
 import type { Side } from "./instance_view.ts";
-import { InstanceNews } from "./instance_news.ts";
+import { InstanceNews, trouble } from "./instance_news.ts";
 import type { KonnectorMetrics } from "./metrics.ts";
-import { namespaceTrouble, requestNamespace } from "./namespaces.ts";
+import { requestNamespace } from "./namespaces.ts";
 import { Repairs } from "./repairs.ts";
 
 export interface InstanceSyncDeps {
@@ -142,7 +142,10 @@ async function runSync(
     noteOrphan: (key, isOrphan) => agenda.noteOrphan(key, isOrphan),
     passed: (key, providerKey) => agenda.passed(key, providerKey),
     requestNamespace: (name, signal) => requestNamespace({ serviceNamespaces, clusterNamespace, log }, name, signal),
-    namespaceTrouble: (name) => namespaceTrouble({ serviceNamespaces, clusterNamespace }, name),
+    namespaceTrouble(name) {
+      const { reason, what } = whyUnmapped(serviceNamespaces.store, { namespace: clusterNamespace, name });
+      return trouble("Namespace", reason, what);
+    },
     stepDone(step, key) {
       const up = isOnProvider(step);
       if (!up && step !== "copyStatus") return;

@@ -4,9 +4,7 @@ import { isAlreadyExists } from "../kube/errors.ts";
 import type { Informer } from "../kube/informer.ts";
 import type { Log } from "../kube/log.ts";
 import type { Namespace } from "../kube/resources.ts";
-import { isDeleting } from "../kube/types.ts";
 import { namespaceRequest } from "../sync/mapping.ts";
-import { type Trouble, trouble } from "./instance_news.ts";
 
 /** The app cluster's namespaces; of each only that it is there. */
 export type ConsumerNamespaces = Informer<Namespace, true>;
@@ -31,29 +29,6 @@ export async function requestNamespace(
   } catch (error) {
     if (!isAlreadyExists(error)) throw error;
   }
-}
-
-/** The longest name of a namespace. */
-const MAX_LENGTH = 63;
-
-/** Why a namespace has no counterpart yet, which backends name after both. */
-export function namespaceTrouble(
-  { serviceNamespaces, clusterNamespace }: Omit<NamespaceDeps, "log">,
-  name: string,
-): Trouble {
-  const mapped = `${clusterNamespace}-${name}`;
-  if (mapped.length > MAX_LENGTH) {
-    return trouble(
-      "Namespace",
-      "NamespaceNameTooLong",
-      `The namespace for this object on the provider would be called "${mapped}", which has ${mapped.length} ` +
-        `characters; ${MAX_LENGTH} are allowed`,
-    );
-  }
-  const asked = serviceNamespaces.store.get({ namespace: clusterNamespace, name });
-  return asked && isDeleting(asked)
-    ? trouble("Namespace", "NamespaceTerminating", `The namespace for this object on the provider is being deleted`)
-    : trouble("Namespace", "NamespacePending", `The provider has not made a namespace for "${name}" yet`);
 }
 
 /**

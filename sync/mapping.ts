@@ -1,8 +1,16 @@
 import type { APIServiceExport } from "../crds/api_service_export.ts";
 import type { APIServiceNamespace } from "../crds/api_service_namespace.ts";
+import type { Obstacle } from "../crds/checkpoints.ts";
 import { API_SERVICE_NAMESPACES, CLUSTER_NAMESPACE_ANNOTATION } from "../crds/names.ts";
 import type { Store } from "../kube/store.ts";
-import { annotationOf, apiVersionOf, type DynamicObject, type KubeObject, type ObjectKey } from "../kube/types.ts";
+import {
+  annotationOf,
+  apiVersionOf,
+  type DynamicObject,
+  isDeleting,
+  type KubeObject,
+  type ObjectKey,
+} from "../kube/types.ts";
 import type { Marks } from "./instance_plan.ts";
 
 /** Name of the store index by which a mapped namespace finds its APIServiceNamespace. */
@@ -49,6 +57,31 @@ export const namespaceRequest = (clusterNamespace: string, name: string): APISer
   metadata: { namespace: clusterNamespace, name },
   spec: {},
 });
+
+/** The longest name of a namespace. */
+const MAX_NAMESPACE_LENGTH = 63;
+
+/** Why a namespace of the consumer has no counterpart yet, which backends name after both. */
+export function whyUnmapped(
+  namespaces: Store<APIServiceNamespace>,
+  { namespace: clusterNamespace, name }: { namespace: string; name: string },
+): { reason: Obstacle<"Namespace">; what: string } {
+  const mapped = `${clusterNamespace}-${name}`;
+  if (mapped.length > MAX_NAMESPACE_LENGTH) {
+    const what = `The namespace for this object on the provider would be called "${mapped}", which has ` +
+      `${mapped.length} characters; ${MAX_NAMESPACE_LENGTH} are allowed`;
+    return { reason: "NamespaceNameTooLong", what };
+  }
+  const request = namespaces.get({ namespace: clusterNamespace, name });
+  if (request && isDeleting(request)) {
+    const what = "The namespace for this object on the provider is being deleted";
+    return { reason: "NamespaceTerminating", what };
+  }
+  const what = request
+    ? `The provider has not made a namespace for "${name}" yet`
+    : `Nobody has asked the provider to make a namespace for "${name}" yet`;
+  return { reason: "NamespacePending", what };
+}
 
 export type Isolation = NonNullable<APIServiceExport["spec"]["clusterScopedIsolation"]>;
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { APIServiceNamespace } from "../crds/api_service_namespace.ts";
 import { Store } from "../kube/store.ts";
-import { mapNamespaces, mappedNamespaceIndex } from "./mapping.ts";
+import { mapNamespaces, mappedNamespaceIndex, whyUnmapped } from "./mapping.ts";
 
 const CLUSTER = "cluster-abcde";
 
@@ -38,4 +38,22 @@ Deno.test("mapNamespaces() knows no counterpart before the backend has named one
 Deno.test("mapNamespaces() touches nothing in a namespace that two claim", () => {
   const mapping = mapNamespaces(storeOf({ a: "shared", b: "shared" }), CLUSTER);
   assert.equal(mapping.toConsumer({ namespace: "shared", name: "db" }), undefined);
+});
+
+Deno.test("whyUnmapped() tells what a namespace waits for", () => {
+  const leaving = { namespace: CLUSTER, name: "leaving" };
+  const store = storeOf({ asked: undefined, leaving: undefined });
+  store.set(leaving, { metadata: { ...leaving, deletionTimestamp: "2026-01-01T00:00:00Z" } } as APIServiceNamespace);
+  const cases: [name: string, reason: string, what: RegExp][] = [
+    ["unknown", "NamespacePending", /^Nobody has asked the provider to make a namespace for "unknown" yet$/],
+    ["asked", "NamespacePending", /^The provider has not made a namespace for "asked" yet$/],
+    ["leaving", "NamespaceTerminating", /is being deleted$/],
+    ["n".repeat(50), "NamespaceNameTooLong", /would be called "cluster-abcde-n{50}", which has 64 characters; 63 are/],
+  ];
+  for (const [name, reason, what] of cases) {
+    const why = whyUnmapped(store, { namespace: CLUSTER, name });
+    assert.equal(why.reason, reason);
+    assert.match(why.what, what);
+  }
+  assert.equal(whyUnmapped(store, { namespace: CLUSTER, name: "n".repeat(49) }).reason, "NamespacePending");
 });

@@ -1,12 +1,8 @@
 import { Command } from "commander";
 import { flagsOf } from "../../command_line.ts";
-import { completeOperands } from "../../completion.ts";
 import { examples } from "../../help.ts";
 import { type ProgramContext, UsageError } from "../../program.ts";
-import type { AppClusterFlags } from "../app_cluster.ts";
-import { addAppClusterFlags, addFormatFlag } from "../common_options.ts";
-import type { DataFormat } from "../data.ts";
-import { readObject } from "../object_argument.ts";
+import { addObjectOptions, type ObjectFlags, readObject } from "../object_options.ts";
 
 const EXIT_CODES = `
 Exit codes, as those of kubectl diff:
@@ -14,8 +10,6 @@ Exit codes, as those of kubectl diff:
   1  something would be written
   2  it cannot be told, or a cluster would refuse it
 `;
-
-type Flags = AppClusterFlags & { output: DataFormat; namespace?: string; all?: boolean };
 
 /** `klutch diff` */
 export function diffCommand(context: ProgramContext): Command {
@@ -26,17 +20,8 @@ export function diffCommand(context: ProgramContext): Command {
         "of the konnector; nothing is changed. What Secrets hold is not shown.",
     )
     .usage("(KIND NAME | --all) [flags]")
-    .argument("[kind]", "kind, plural or short name, e.g. postgresqlinstance; KIND/NAME in one word works, too")
-    .argument("[name]", "name of the object")
     .option("--all", "all objects of all bindings, and all that is claimed");
-  addFormatFlag(command);
-  completeOperands(
-    command,
-    async (context, flags, operands) =>
-      operands.length > 0 ? [] : (await import("../completion.ts")).bindingNames(context, flags),
-  );
-  addAppClusterFlags(command, "namespace of the object; that of your context, else default");
-  return command
+  return addObjectOptions(command)
     .addHelpText(
       "after",
       EXIT_CODES + "\n" + examples(
@@ -45,7 +30,9 @@ export function diffCommand(context: ProgramContext): Command {
       ),
     )
     .action(async (...words: (string | undefined)[]) => {
-      const { output: format, namespace, all = false, ...appCluster } = flagsOf<Flags>(command);
+      const { output: format, namespace, all = false, ...appCluster } = flagsOf<ObjectFlags & { all?: boolean }>(
+        command,
+      );
       const object = readObject(words.slice(0, 2));
       if (!object && !all) return command.outputHelp();
       if (object && all) throw new UsageError("either one object or --all");

@@ -2,7 +2,7 @@ import type { KubeClient } from "../../kube/client.ts";
 import { type Namespace, NAMESPACES } from "../../kube/resources.ts";
 import { formatKey, isDeleting, type ObjectKey } from "../../kube/types.ts";
 import type { SyncDefinition } from "../../sync/definition.ts";
-import type { Mapping } from "../../sync/mapping.ts";
+import { type Mapping, whyUnmapped } from "../../sync/mapping.ts";
 import { type Finding, passed, stopped } from "../diagnosis/finding.ts";
 import { mappingOf, type ProviderSide } from "../diagnosis/provider_side.ts";
 
@@ -36,11 +36,8 @@ export async function placeOf(
     };
   }
   if (!providerKey) {
-    const asked = contract.namespaces.get({ namespace: clusterNamespace, name: key.namespace! });
-    const what = asked
-      ? `The provider's backend has not given namespace "${key.namespace}" a counterpart yet`
-      : `Nobody has asked the provider for a counterpart of namespace "${key.namespace}" yet`;
-    return { finding: stopped("Namespace", "NamespacePending", what) };
+    const { reason, what } = whyUnmapped(contract.namespaces, { namespace: clusterNamespace, name: key.namespace! });
+    return { finding: stopped("Namespace", reason, what) };
   }
   return {
     place: { key: providerKey, mapping },

@@ -19,7 +19,6 @@ interface Flags extends AppClusterFlags {
  * @param konnector the command that runs the konnector, or one without anything, where it cannot be run
  */
 export function addKonnectorCommands(konnector: Command, context: ProgramContext): Command {
-  konnector.helpCommand(false);
   if (konnector.options.length === 0) konnector.usage("<command> [flags]").action(() => konnector.outputHelp());
   const words = `${context.invokedAs} konnector`;
   const install = subcommand("install", "Install the konnector with the rights it needs");

@@ -1,10 +1,9 @@
 import { Command, Option } from "commander";
 import { flagsOf } from "../../command_line.ts";
-import { completeOperands } from "../../completion.ts";
 import { examples } from "../../help.ts";
 import { type ProgramContext, UsageError } from "../../program.ts";
 import type { AppClusterFlags } from "../app_cluster.ts";
-import { addAppClusterFlags, addFormatFlag, toMilliseconds } from "../common_options.ts";
+import { addAppClusterFlags, addFormatFlag, completeBindingName, toMilliseconds } from "../common_options.ts";
 import type { DataFormat } from "../data.ts";
 import type { UnbindMode } from "./plan.ts";
 
@@ -36,11 +35,7 @@ export function unbindCommand(context: ProgramContext): Command {
         .argParser(toMilliseconds),
     );
   addFormatFlag(command);
-  completeOperands(
-    command,
-    async (context, flags, operands) =>
-      operands.length > 0 ? [] : (await import("../completion.ts")).bindingNames(context, flags),
-  );
+  completeBindingName(command);
   addAppClusterFlags(command, "accepted, without effect: the name says which binding");
   return command
     .addHelpText(

@@ -38,6 +38,7 @@ const SETTINGS: PermissionClaim = {
   version: "v1",
   selector: { owner: "Consumer", names: ["mango-settings"] },
 };
+const LONG_NAME = "n".repeat(63);
 const TIMEOUT = { timeoutMs: 40_000 };
 
 /** One way in which things go wrong. */
@@ -418,6 +419,16 @@ Deno.test("explain and status name the cause of whatever goes wrong", async (t) 
       },
       explain: ["mangodb", "test", "-n", "early"],
       reason: "NamespacePending",
+    },
+    {
+      what: "a namespace can have no counterpart, as the name of that would be too long",
+      async induce() {
+        const key = { namespace: LONG_NAME, name: "test" };
+        await here.api(NAMESPACES).create(object(NAMESPACES, key.namespace, {}), within(5_000));
+        await mangos.create(key);
+      },
+      explain: ["mangodb", "test", "-n", LONG_NAME],
+      reason: "NamespaceNameTooLong",
     },
     {
       what: "this cluster refuses the provider's new schema",
