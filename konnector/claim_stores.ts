@@ -139,10 +139,18 @@ export class ClaimStores implements AsyncDisposable {
   /** Settles when all that is watched has been listed, or has had its time. */
   async firstLists(signal: AbortSignal): Promise<void> {
     using deadline = new Deadline(FIRST_LISTS_MS, signal);
-    const ends = [...this.#sources, { informer: this.copyInformer, scopes: this.#copyScopes }];
-    const lists = ends.map(({ informer, scopes }) => scopes.size > 0 ? informer.synced(deadline.signal) : undefined);
-    await Promise.allSettled(lists);
+    await Promise.allSettled(this.#watched.map((informer) => informer.synced(deadline.signal)));
     signal.throwIfAborted();
+  }
+
+  /** Whether all that is watched has been listed. */
+  get isSynced(): boolean {
+    return this.#watched.every(({ isSynced }) => isSynced);
+  }
+
+  /** Why a watch is down. */
+  get trouble(): string | undefined {
+    return troubleAmong(this.#watched);
   }
 
   /** Consumer keys of all that is known. */
@@ -175,7 +183,7 @@ export class ClaimStores implements AsyncDisposable {
   /** Why a watch is down that the claim needs. */
   troubleOf(claim: PermissionClaim | undefined): string | undefined {
     const needed = this.#sources.filter((source) => deepEqual(source.claim, claim)).map(({ informer }) => informer);
-    return [this.copyInformer, ...needed].find(({ trouble }) => trouble !== undefined)?.trouble;
+    return troubleAmong([this.copyInformer, ...needed]);
   }
 
   /** The objects of a key are not needed whole any more. */
@@ -187,6 +195,11 @@ export class ClaimStores implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const scopes = [this.#copyScopes, ...this.#sources.map(({ scopes }) => scopes)];
     await Promise.all(scopes.map((one) => one[Symbol.asyncDispose]()));
+  }
+
+  get #watched(): ClaimInformer[] {
+    const ends = [...this.#sources, { informer: this.copyInformer, scopes: this.#copyScopes }];
+    return ends.filter(({ scopes }) => scopes.size > 0).map(({ informer }) => informer);
   }
 
   #unfollow(namespace: string): void {
@@ -218,3 +231,6 @@ function* counted({ store }: ClaimInformer, end: Located): Iterable<string> {
     if (key) yield formatKey(key);
   }
 }
+
+const troubleAmong = (informers: readonly ClaimInformer[]): string | undefined =>
+  informers.find(({ trouble }) => trouble !== undefined)?.trouble;

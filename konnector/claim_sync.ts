@@ -18,6 +18,7 @@ import { isClaimSettled } from "./claim_digest.ts";
 import { ClaimStores } from "./claim_stores.ts";
 import type { Connection } from "./connection.ts";
 import type { KonnectorMetrics } from "./metrics.ts";
+import { Reachability } from "./reachability.ts";
 
 export interface ClaimSyncDeps {
   consumer: KubeClient;
@@ -66,6 +67,7 @@ export class ClaimSync implements AsyncDisposable {
   readonly #deletedCopies = new Set<string>();
   readonly #ownDeletions = new Set<string>();
   #stores: ClaimStores | undefined;
+  #reach: Reachability | undefined;
   #trouble: ClaimTrouble | undefined;
   /** The cluster of the copies does not serve the kind, or not so that it could be copied. */
   #isKindMissing = false;
@@ -123,7 +125,7 @@ export class ClaimSync implements AsyncDisposable {
       return { reason: "ClaimConflict", message: what };
     }
     const failed = [...this.#errors].find(([key]) => !claimed || claimed.has(key));
-    const message = this.#stores?.troubleOf(claim) ?? failed?.[1];
+    const message = (this.#reach?.trouble && this.#stores?.troubleOf(claim)) ?? failed?.[1];
     return message === undefined ? undefined : { reason: "ClaimSyncFailed", message: redactText(message) };
   }
 
@@ -145,6 +147,8 @@ export class ClaimSync implements AsyncDisposable {
       metrics,
     });
     this.#stores = stores;
+    this.#reach = new Reachability(stores);
+    this.#tasks.run((signal) => this.#reach!.follow(this.#deps.onChange, signal));
     using _observed = metrics?.claimOpened(this.#kind, owner, () => stores.copied().size);
     stores.subscribe((end, key, { before, after, fresh }) => {
       if (end === "copy") this.#noteCopy(key, before?.counts, after?.counts, fresh);
