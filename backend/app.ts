@@ -1,5 +1,7 @@
 import { type Context, Hono } from "hono";
+import { etag } from "hono/etag";
 import { secureHeaders } from "hono/secure-headers";
+import type { Problem } from "../crds/problem.ts";
 import type { Log } from "../kube/log.ts";
 import type { RelyingParty } from "../oidc/relying_party.ts";
 import type { SessionSealer } from "../oidc/session.ts";
@@ -13,23 +15,12 @@ import type { CataloguePages } from "./catalogue_pages.tsx";
 import { explainError } from "./error_page.ts";
 import type { TenantIdentity } from "./identity.ts";
 import type { MyClusters } from "./my_clusters.ts";
-import { ASSETS } from "./pages/assets.ts";
 import { MessagePage } from "./pages/message.tsx";
+import { LONGEST_URL } from "./query.ts";
 import type { RateLimit } from "./rate_limit.ts";
 import type { TakenCode } from "./redeemed_codes.ts";
 import { Refusal } from "./refusal.ts";
-import { authorizeRoute } from "./routes/authorize.ts";
-import { assetRoute } from "./routes/assets.ts";
-import { bindRoute } from "./routes/bind.ts";
-import { callbackRoute } from "./routes/callback.ts";
-import { clusterEventsRoute, clustersRoute } from "./routes/clusters.tsx";
-import { exportRoute } from "./routes/export.ts";
-import { logoutRoute } from "./routes/logout.tsx";
-import { resourceRoute } from "./routes/resource.tsx";
-import { resourcesRoute } from "./routes/resources.ts";
-import { responseRoute } from "./routes/response.ts";
-import { tokenApisRoute } from "./routes/token_apis.ts";
-import { tokenBindRoute } from "./routes/token_bind.ts";
+import { FILES, isForPrograms, PAGES, routeAt } from "./route_table.ts";
 import type { SchemaDoc } from "./schema_doc.ts";
 import type { Tenant } from "./tenant.ts";
 import type { TokenLogin } from "./token_login.ts";
@@ -78,8 +69,6 @@ export interface AppDeps {
 
 export type AppEnv = { Variables: { requestId: string; log: Log } };
 
-const LONGEST_URL = 16_384;
-
 /** The public listener: four steps from a command line over the login to a bound API, and the pages between them. */
 export function createApp(deps: AppDeps): Hono<AppEnv> {
   const app = new Hono<AppEnv>();
@@ -109,17 +98,17 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
     xFrameOptions: "DENY",
     strictTransportSecurity: deps.isSecure ? "max-age=31536000" : false,
   }));
-  for (const path of ASSETS.keys()) app.get(path, assetRoute);
+  for (const { path, serve } of FILES) app.get(path, etag(), serve(deps));
   app.use(async (c, next) => {
     c.header("cache-control", "no-cache, no-store, must-revalidate, max-age=0");
     c.header("expires", "Thu, 01 Jan 1970 00:00:00 GMT");
     c.header("x-accel-expires", "0");
     if (c.req.url.length > LONGEST_URL) throw new Refusal(414, "This link is too long", "Start again.");
-    const method = METHODS.get(c.req.path);
-    if (!method) throw notFound();
-    if (c.req.method !== method) {
-      c.header("allow", method);
-      throw new Refusal(405, "Method not allowed", `This address answers ${method} requests only.`);
+    const route = routeAt(c.req.path);
+    if (!route) throw notFound();
+    if (c.req.method !== route.method) {
+      c.header("allow", route.method);
+      throw new Refusal(405, "Method not allowed", `This address answers ${route.method} requests only.`);
     }
     const readiness = deps.readiness();
     if (readiness !== true) {
@@ -128,52 +117,25 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
     }
     await next();
   });
-  app.get("/export", exportRoute(deps));
-  app.get("/authorize", authorizeRoute(deps));
-  app.get("/callback", callbackRoute(deps));
-  app.get("/resources", resourcesRoute(deps));
-  app.get("/resource", resourceRoute(deps));
-  app.get("/clusters", clustersRoute(deps));
-  app.get("/clusters/events", clusterEventsRoute(deps));
-  app.get("/logout", logoutRoute(deps));
-  app.get("/bind", bindRoute(deps));
-  app.post(RESPONSE_PATH, responseRoute(deps));
-  app.post(TOKEN_BIND_PATH, tokenBindRoute(deps));
-  app.get(TOKEN_APIS_PATH, tokenApisRoute(deps));
+  for (const { method, path, serve } of PAGES) app.on(method, path, serve(deps));
   app.onError((error, c) => answerError(deps, error, c));
   return app;
 }
-
-const RESPONSE_PATH = "/response";
-const TOKEN_BIND_PATH = "/api/bind";
-const TOKEN_APIS_PATH = "/api/apis";
-/** Answer command lines, and not browsers. */
-const PROGRAM_PATHS = [RESPONSE_PATH, TOKEN_BIND_PATH, TOKEN_APIS_PATH];
-
-const PAGES = [
-  ...["/export", "/authorize", "/callback", "/resources", "/resource", "/bind"],
-  ...["/clusters", "/clusters/events", "/logout", ...ASSETS.keys()],
-];
-const METHODS = new Map([
-  ...PAGES.map((path) => [path, "GET"] as const),
-  ...PROGRAM_PATHS.map((path) => [path, path === TOKEN_APIS_PATH ? "GET" : "POST"] as const),
-]);
 
 const notFound = () =>
   new Refusal(404, "Nothing here", "Run `kubectl klutch bind` with this provider's address and /export at its end.");
 
 /** For logs: a query holds codes and tokens, and an unknown path anything at all. */
-const knownPath = (c: Context) => METHODS.has(c.req.path) ? c.req.path : "other";
+const knownPath = (c: Context) => routeAt(c.req.path) ? c.req.path : "other";
 
 function answerError({ prettyName, signal }: AppDeps, error: Error, c: Context<AppEnv>): Response | Promise<Response> {
   const { status, title, message, level, retryAfterSeconds } = explainError(error, signal);
   const requestId = c.get("requestId");
   c.get("log")[level]("request failed", { path: knownPath(c), status, error });
   if (retryAfterSeconds !== undefined) c.header("retry-after", String(retryAfterSeconds));
-  if (PROGRAM_PATHS.includes(c.req.path)) {
-    return c.json({ title, status, detail: message, requestId }, status, {
-      "content-type": "application/problem+json",
-    });
+  if (isForPrograms(c.req.path)) {
+    const problem: Problem = { title, status, detail: message, requestId };
+    return c.json(problem, status, { "content-type": "application/problem+json" });
   }
   return c.html(MessagePage({ prettyName, title, message, requestId }), status);
 }

@@ -10,17 +10,18 @@ import { type AppDeps, createApp } from "./app.ts";
 import { BindTokens } from "./bind_token.ts";
 import { CataloguePages } from "./catalogue_pages.tsx";
 import type { MyCluster } from "./my_clusters.ts";
+import { Contract } from "./openapi_fixture.ts";
 import { RateLimit } from "./rate_limit.ts";
 import { describeSchema } from "./schema_doc.ts";
 import { catalogue, claim, crd, template } from "./test_objects.ts";
 
 const ISSUER = "https://sso.example.com";
-const OFFERS = catalogue([crd("dbs", "x.io"), crd("queues", "x.io"), crd("vaults", "x.io")], [
-  template("d", ["dbs", "x.io"], { claims: [claim("secrets")] }),
-  template("q", ["queues", "x.io"]),
-  template("v", ["vaults", "x.io"], { allowedGroups: ["security"] }),
+const OFFERS = catalogue([crd("dbs", "acme.io"), crd("queues", "acme.io"), crd("vaults", "acme.io")], [
+  template("d", ["dbs", "acme.io"], { claims: [claim("secrets")] }),
+  template("q", ["queues", "acme.io"]),
+  template("v", ["vaults", "acme.io"], { allowedGroups: ["security"] }),
 ]);
-const SCHEMA = crd("dbs", "x.io", { properties: { size: { type: "integer" } } })
+const SCHEMA = crd("dbs", "acme.io", { properties: { size: { type: "integer" } } })
   .spec.versions[0]!.schema!.openAPIV3Schema!;
 const CLUSTER: MyCluster = {
   clusterId: "cl1",
@@ -28,15 +29,17 @@ const CLUSTER: MyCluster = {
   lastHeartbeat: "2026-06-01T11:59:00Z",
   konnectorVersion: "v1.4.0",
   healthy: { type: "Healthy", status: "True", lastTransitionTime: "2026-06-01T11:59:00Z" },
-  apis: [{ name: "dbs.x.io", plural: "dbs", schema: { isRefused: false, why: "schema <a> is breaking" } }],
+  apis: [{ name: "dbs.acme.io", plural: "dbs", schema: { isRefused: false, why: "schema <a> is breaking" } }],
 };
 export const VERIFIER = "v".repeat(43);
 export const CHALLENGE = "7w_YNF9DSfIdPf_pRjSq646_kPr-2-o9NAl16JGghdM";
 const KEYS = parseCookieKeys({ signingKey: btoa("k".repeat(32)) });
 
-/** An app without cluster and issuer. */
+/** An app without cluster and issuer, each of whose answers to programs is compared with its OpenAPI document. */
 export interface TestApp {
-  app: ReturnType<typeof createApp>;
+  app: Pick<ReturnType<typeof createApp>, "routes"> & {
+    request(path: string, init?: RequestInit): Promise<Response>;
+  };
   clock: FakeClock;
   /** Identities that tenants were made for. */
   bound: { subject: string; clusterId: string }[];
@@ -115,5 +118,13 @@ export function testApp(changes: Partial<AppDeps> = {}): TestApp {
     signal: new AbortController().signal,
     ...changes,
   });
-  return { ...test, app };
+  let contract: Contract | undefined;
+  async function request(path: string, init?: RequestInit): Promise<Response> {
+    const asked = new Request(`http://localhost${path}`, init);
+    const response = await app.request(asked);
+    contract ??= await Contract.of(app);
+    await contract.assertKept(asked.method, new URL(asked.url).pathname, response);
+    return response;
+  }
+  return { ...test, app: { routes: app.routes, request } };
 }

@@ -74,7 +74,7 @@ Deno.test("A login, a click and a bound API: the command line gets kubeconfig an
   const page = await browser.logIn();
   equal(page, "/resources?s=Abc123");
   const link = await browser.link("dbs", page);
-  match(link, /^\/bind\?s=Abc123&resource=dbs&group=x\.io&/);
+  match(link, /^\/bind\?s=Abc123&resource=dbs&group=acme\.io&/);
 
   const bound = await browser.open(link);
   equal(bound.status, 302);
@@ -90,8 +90,8 @@ Deno.test("A login, a click and a bound API: the command line gets kubeconfig an
     requests: [{
       kind: "APIServiceExportRequest",
       apiVersion: "klutch.anynines.com/v1alpha1",
-      metadata: { name: "dbs.x.io" },
-      spec: { resources: [{ group: "x.io", resource: "dbs", permissionClaims: [claim("secrets")] }] },
+      metadata: { name: "dbs.acme.io" },
+      spec: { resources: [{ group: "acme.io", resource: "dbs", permissionClaims: [claim("secrets")] }] },
       status: {},
     }],
   });
@@ -117,7 +117,7 @@ Deno.test("A command line that asks for a code gets its credential by itself, on
   const document = await response.json();
   equal(document.kubeconfig, btoa("apiVersion: v1\n"));
   equal(document.authentication.oauth2CodeGrant.sid, "Abc123");
-  equal(document.requests[0].metadata.name, "dbs.x.io");
+  equal(document.requests[0].metadata.name, "dbs.acme.io");
 });
 
 Deno.test("Several APIs are bound in one go, by one request that command lines of old take as well", async () => {
@@ -125,7 +125,7 @@ Deno.test("Several APIs are bound in one go, by one request that command lines o
   const browser = new Browser(test);
   const link = new URL(await browser.link("dbs", await browser.logIn()), "http://x");
   for (const name of ["resource", "group"]) link.searchParams.delete(name);
-  for (const name of ["dbs.x.io", "queues.x.io", "dbs.x.io"]) link.searchParams.append("api", name);
+  for (const name of ["dbs.acme.io", "queues.acme.io", "dbs.acme.io"]) link.searchParams.append("api", name);
   const bound = await browser.open(link.pathname + link.search);
   const response = new URL(bound.headers.get("location")!).searchParams.get("response")!;
   const { requests } = decodePortableBase64(response) as { requests: unknown[] };
@@ -135,8 +135,8 @@ Deno.test("Several APIs are bound in one go, by one request that command lines o
     metadata: {},
     spec: {
       resources: [
-        { group: "x.io", resource: "dbs", permissionClaims: [claim("secrets")] },
-        { group: "x.io", resource: "queues" },
+        { group: "acme.io", resource: "dbs", permissionClaims: [claim("secrets")] },
+        { group: "acme.io", resource: "queues" },
       ],
     },
     status: {},
@@ -220,9 +220,9 @@ Deno.test("A kept list of offers gives each visitor links of their own", async (
 Deno.test("Without scripts, a search keeps what was chosen before", async () => {
   const browser = new Browser(testApp());
   const page = await browser.logIn();
-  const html = await (await browser.open(`${page}&q=QUEUE&api=dbs.x.io`)).text();
-  match(html, /<input type="checkbox" name="api" value="dbs.x.io"[^>]* checked/);
-  match(html, /value="queues.x.io" aria-label/);
+  const html = await (await browser.open(`${page}&q=QUEUE&api=dbs.acme.io`)).text();
+  match(html, /<input type="checkbox" name="api" value="dbs.acme.io"[^>]* checked/);
+  match(html, /value="queues.acme.io" aria-label/);
   match(html, /2 on offer/);
   const [none] = /class="lead nothing"[^>]*>/.exec(await (await browser.open(`${page}&q=zebra`)).text())!;
   equal(none.includes("hidden"), false, "says that nothing is found");
@@ -231,7 +231,7 @@ Deno.test("Without scripts, a search keeps what was chosen before", async () => 
 Deno.test("The page of an API tells what it may do and how its objects look, before anything is granted", async () => {
   const browser = new Browser(testApp());
   await browser.logIn();
-  const response = await browser.open("/resource?s=Abc123&name=dbs.x.io");
+  const response = await browser.open("/resource?s=Abc123&name=dbs.acme.io");
   const html = await response.text();
   equal(response.status, 200);
   for (const text of ["What it may do on your cluster", "Writes secrets", "kind: Db", "size", "whole number"]) {
@@ -246,7 +246,7 @@ Deno.test("My clusters shows what is mine, and tells what changes", async () => 
   await browser.logIn();
   const html = await (await browser.open("/clusters?s=Abc123")).text();
   match(html, /A change waits<\/span> schema &lt;a&gt; is breaking/);
-  for (const text of ["cl1", "Connected", "v1.4.0", "dbs.x.io", "2026-06-01T11:59:00Z"]) {
+  for (const text of ["cl1", "Connected", "v1.4.0", "dbs.acme.io", "2026-06-01T11:59:00Z"]) {
     assert(html.includes(text), text);
   }
 
@@ -357,11 +357,11 @@ const attacks: [name: string, status: number, attack: Attack][] = [
   }],
   ["binding an API that is for others, hidden behind one that is not", 404, async (browser) => {
     const link = await browser.link("dbs", await browser.logIn());
-    return await browser.open(link.replace("resource=dbs", "api=dbs.x.io&api=vaults.x.io"));
+    return await browser.open(link.replace("resource=dbs", "api=dbs.acme.io&api=vaults.acme.io"));
   }],
   ["binding more APIs than anybody needs", 400, async (browser) => {
     const link = await browser.link("dbs", await browser.logIn());
-    return await browser.open(link + Array.from({ length: 51 }, (_, index) => `&api=a${index}.x.io`).join(""));
+    return await browser.open(link + Array.from({ length: 51 }, (_, index) => `&api=a${index}.acme.io`).join(""));
   }],
   ["a login without session id", 400, (browser) => browser.open("/authorize?p=4711&c=cl1")],
   ["a login without cluster id", 400, (browser) => browser.open("/authorize?p=4711&s=Abc123")],
@@ -378,10 +378,10 @@ const attacks: [name: string, status: number, attack: Attack][] = [
     await clock.advance(61 * 60_000);
     return await browser.open(page);
   }],
-  ["binding without a session", 401, (browser) => browser.open("/bind?s=Abc123&resource=dbs&group=x.io")],
+  ["binding without a session", 401, (browser) => browser.open("/bind?s=Abc123&resource=dbs&group=acme.io")],
   ["binding by a link from another site, which has no token", 403, async (browser) => {
     await browser.logIn();
-    return await browser.open("/bind?s=Abc123&resource=dbs&group=x.io");
+    return await browser.open("/bind?s=Abc123&resource=dbs&group=acme.io");
   }],
   ["binding with the token of another session", 403, async (browser, test) => {
     const other = new Browser(test);
@@ -391,7 +391,7 @@ const attacks: [name: string, status: number, attack: Attack][] = [
   }],
   ["binding what is not offered", 404, async (browser) => {
     const link = await browser.link("dbs", await browser.logIn());
-    return await browser.open(link.replace("resource=dbs", "resource=secrets").replace("x.io", ""));
+    return await browser.open(link.replace("resource=dbs", "resource=secrets").replace("acme.io", ""));
   }],
   ["binding a resource with a hostile name", 400, async (browser) => {
     const link = await browser.link("dbs", await browser.logIn());
@@ -476,7 +476,7 @@ Deno.test("Nothing that is logged holds a code, state, token or session", async 
 });
 
 Deno.test("--testing-auto-select binds without a click", async () => {
-  const test = testApp({ autoSelect: "dbs.x.io" });
+  const test = testApp({ autoSelect: "dbs.acme.io" });
   const browser = new Browser(test);
   const page = await browser.open(await browser.logIn());
   equal(page.status, 302);

@@ -1,6 +1,7 @@
 import assert, { deepEqual, equal, match } from "node:assert/strict";
 import fc from "fast-check";
 import { eventually, provider } from "../tests/clusters.ts";
+import { Contract } from "./openapi_fixture.ts";
 import { Replica } from "./replica_fixture.ts";
 
 // Bytes on the wire, at a backend that runs: what no client library would send is sent here.
@@ -30,6 +31,13 @@ const statusOf = (answer: string): number | undefined => {
   return status ? Number(status) : undefined;
 };
 
+/** Of an answer on the wire, as far as it came. */
+function toResponse(answer: string): Response {
+  const [head = "", ...rest] = answer.split("\r\n\r\n");
+  const headers = head.split("\r\n").slice(1).map((line) => line.split(/: ?(.*)/s, 2) as [string, string]);
+  return new Response(rest.join("\r\n\r\n"), { status: statusOf(answer), headers });
+}
+
 const LOGIN = "/authorize?p=4711&s=Abc123&c=cl1";
 const FORM = "Content-Type: application/x-www-form-urlencoded";
 
@@ -54,6 +62,9 @@ const cases: [name: string, request: string | Uint8Array, status: number][] = [
   ["an address of 200 KB", get(`/export?${many("a", 200_000)}`, "Host: x"), 414],
   ["a cookie of 60 KB", get("/resources?s=Abc123", "Host: x", `Cookie: klutch-bind-Abc123=${many("a", 60_000)}`), 401],
   ["a zero byte in a cookie", get("/resources?s=Abc123", "Host: x", "Cookie: a=\0"), 400],
+  ["a token that is no text", get("/api/apis", "Host: x", "Authorization: Bearer \xff\0"), 400],
+  ["a token of 17 KB", get("/api/apis", "Host: x", `Authorization: Bearer ${many("a", 17_000)}`), 431],
+  ["two tokens", get("/api/apis", "Host: x", "Authorization: Bearer a.b.c", "Authorization: Bearer d.e.f"), 401],
   ["a form of 10 MB", post(many("a", 10_000_000), "Content-Length: 10000000"), 413],
   ["a form that says it is endless", post(many("a", 100_000), "Content-Length: 99999999999"), 413],
   ["a form of a negative size", post("", "Content-Length: -1"), 400],

@@ -4,7 +4,8 @@ import type { AppDeps } from "./app.ts";
 import { Refusal } from "./refusal.ts";
 import type { TokenBearer } from "./token_login.ts";
 
-const LONGEST_TOKEN = 16_384;
+/** In characters; what is longer is none of ours. */
+export const LONGEST_TOKEN = 16_384;
 
 /** Who shows the token in the header `Authorization`. @throws {Refusal} when it is none of ours */
 export async function bearerOf(c: Context, { tokenLogin }: Pick<AppDeps, "tokenLogin">): Promise<TokenBearer> {

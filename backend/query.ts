@@ -1,4 +1,6 @@
 import type { Context } from "hono";
+import { InvalidObjectError } from "../crds/check.ts";
+import { API_NAME, groupResourceName } from "../crds/shared.ts";
 import { isCodeChallenge } from "../oidc/one_time_code.ts";
 import { Refusal } from "./refusal.ts";
 
@@ -6,8 +8,12 @@ import { Refusal } from "./refusal.ts";
 const SESSION_ID = /^[0-9A-Za-z_-]{1,64}$/;
 /** Of a cluster id: it becomes a part of an annotation, behind a `#`. */
 const CLUSTER_ID = /^[0-9A-Za-z]{1,64}$/;
-const RESOURCE = /^[a-z][-a-z0-9]{1,252}$/;
-const GROUP = /^([a-z0-9][-a-z0-9.]{0,252})?$/;
+const API = new RegExp(API_NAME);
+
+/** Of an address, in characters. */
+export const LONGEST_URL = 16_384;
+/** Of a body, in bytes. */
+export const LONGEST_BODY = 32_768;
 
 /** Query parameters that the routes read, each at most once. */
 export function readQuery<Name extends string>(c: Context, ...names: Name[]): Partial<Record<Name, string>> {
@@ -24,8 +30,6 @@ function pick<Name extends string>(parameters: URLSearchParams, names: Name[]): 
   return picked;
 }
 
-/** What is longer is none of ours. */
-const LONGEST_BODY = 32_768;
 /** It comes in one piece; who sends it slower only holds a connection. */
 const BODY_TIMEOUT_MS = 5_000;
 
@@ -58,6 +62,21 @@ export async function readBody(c: Context, wanted: string): Promise<string> {
   return await new Blob(chunks).text();
 }
 
+/**
+ * What a body says, if it is what its schema demands.
+ *
+ * @param decode throws InvalidObjectError otherwise
+ * @throws {Refusal}
+ */
+export function readValid<Content>(decode: () => Content): Content {
+  try {
+    return decode();
+  } catch (error) {
+    if (error instanceof InvalidObjectError) throw new Refusal(400, "This request is not valid", `${error.message}.`);
+    throw error;
+  }
+}
+
 export const readSessionId = (text: string | undefined): string => matching(SESSION_ID, text, "session id");
 export const readClusterId = (text: string | undefined): string => matching(CLUSTER_ID, text, "cluster id");
 
@@ -78,26 +97,16 @@ export function readApis(c: Context, parameter = "api"): string[] {
 
 /** Each once, if all are names of APIs. */
 export const readApiNames = (names: readonly string[]): string[] => [
-  ...new Set(names.map((name) => {
-    const dot = name.indexOf(".");
-    return readApiName(dot < 0 ? name : name.slice(0, dot), dot < 0 ? "" : name.slice(dot + 1));
-  })),
+  ...new Set(names.map((name) => matching(API, name, "name of the API"))),
 ];
 
 /** What a person chose: the API of a link (`resource`, `group`), or those of a form (`api`). */
 export function readChoice(c: Context): string[] {
   const chosen = readApis(c);
   if (chosen.length > 0) return chosen;
-  const { resource, group } = readQuery(c, "resource", "group");
-  if (resource !== undefined) return [readApiName(resource, group)];
+  const { resource, group = "" } = readQuery(c, "resource", "group");
+  if (resource !== undefined) return readApiNames([groupResourceName({ group, resource })]);
   throw new Refusal(400, "Nothing is chosen", "Go back to the page and choose at least one API.");
-}
-
-/** `<resource>.<group>`, the name of a CRD. */
-export function readApiName(resource: string | undefined, group = ""): string {
-  const plural = matching(RESOURCE, resource, "resource");
-  if (!GROUP.test(group)) throw invalid("The group is not one of an API.");
-  return group ? `${plural}.${group}` : plural;
 }
 
 function matching(pattern: RegExp, text: string | undefined, what: string): string {

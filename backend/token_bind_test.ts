@@ -7,7 +7,7 @@ const REQUEST = {
   apiVersion: "klutch.anynines.com/v1alpha1",
   sessionID: "Abc123",
   clusterID: "cl1",
-  apis: ["dbs.x.io"],
+  apis: ["dbs.acme.io"],
 };
 
 const bind = ({ app }: TestApp, fields: Record<string, unknown> = {}, headers: Record<string, string> = {}) =>
@@ -19,7 +19,7 @@ const bind = ({ app }: TestApp, fields: Record<string, unknown> = {}, headers: R
 
 Deno.test("A program that shows a token gets what a person gets after a login", async () => {
   const test = testApp();
-  const response = await bind(test, { apis: ["dbs.x.io", "queues.x.io", "dbs.x.io"] });
+  const response = await bind(test, { apis: ["dbs.acme.io", "queues.acme.io", "dbs.acme.io"] });
   equal(response.status, 200);
   const { kubeconfig, authentication, requests } = await response.json();
   equal(atob(kubeconfig), "apiVersion: v1\n");
@@ -40,9 +40,9 @@ Deno.test("A dry run makes nothing and grants nothing", async () => {
 
 Deno.test("What is for some only is for programs of theirs only", async () => {
   const test = testApp();
-  equal((await bind(test, { apis: ["vaults.x.io"] })).status, 404);
+  equal((await bind(test, { apis: ["vaults.acme.io"] })).status, 404);
   test.identity.groups = ["security", "lunch"];
-  equal((await bind(test, { apis: ["vaults.x.io"] })).status, 200);
+  equal((await bind(test, { apis: ["vaults.acme.io"] })).status, 200);
 });
 
 Deno.test("Who may not log in by browser may not by token; who is named may", async () => {
@@ -74,8 +74,8 @@ Deno.test("A program sees what is on offer to it, as people do on the page", asy
     const { kind, items } = await response.json();
     return [response.status, kind, ...items.map(({ name }: { name: string }) => name)];
   };
-  deepEqual(await namesFor([]), [200, "APIOfferList", "dbs.x.io", "queues.x.io"]);
-  deepEqual(await namesFor(["security"]), [200, "APIOfferList", "dbs.x.io", "queues.x.io", "vaults.x.io"]);
+  deepEqual(await namesFor([]), [200, "APIOfferList", "dbs.acme.io", "queues.acme.io"]);
+  deepEqual(await namesFor(["security"]), [200, "APIOfferList", "dbs.acme.io", "queues.acme.io", "vaults.acme.io"]);
   equal((await test.app.request("/api/apis")).status, 401);
   equal((await test.app.request("/api/apis", { method: "POST" })).status, 405);
   equal(
@@ -97,7 +97,7 @@ const refused: [name: string, status: number, fields: Record<string, unknown>, h
   ["of another kind", 400, { kind: "Secret" }],
   ["of another version", 400, { apiVersion: "v1" }],
   ["for nothing", 400, { apis: [] }],
-  ["for too much", 400, { apis: Array.from({ length: 51 }, (_, index) => `a${index}.x.io`) }],
+  ["for too much", 400, { apis: Array.from({ length: 51 }, (_, index) => `a${index}.acme.io`) }],
   ["for a path", 400, { apis: ["../secrets"] }],
   ["for what nobody offers", 404, { apis: ["secrets"] }],
   ["with a cluster id that would break the identity", 400, { clusterID: "a#b" }],

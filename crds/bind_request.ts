@@ -1,6 +1,7 @@
 import Type from "typebox";
 import { API_VERSION } from "./names.ts";
 import { choice, flag, list, object, optional, text } from "./schema.ts";
+import { API_NAME } from "./shared.ts";
 
 /** What a command line sends to bind with a token of its own instead of a browser's login; never stored in a cluster. */
 export const BindRequest = object(
@@ -11,7 +12,7 @@ export const BindRequest = object(
     clusterID: text("Names the app cluster: base62 of a hash of the uid of its namespace `klutch-bind`.", {
       pattern: "^[0-9A-Za-z]{1,64}$",
     }),
-    apis: list(text("`<resource>.<group>`", { minLength: 1, maxLength: 506 }), "What to bind.", {
+    apis: list(text("`<resource>.<group>`", { pattern: API_NAME }), "What to bind.", {
       minItems: 1,
       maxItems: 50,
     }),

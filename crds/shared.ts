@@ -15,6 +15,9 @@ const GROUP_RESOURCE_FIELDS = {
 export const GroupResource = object(GROUP_RESOURCE_FIELDS, "Names one API by group and resource.");
 export type GroupResource = Type.Static<typeof GroupResource>;
 
+/** Pattern of `<resource>.<group>`. */
+export const API_NAME = "^[a-z][-a-z0-9]{1,252}(\\.[a-z0-9][-a-z0-9.]{0,252})?$";
+
 /** `postgresqlinstances.anynines.com`: the name of the CRD, of the export and of the binding. */
 export const groupResourceName = ({ group, resource }: GroupResource): string =>
   group ? `${resource}.${group}` : resource;

@@ -5,6 +5,14 @@ import { admit } from "../admit.ts";
 import type { AppDeps } from "../app.ts";
 import { bearerOf } from "../bearer.ts";
 import type { Offer } from "../catalogue.ts";
+import { answerOf, type Operation, problems } from "../openapi.ts";
+
+/** What this address answers. */
+export const tokenApisOperation: Operation = {
+  operationId: "listApis",
+  summary: "What is on offer",
+  responses: { 200: answerOf("APIOfferList", "What is on offer to whoever asks."), ...problems(401, 403) },
+};
 
 /** Tells whoever shows a token what is on offer to them, by the same rules as the page does. */
 export const tokenApisRoute = (deps: AppDeps) => async (c: Context) => {
