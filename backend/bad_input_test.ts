@@ -31,11 +31,13 @@ const statusOf = (answer: string): number | undefined => {
   return status ? Number(status) : undefined;
 };
 
-/** Of an answer on the wire, as far as it came. */
+/** The first answer on a connection. */
 function toResponse(answer: string): Response {
-  const [head = "", ...rest] = answer.split("\r\n\r\n");
-  const headers = head.split("\r\n").slice(1).map((line) => line.split(/: ?(.*)/s, 2) as [string, string]);
-  return new Response(rest.join("\r\n\r\n"), { status: statusOf(answer), headers });
+  const end = answer.indexOf("\r\n\r\n");
+  const lines = answer.slice(0, end).split("\r\n").slice(1);
+  const headers = new Headers(lines.map((line) => line.split(/: ?(.*)/s, 2) as [string, string]));
+  const body = answer.slice(end + 4).slice(0, Number(headers.get("content-length")));
+  return new Response(body, { status: statusOf(answer), headers });
 }
 
 const LOGIN = "/authorize?p=4711&s=Abc123&c=cl1";
@@ -46,6 +48,10 @@ const get = (target: string, ...headers: string[]) =>
 const post = (body: string, ...headers: string[]) =>
   ["POST /response HTTP/1.1", "Host: x", "Connection: close", FORM, ...headers, "", body].join("\r\n");
 const many = (letter: string, count: number) => letter.repeat(count);
+
+function withBytesAt(request: string, at: number, bytes: Uint8Array): Uint8Array {
+  return new Uint8Array([...text.encode(request.slice(0, at)), ...bytes, ...text.encode(request.slice(at))]);
+}
 
 const cases: [name: string, request: string | Uint8Array, status: number][] = [
   ...["a b", "evil.example:99999", "[", "%zz", "", "a/export?", "x@evil.example", "a, evil.example", "1:2:3"]
@@ -63,7 +69,7 @@ const cases: [name: string, request: string | Uint8Array, status: number][] = [
   ["a cookie of 60 KB", get("/resources?s=Abc123", "Host: x", `Cookie: klutch-bind-Abc123=${many("a", 60_000)}`), 401],
   ["a zero byte in a cookie", get("/resources?s=Abc123", "Host: x", "Cookie: a=\0"), 400],
   ["a token that is no text", get("/api/apis", "Host: x", "Authorization: Bearer \xff\0"), 400],
-  ["a token of 17 KB", get("/api/apis", "Host: x", `Authorization: Bearer ${many("a", 17_000)}`), 431],
+  ["a token of 17 KB", get("/api/apis", "Host: x", `Authorization: Bearer ${many("a", 17_000)}`), 401],
   ["two tokens", get("/api/apis", "Host: x", "Authorization: Bearer a.b.c", "Authorization: Bearer d.e.f"), 401],
   ["a form of 10 MB", post(many("a", 10_000_000), "Content-Length: 10000000"), 413],
   ["a form that says it is endless", post(many("a", 100_000), "Content-Length: 99999999999"), 413],
@@ -124,10 +130,9 @@ Deno.test("What is no request is refused by a backend that runs on, reflects not
         get("/export", "Host: x"),
         post("code=a", "Content-Length: 6"),
       );
-      const damaged = fc.tuple(whole, fc.nat(), fc.uint8Array({ maxLength: 20 })).map(([request, at, bytes]) => {
-        const [head, tail] = [request.slice(0, at % request.length), request.slice(at % request.length)];
-        return new Uint8Array([...text.encode(head), ...bytes, ...text.encode(tail)]);
-      });
+      const damaged = fc.tuple(whole, fc.nat(), fc.uint8Array({ maxLength: 20 })).map(([request, at, bytes]) =>
+        withBytesAt(request, at % request.length, bytes)
+      );
       await fc.assert(
         fc.asyncProperty(fc.oneof(damaged, fc.uint8Array({ maxLength: 200 })), async (bytes) => {
           const answer = await send(address, bytes, 200);
@@ -136,6 +141,23 @@ Deno.test("What is no request is refused by a backend that runs on, reflects not
         }),
         { numRuns: 200 },
       );
+    });
+
+    await t.step("to programs the app says what is wrong as its OpenAPI document promises", async () => {
+      const contract = await Contract.of({ request: (path) => fetch(new URL(path, address)) });
+      const whole = get("/api/apis", "Host: x", "Authorization: Bearer a.b.c", "Accept: application/json");
+      const [line = ""] = whole.split("\r\n", 1);
+      const said = new Set<number>();
+      await fc.assert(
+        fc.asyncProperty(fc.nat(whole.length), fc.uint8Array({ maxLength: 20 }), async (at, bytes) => {
+          const answer = await send(address, withBytesAt(whole, Math.max(at, line.length + 2), bytes), 200);
+          if (!/^content-type: application\/problem\+json\r$/m.test(answer)) return equal(statusOf(answer) ?? 400, 400);
+          await contract.assertKept("GET", "/api/apis", toResponse(answer));
+          said.add(statusOf(answer)!);
+        }),
+        { numRuns: 200 },
+      );
+      assert(said.has(401));
     });
 
     match(await send(address, get("/export", "Host: x")), /^HTTP\/1\.1 200 OK\r\n/);
