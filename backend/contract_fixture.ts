@@ -187,16 +187,23 @@ export class TestBackend implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#tasks) await this.#giveBack();
     for (const tidy of this.#tidy) await tidy();
-    // With the controllers still running, the mapped namespaces go as well.
+    await this.stop();
+    this.konnector.close();
+    this.cluster[Symbol.dispose]();
+  }
+
+  /** Mapped namespaces go with their requests as long as controllers run. */
+  async #giveBack(): Promise<void> {
+    const requests = this.cluster.client.api(API_SERVICE_NAMESPACES);
+    const { items } = await requests.list({ namespace: this.namespace }, within(10_000));
+    for (const { metadata } of items) await requests.delete(metadata, {}, within(10_000));
     await eventually("mapped namespaces are deleted", () => {
       const mapped = Array.from(this.caches.namespaces.store.list())
         .filter(({ metadata: { name } }) => name.startsWith(`${this.namespace}-`));
       return mapped.every(isDeleting);
     });
-    await this.stop();
-    this.konnector.close();
-    this.cluster[Symbol.dispose]();
   }
 
   #deps(): ControllersDeps {
