@@ -49,7 +49,7 @@ class Browser {
   }
 }
 
-Deno.test("GET /export says where to log in, whatever the Host header says", async () => {
+Deno.test("A forged Host header leads nobody elsewhere: GET /export says where to log in, whatever it says", async () => {
   const response = await testApp().app.request("/export", { headers: { host: "evil.example" } });
   equal(response.headers.get("content-type"), "application/json");
   deepEqual(await response.json(), {
@@ -110,7 +110,7 @@ async function choose(browser: Browser, link = "dbs"): Promise<string> {
 const redeem = ({ app }: TestApp, code: string, verifier = VERIFIER) =>
   app.request("/response", { method: "POST", body: new URLSearchParams({ code, code_verifier: verifier }) });
 
-Deno.test("A command line that asks for a code gets its credential by itself, once, for the code", async () => {
+Deno.test("Whoever reads the browser's addresses finds a code in them and no credential, which the command line gets for it", async () => {
   const test = testApp();
   const response = await redeem(test, await choose(new Browser(test)));
   equal(response.status, 200);
@@ -276,7 +276,7 @@ Deno.test("Logging out ends the session in this browser, by a link of the page o
   equal((await browser.open(page)).status, 401);
 });
 
-Deno.test("Cookies are HttpOnly, SameSite=Lax, and Secure behind HTTPS", async () => {
+Deno.test("No script, no other site's form and no plain connection gets a session: cookies are HttpOnly, SameSite=Lax, Secure", async () => {
   for (const isSecure of [true, false]) {
     const test = testApp({ isSecure });
     const begun = await test.app.request("/authorize?p=4711&s=Abc123&c=cl1");
@@ -321,7 +321,7 @@ const attacks: [name: string, status: number, attack: Attack][] = [
   }],
   ["a callback without state", 400, (browser) => browser.open("/callback?code=good")],
   ["a callback with two states", 400, (browser) => browser.open("/callback?code=good&state=a&state=b")],
-  ["a callback with a state of the original's making", 400, (browser) => {
+  ["a forged state that says where to send the credential", 400, (browser) => {
     const state = btoa(JSON.stringify({ redirectURL: "http://evil.example", sid: "Abc123", cid: "cl1" }));
     return browser.open(`/callback?code=good&state=${encodeURIComponent(state)}`);
   }],
@@ -333,7 +333,11 @@ const attacks: [name: string, status: number, attack: Attack][] = [
     const state = encodeURIComponent(await browser.begin("/authorize?p=4711&s=Abc123&c=cl1"));
     return await browser.open(`/callback?code=stolen&state=${state}`);
   }],
-  ["a login for a command line elsewhere", 400, (browser) => browser.open("/authorize?u=https://evil.example&s=a&c=b")],
+  [
+    "a login that would send the credential to another site",
+    400,
+    (browser) => browser.open("/authorize?u=https://evil.example&s=a&c=b"),
+  ],
   ["a credential in the address of another machine, although it is allowed to get codes", 400, (_browser, test) => {
     const { app } = testApp({ ...test, redirectOrigins: ["https://console.example.com"] });
     return Promise.resolve(app.request("/authorize?u=https://console.example.com/&s=a&c=b"));

@@ -253,7 +253,7 @@ function watchRights(client: KubeClient, places: Record<Place, string>) {
   };
 }
 
-Deno.test("No moment from the first bind to the end of the contract gives a right too much, whatever happens", async () => {
+Deno.test("Whoever tries all the time, from the first bind to the end of the contract, finds no moment with a right too much", async () => {
   await using ann = await TestBackend.open();
   await using bob = await TestBackend.open();
   const { client } = ann.cluster;

@@ -118,3 +118,36 @@ Deno.test("An object that a provider makes brings no owner, no finalizer and no 
   deepEqual(adopted.metadata.annotations, { [BOUND_ANNOTATION]: "true" });
   await provider.mergePatch(providerKey, { metadata: { finalizers: null } }, {}, within(5000));
 });
+
+for (const hasStatusSubresource of [true, false]) {
+  const where = hasStatusSubresource ? "status is a subresource" : "status is a field like others";
+  Deno.test(`A provider that writes what it likes into an object gets a status to its user and nothing else, where ${where}`, async () => {
+    await using pair = await openPair({ hasStatusSubresource });
+    await using _sync = pair.open();
+    const { consumer, provider, group, key, providerKey } = pair;
+    await consumer.create(mangoDb(group, key), within(5000));
+    await pair.mapNamespace();
+    await pair.onProvider("it appears", () => true);
+    const before = await pair.onConsumer("it is held", ({ metadata }) => metadata.finalizers !== undefined);
+    const orders = {
+      metadata: {
+        labels: { team: "theirs" },
+        annotations: { [ON_UNBIND_ANNOTATION]: "force", [RESOURCE_OWNER_ANNOTATION]: "Provider" },
+        finalizers: ["example.com/hold"],
+      },
+      spec: { tier: "Dedicated", tokenSecret: "theirs" },
+    };
+    const status = { phase: "Running", endpoint: "db:1" };
+    await provider.mergePatch(providerKey, { ...orders, ...(!hasStatusSubresource && { status }) }, {}, within(5000));
+    if (hasStatusSubresource) {
+      await provider.mergePatch(providerKey, { status }, { subresource: "status" }, within(5000));
+    }
+    const after = await pair.onConsumer("the status arrives", (object) => object.status !== undefined);
+    deepEqual(after.status, status);
+    deepEqual(after.spec, before.spec);
+    for (const field of ["labels", "annotations", "finalizers", "ownerReferences"] as const) {
+      deepEqual(after.metadata[field], before.metadata[field], field);
+    }
+    await provider.mergePatch(providerKey, { metadata: { finalizers: null } }, {}, within(5000));
+  });
+}

@@ -15,7 +15,7 @@ import type { KonnectorMetrics } from "./metrics.ts";
 export interface PairOptions {
   informerScope?: SyncDefinition["informerScope"];
   hasStatusSubresource?: boolean;
-  /** What both clusters serve. */
+  /** What both clusters serve; without the subresource, if that is not to be there. */
   crd?: (group: string) => CustomResourceDefinition;
 }
 
@@ -34,8 +34,8 @@ export async function openPair(
   await using opened = new AsyncDisposableStack();
   const [app, plane] = [opened.use(await consumer()), opened.use(await provider())];
   const group = `${uniqueName("sync")}.example.com`;
-  opened.use(await installCrd(app.client, crd(group)));
-  opened.use(await installCrd(plane.client, crd(group)));
+  const served = hasStatusSubresource ? crd(group) : withoutStatus(crd(group));
+  for (const { client } of [app, plane]) opened.use(await installCrd(client, served));
   const { connection, clusterNamespace, signal } = await openTestConnection(opened, app, plane);
   const appNamespace = opened.use(await app.namespace("team")).name;
   const mappedNamespace = `${clusterNamespace}-${appNamespace}`;
@@ -102,4 +102,9 @@ export async function openPair(
       await cleanup.disposeAsync();
     },
   };
+}
+
+function withoutStatus({ spec, ...crd }: CustomResourceDefinition): CustomResourceDefinition {
+  const versions = spec.versions.map(({ subresources: _, ...version }) => version);
+  return { ...crd, spec: { ...spec, versions } };
 }

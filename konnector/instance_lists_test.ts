@@ -27,12 +27,6 @@ function crdWithLists(group: string): CustomResourceDefinition {
   return crd;
 }
 
-function withoutStatus(group: string): CustomResourceDefinition {
-  const crd = mangoDbCrd(group);
-  const versions = crd.spec.versions.map(({ subresources: _, ...version }) => version);
-  return { ...crd, spec: { ...crd.spec, versions } };
-}
-
 /** A log that counts steps by their names. */
 function counting() {
   const steps: string[] = [];
@@ -97,7 +91,7 @@ Deno.test("what the provider's side adds to lists that are sets or maps stays th
 });
 
 Deno.test("the status of an API without the status subresource comes down, and nothing goes up for it", async () => {
-  await using pair = await openPair({ crd: withoutStatus, hasStatusSubresource: false });
+  await using pair = await openPair({ hasStatusSubresource: false });
   const { steps, log } = counting();
   await using _sync = pair.open({ log });
   await pair.consumer.create(mangoDb(pair.group, pair.key), within(5_000));

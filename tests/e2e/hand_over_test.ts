@@ -17,6 +17,7 @@ import { HttpBrowser, type Page } from "../../playground/browser.ts";
 import { eventually, within } from "../clusters.ts";
 import { mangoDbCrd } from "../mangodb.ts";
 import { Story } from "./harness.ts";
+import type { Program } from "./program.ts";
 
 const GROUP = "mangodb.com";
 /** As in appendix B of RFC 7636. */
@@ -31,9 +32,11 @@ Deno.test("a credential goes to the command line that asked, once, whichever rep
   await using story = await Story.open();
   const keys = `--cookie-signing-key=${btoa("k".repeat(32))}`;
   const replicas: string[] = [];
+  const processes: Program[] = [];
   using browser = new HttpBrowser({ stopAt: CALLBACK });
   let page: Page;
   let tenant: KubeClient;
+  let used: string;
 
   const redeem = async (replica: string, code: string, verifier = VERIFIER) => {
     const body = new URLSearchParams({ code, code_verifier: verifier });
@@ -45,6 +48,7 @@ Deno.test("a credential goes to the command line that asked, once, whichever rep
   await story.step(t, "given two replicas, and an offer for everybody beside one for others", async () => {
     for (let count = 0; count < 2; count++) {
       const backend = await story.startBackend(keys);
+      processes.push(backend);
       await story.backendReady();
       replicas.push(String((await backend.logged("backend started")).address));
     }
@@ -68,7 +72,7 @@ Deno.test("a credential goes to the command line that asked, once, whichever rep
     t,
     "a stolen code is worth nothing without the verifier; the other replica takes the right one",
     async () => {
-      const code = await choose();
+      const code = used = await choose();
       assert.equal((await redeem(replicas[1]!, code, "x".repeat(43))).status, 400);
       const response = await redeem(replicas[1]!, code);
       assert.equal(response.status, 200);
@@ -143,10 +147,15 @@ Deno.test("a credential goes to the command line that asked, once, whichever rep
     },
   );
 
-  await story.step(t, "a session outlives its replica", async () => {
+  await story.step(t, "a code and a session outlive all replicas, and a code that was used stays used", async () => {
+    const code = await choose();
+    for (const process of processes) await process.kill();
     const backend = await story.startBackend(keys);
     await story.backendReady();
     const { address } = await backend.logged("backend started");
+    assert.equal((await redeem(String(address), used)).status, 400, "used before");
+    const response = await redeem(String(address), code);
+    assert.equal(response.status, 200);
     const again = new URL(page.url);
     again.port = new URL(String(address)).port; // cookies know no ports
     page = await browser.open(again, soon());

@@ -106,7 +106,7 @@ Deno.test("a konnector that was installed with the rights it needs does all its 
     assert.deepEqual((await mangos.list("provider")).length, 0);
   });
 
-  await story.step(t, "it may do that, and nothing else", async () => {
+  await story.step(t, "whoever steals its token may do that, and nothing else", async () => {
     const cases: [string[], "yes" | "no"][] = [
       [["patch", "mangodbs.mangodb.com", "-A"], "yes"],
       [["watch", "configmaps", "-n", "default"], "yes"],
@@ -114,6 +114,13 @@ Deno.test("a konnector that was installed with the rights it needs does all its 
       [["create", "configmaps", "-n", "default"], "no"],
       [["get", "pods", "-A"], "no"],
       [["create", "clusterroles"], "no"],
+      [["escalate", "clusterroles"], "no"],
+      [["bind", "clusterroles"], "no"],
+      [["create", "clusterrolebindings"], "no"],
+      [["impersonate", "users"], "no"],
+      [["create", "serviceaccounts", "--subresource=token", "-n", "kube-system"], "no"],
+      [["create", "pods", "-n", "default"], "no"],
+      [["*", "*", "-A"], "no"],
       [["patch", "crd/other.example.com"], "no"],
       [["delete", "crd/apiservicebindings.klutch.anynines.com"], "no"],
       [["create", "deployments", "-n", KLUTCH_NAMESPACE], "no"],
