@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { parseAllDocuments } from "yaml";
-import { API_SERVICE_BINDINGS, IDENTITY_ANNOTATION } from "../../crds/names.ts";
+import { Contract } from "../../backend/openapi_fixture.ts";
+import type { BindRequest } from "../../crds/bind_request.ts";
+import { API_SERVICE_BINDINGS, API_VERSION, IDENTITY_ANNOTATION } from "../../crds/names.ts";
 import type { PermissionClaim } from "../../crds/shared.ts";
 import { NAMESPACES, SECRETS } from "../../kube/resources.ts";
 import { annotationOf } from "../../kube/types.ts";
@@ -218,5 +220,29 @@ Deno.test("APIs are bound without a browser, by device code, by a program's secr
       assert.doesNotMatch(result.stderr, /eyJ|\n +at /);
     }
     assert.deepEqual([await contracts(), await bindings(), await secrets()], before);
+  });
+
+  await story.step(t, "a program without our command line gets what the OpenAPI document promises", async () => {
+    const contract = await Contract.of({ request: (path) => fetch(new URL(path, url), { signal: soon() }) });
+    const token = await ci.sign({ sub: "repo:acme/shop" });
+    const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+    const ask = async (method: string, path: string, request?: BindRequest) => {
+      const body = request && JSON.stringify(request);
+      const response = await fetch(new URL(path, url), { method, headers, body, signal: soon() });
+      await contract.assertKept(method, path, response);
+      return await response.json();
+    };
+    const request: BindRequest = {
+      kind: "BindRequest",
+      apiVersion: API_VERSION,
+      sessionID: "Abc123",
+      clusterID: "another",
+      apis: [api("a"), api("b")],
+    };
+    assert.equal((await ask("GET", "/export")).kind, "BindingProvider");
+    assert.equal((await ask("GET", "/api/apis")).items.length, 4);
+    assert.equal((await ask("POST", "/api/bind", { ...request, dryRun: true })).kubeconfig, undefined);
+    assert.match(atob((await ask("POST", "/api/bind", request)).kubeconfig), /^users:$/m);
+    assert.equal((await ask("POST", "/api/bind", { ...request, apis: ["cats.example.com"] })).status, 404);
   });
 });
