@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Contract } from "../../backend/openapi_fixture.ts";
 import type { APIServiceExportRequest } from "../../crds/api_service_export_request.ts";
 import type { APIServiceExportTemplate } from "../../crds/api_service_export_template.ts";
 import {
@@ -37,10 +38,13 @@ Deno.test("a credential goes to the command line that asked, once, whichever rep
   let page: Page;
   let tenant: KubeClient;
   let used: string;
+  let contract: Contract | undefined;
 
   const redeem = async (replica: string, code: string, verifier = VERIFIER) => {
     const body = new URLSearchParams({ code, code_verifier: verifier });
     const response = await fetch(`${replica}/response`, { method: "POST", body, signal: soon() });
+    contract ??= await Contract.of({ request: (path) => fetch(replica + path, { signal: soon() }) });
+    await contract.assertKept("POST", "/response", response);
     return { status: response.status, text: await response.text() };
   };
   const choose = async () => (await browser.click(page.link("mangodbs"), soon())).url.searchParams.get("code")!;
