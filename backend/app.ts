@@ -20,7 +20,7 @@ import { LONGEST_URL } from "./query.ts";
 import type { RateLimit } from "./rate_limit.ts";
 import type { TakenCode } from "./redeemed_codes.ts";
 import { Refusal } from "./refusal.ts";
-import { FILES, isForPrograms, PAGES, routeAt } from "./route_table.ts";
+import { isForPrograms, LIVE_ROUTES, routeAt, STATIC_ROUTES } from "./route_table.ts";
 import type { SchemaDoc } from "./schema_doc.ts";
 import type { Tenant } from "./tenant.ts";
 import type { TokenLogin } from "./token_login.ts";
@@ -98,7 +98,7 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
     xFrameOptions: "DENY",
     strictTransportSecurity: deps.isSecure ? "max-age=31536000" : false,
   }));
-  for (const { path, serve } of FILES) app.get(path, etag(), serve(deps));
+  for (const { path, serve } of STATIC_ROUTES) app.get(path, etag(), serve(deps));
   app.use(async (c, next) => {
     c.header("cache-control", "no-cache, no-store, must-revalidate, max-age=0");
     c.header("expires", "Thu, 01 Jan 1970 00:00:00 GMT");
@@ -117,7 +117,7 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
     }
     await next();
   });
-  for (const { method, path, serve } of PAGES) app.on(method, path, serve(deps));
+  for (const { method, path, serve } of LIVE_ROUTES) app.on(method, path, serve(deps));
   app.onError((error, c) => answerError(deps, error, c));
   return app;
 }

@@ -26,7 +26,7 @@ export interface Route {
 }
 
 /** The same for everybody; answered as soon as we listen, and kept by browsers. */
-export const FILES: readonly Route[] = [
+export const STATIC_ROUTES: readonly Route[] = [
   ...[...ASSETS.keys()].map((path): Route => ({ method: "GET", path, serve: () => assetRoute })),
   {
     method: "GET",
@@ -37,7 +37,7 @@ export const FILES: readonly Route[] = [
 ];
 
 /** Answered once cluster and issuer have been reached, and never kept. */
-export const PAGES: readonly Route[] = [
+export const LIVE_ROUTES: readonly Route[] = [
   { method: "GET", path: "/export", serve: exportRoute, operation: exportOperation },
   { method: "GET", path: "/authorize", serve: authorizeRoute },
   { method: "GET", path: "/callback", serve: callbackRoute },
@@ -52,7 +52,7 @@ export const PAGES: readonly Route[] = [
   { method: "GET", path: "/api/apis", serve: tokenApisRoute, operation: tokenApisOperation },
 ];
 
-const ROUTES = [...FILES, ...PAGES];
+const ROUTES = [...STATIC_ROUTES, ...LIVE_ROUTES];
 const BY_PATH = new Map(ROUTES.map((route) => [route.path, route]));
 
 /** The route of a path, whatever its method. */
