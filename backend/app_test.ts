@@ -333,11 +333,11 @@ const attacks: [name: string, status: number, attack: Attack][] = [
     const state = encodeURIComponent(await browser.begin("/authorize?p=4711&s=Abc123&c=cl1"));
     return await browser.open(`/callback?code=stolen&state=${state}`);
   }],
-  [
-    "a login that would send the credential to another site",
+  ...["", `&code_challenge=${CHALLENGE}`].map((more): [name: string, status: number, attack: Attack] => [
+    `a login that would send a ${more ? "code" : "credential"} to another site`,
     400,
-    (browser) => browser.open("/authorize?u=https://evil.example&s=a&c=b"),
-  ],
+    (browser) => browser.open(`/authorize?u=https://evil.example&s=a&c=b${more}`),
+  ]),
   ["a credential in the address of another machine, although it is allowed to get codes", 400, (_browser, test) => {
     const { app } = testApp({ ...test, redirectOrigins: ["https://console.example.com"] });
     return Promise.resolve(app.request("/authorize?u=https://console.example.com/&s=a&c=b"));

@@ -8,6 +8,7 @@ import {
 } from "../crds/names.ts";
 import { CONFIG_MAPS } from "../kube/resources.ts";
 import type { DynamicObject } from "../kube/types.ts";
+import { defineClaims } from "../sync/claim_definitions.ts";
 import { eventually, within } from "../tests/clusters.ts";
 import { mangoDb } from "../tests/mangodb.ts";
 import { openClaimPair, secret, secretsClaim } from "./claim_fixture.ts";
@@ -64,9 +65,14 @@ Deno.test("A user who marks Secrets as the consumer's gets none into the provide
   for (const name of ["login", "smuggled"]) {
     await pair.consumer.create(secret(pair.keyOn("consumer", name), { mine: "yes" }, owner("Consumer")), within(5000));
   }
-  await using _sync = pair.open("Provider", [secretsClaim("Provider")]);
-  await pair.provider.create(secret(pair.keyOn("provider", "witness"), { a: "b" }), within(5000));
-  await pair.on("consumer", "witness", "what is claimed is copied");
+  await using syncs = new AsyncDisposableStack();
+  for (const { owner, claims } of defineClaims([{ effective: [secretsClaim("Provider")], leaving: [] }]).values()) {
+    syncs.use(pair.open(owner, claims));
+  }
+  for (const name of ["witness", "last"]) {
+    await pair.provider.create(secret(pair.keyOn("provider", name), { a: "b" }), within(5000));
+    await pair.on("consumer", name, "what is claimed is copied");
+  }
   const { data } = await pair.provider.get(pair.keyOn("provider", "login"), within(5000));
   deepEqual(data, theirs.data);
   equal(await pair.provider.find(pair.keyOn("provider", "smuggled"), within(5000)), undefined);
