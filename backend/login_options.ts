@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { ListenAddress } from "../kube/address.ts";
 import { type CookieKeys, parseCookieKeys } from "../oidc/cookie_keys.ts";
 import { OidcError } from "../oidc/errors.ts";
-import { UsageError } from "../program.ts";
+import { type ProgramContext, UsageError } from "../program.ts";
 import type { Admission } from "./admission.ts";
 import { notEmpty, readList, readUrl } from "./option_values.ts";
 
@@ -67,6 +67,20 @@ export interface LoginFlags {
   cookieEncryptionKey?: string;
 }
 
+/** Where secrets can come from as well: whoever is on the machine sees flags in the list of processes. */
+const SECRET_VARIABLES = {
+  oidcIssuerClientSecret: "KLUTCH_OIDC_CLIENT_SECRET",
+  cookieSigningKey: "KLUTCH_COOKIE_SIGNING_KEY",
+  cookieEncryptionKey: "KLUTCH_COOKIE_ENCRYPTION_KEY",
+} as const satisfies Partial<Record<keyof LoginFlags, string>>;
+
+/** For the help of the command. */
+export const SECRETS_HELP = `
+Secrets can be given as environment variables, too, which the list of processes
+does not show:
+  ${Object.values(SECRET_VARIABLES).join("\n  ")}
+`;
+
 export const addLoginFlags = (command: Command): Command =>
   command
     .optionsGroup("Login:")
@@ -88,16 +102,18 @@ export const addLoginFlags = (command: Command): Command =>
     .option("--cookie-signing-key <base64>", "32 or 64 bytes; the same on every replica")
     .option("--cookie-encryption-key <base64>", "16, 24 or 32 bytes, optional");
 
-/**
- * @param listen the public listener
- * @param isOptional whether it works without a login, too; some of the flags are a mistake all the same
- * @throws {UsageError} naming the flag and what it takes
- */
-export function readLoginOptions(
-  flags: LoginFlags,
-  listen: ListenAddress,
-  { isOptional }: { isOptional: boolean },
-): LoginOptions {
+/** What flags and variables are read beside. */
+interface LoginSurroundings {
+  /** The public listener. */
+  listen: ListenAddress;
+  env: ProgramContext["env"];
+  /** Whether it works without a login, too; some of the flags are a mistake all the same. */
+  isOptional: boolean;
+}
+
+/** @throws {UsageError} naming the flag and what it takes */
+export function readLoginOptions(given: LoginFlags, { listen, env, isOptional }: LoginSurroundings): LoginOptions {
+  const flags = { ...secretsIn(env), ...given };
   return {
     oidc: isOptional && !isAnyGiven(flags) ? undefined : readOidc(flags, listen),
     admission: { groups: readList(flags.oidcAllowedGroups), users: readList(flags.oidcAllowedUsers) },
@@ -105,6 +121,9 @@ export function readLoginOptions(
     cookieKeys: readCookieKeys(flags),
   };
 }
+
+const secretsIn = (env: ProgramContext["env"]): LoginFlags =>
+  Object.fromEntries(Object.entries(SECRET_VARIABLES).map(([flag, variable]) => [flag, env[variable]]));
 
 /** The groups claim has a default, so that it says nothing. */
 const isAnyGiven = ({ oidcGroupsClaim: _, ...flags }: LoginFlags): boolean =>

@@ -10,7 +10,7 @@ import { createLog } from "../kube/log.ts";
 import { addLogFlags, readLogFlags } from "../log_flags.ts";
 import { type ProgramContext, UsageError } from "../program.ts";
 import { PROTOCOL_VERSION } from "../version.ts";
-import { addLoginFlags, type LoginFlags, type LoginOptions, readLoginOptions } from "./login_options.ts";
+import { addLoginFlags, type LoginFlags, type LoginOptions, readLoginOptions, SECRETS_HELP } from "./login_options.ts";
 import { notEmpty, readUrl } from "./option_values.ts";
 
 /** Where objects of app clusters may be watched: in mapped namespaces only, or on the whole provider. */
@@ -106,13 +106,13 @@ export function backendCommand(context: ProgramContext): Command {
     .addOption(new Option("--testing-auto-select <resource.group>").hideHelp())
     .addHelpText(
       "after",
-      "\n" + examples(
+      SECRETS_HELP + "\n" + examples(
         ["Try it with the cluster of your current context", "klutch backend --oidc-embedded --log-format text"],
         [
           "Behind an ingress, with a real issuer",
-          "klutch backend --listen-address :8080 --oidc-issuer-url https://sso.example.com \\\n" +
-          "    --oidc-issuer-client-id klutch --oidc-issuer-client-secret $SECRET \\\n" +
-          "    --oidc-callback-url https://klutch.example.com/callback --cookie-signing-key $KEY \\\n" +
+          "KLUTCH_OIDC_CLIENT_SECRET=$SECRET KLUTCH_COOKIE_SIGNING_KEY=$KEY \\\n" +
+          "  klutch backend --listen-address :8080 --oidc-issuer-url https://sso.example.com \\\n" +
+          "    --oidc-issuer-client-id klutch --oidc-callback-url https://klutch.example.com/callback \\\n" +
           "    --external-address https://api.example.com:6443",
         ],
       ),
@@ -154,7 +154,7 @@ export interface BackendFlags extends LoginFlags {
 /**
  * Checks all flags; nothing after it looks at them.
  *
- * @param env where a kubeconfig is looked for
+ * @param env where a kubeconfig is looked for, and secrets
  * @throws {UsageError} naming the flag and what it takes
  */
 export function readBackendOptions(
@@ -170,7 +170,7 @@ export function readBackendOptions(
   }
   const instance = env.POD_NAME ?? crypto.randomUUID();
   return {
-    ...readLoginOptions(flags, listen, { isOptional: flags.controlPlaneMode ?? false }),
+    ...readLoginOptions(flags, { listen, env, isOptional: flags.controlPlaneMode ?? false }),
     kubeconfig: { path: flags.kubeconfig, env },
     namespacePrefix: readNamespacePrefix(flags.namespacePrefix),
     prettyName: notEmpty(flags.prettyName, "--pretty-name"),

@@ -1,6 +1,6 @@
 import assert, { deepEqual, equal, throws } from "node:assert/strict";
 import { UsageError } from "../program.ts";
-import { type BackendFlags, readBackendOptions } from "./options.ts";
+import { type BackendFlags, type BackendOptions, readBackendOptions } from "./options.ts";
 
 const KEY_32 = btoa("k".repeat(32));
 
@@ -46,6 +46,24 @@ Deno.test("readBackendOptions() takes the flags of the original", () => {
     groupsClaim: undefined,
     tokens: { cliClientId: undefined, audiences: [], otherIssuers: [], programs: [] },
   });
+});
+
+Deno.test("readBackendOptions() takes secrets from variables, which nobody sees in the list of processes", () => {
+  const { oidcIssuerClientSecret: _, cookieSigningKey: __, ...flags } = WITH_ISSUER;
+  const env = {
+    KLUTCH_OIDC_CLIENT_SECRET: "of a variable",
+    KLUTCH_COOKIE_SIGNING_KEY: KEY_32,
+    KLUTCH_COOKIE_ENCRYPTION_KEY: btoa("e".repeat(24)),
+  };
+  const secretOf = ({ oidc }: BackendOptions) => oidc !== "embedded" && oidc?.clientSecret;
+  const options = readBackendOptions(flags, env);
+  equal(secretOf(options), "of a variable");
+  equal(options.cookieKeys?.encryption?.length, 24);
+  equal(secretOf(readBackendOptions(WITH_ISSUER, env)), "s3cret");
+  throws(
+    () => readBackendOptions(flags, { ...env, KLUTCH_OIDC_CLIENT_SECRET: "" }),
+    /client-secret' must not be empty/,
+  );
 });
 
 Deno.test("readBackendOptions() reads who may log in by token, and wants programs of other issuers to be named", () => {
