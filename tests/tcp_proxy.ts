@@ -5,7 +5,7 @@ interface Pair {
   stalled: boolean;
 }
 
-/** A network between a client and a server that can be cut, stalled, slowed down and taken away. */
+/** A network between a client and a server that can be cut, stalled, slowed down, taken away, and listened to. */
 export class TcpProxy implements AsyncDisposable {
   readonly #target: { hostname: string; port: number };
   readonly #pairs = new Set<Pair>();
@@ -15,9 +15,14 @@ export class TcpProxy implements AsyncDisposable {
   #stallsNew = false;
   #bytesPerSecond = Infinity;
   #accepted = 0;
+  readonly #onSent: (bytes: Uint8Array) => void;
 
-  /** @param target e.g. `https://127.0.0.1:6443`; only host and port count */
-  constructor(target: string) {
+  /**
+   * @param target e.g. `https://127.0.0.1:6443`; only host and port count
+   * @param onSent hears what clients say
+   */
+  constructor(target: string, onSent: (bytes: Uint8Array) => void = () => {}) {
+    this.#onSent = onSent;
     const { hostname, port, protocol } = new URL(target);
     this.#target = { hostname, port: Number(port || (protocol === "https:" ? 443 : 80)) };
     this.#listener = this.#listen(0);
@@ -117,6 +122,7 @@ export class TcpProxy implements AsyncDisposable {
     try {
       for (let count; (count = await from.read(buffer.subarray(0, this.#chunk()))) !== null;) {
         if (pair.stalled) continue; // read and lost
+        if (from === pair.inbound) this.#onSent(buffer.slice(0, count));
         for (let sent = 0; sent < count;) sent += await to.write(buffer.subarray(sent, count));
         const pauseMs = count / this.#bytesPerSecond * 1000;
         if (pauseMs > 1) await new Promise((resolve) => setTimeout(resolve, pauseMs));

@@ -32,11 +32,11 @@ export async function startProgram({ name, command, directory, stdin = "", env =
   const own = join(directory, `${++started}-${name}`);
   await Deno.mkdir(own);
   await Deno.writeTextFile(join(own, "stdin"), stdin);
-  const assignments = Object.entries(env).map(([variable, value]) => `${variable}=${value}`);
   const process = startGuarded({
     name,
-    command: ["/bin/sh", "-c", LAUNCH, name, own, "env", ...assignments, ...command],
+    command: ["/bin/sh", "-c", LAUNCH, name, own, ...command],
     logPath: join(own, "guardian"),
+    env: { ...env },
   });
   return new Program(name, own, process);
 }
