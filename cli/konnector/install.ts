@@ -52,7 +52,10 @@ export async function runInstall({ isUpgrade, waitTimeoutMs, ...options }: Insta
     await appCluster.api(resource).apply(object, { fieldManager: FIELD_MANAGER, force: true }, signal);
   }
   await applyRights(appCluster, rights, signal); // and nothing more than these
-  if (waitTimeoutMs > 0) await untilReady(appCluster, waitTimeoutMs, signal);
+  if (waitTimeoutMs > 0) {
+    terminal.say("   Waiting for its pods to be ready");
+    await untilReady(appCluster, waitTimeoutMs, signal);
+  }
   terminal.say(`✅ ${isUpgrade ? "Upgraded" : "Installed"}. \`${context.invokedAs} check\` looks whether all is well.`);
 }
 

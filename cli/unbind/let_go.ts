@@ -11,7 +11,7 @@ import type { BindingApi } from "../api_service_binding.ts";
 import { formatDuration } from "../duration.ts";
 import type { Terminal } from "../terminal.ts";
 import { waitForObject, type WaitOptions, WaitTimeoutError } from "../wait.ts";
-import type { UnbindMode } from "./plan.ts";
+import { counted, type UnbindMode } from "./plan.ts";
 import { heldByUs, names, type Survey } from "./survey.ts";
 
 interface LetGoDeps {
@@ -71,7 +71,7 @@ async function drain(
     if (deadline.signal.aborted) {
       const left = names(items).slice(0, 3).join(", ");
       throw new WaitTimeoutError(
-        `Cannot drain within ${formatDuration(waitTimeoutMs)}: ${items.length} objects are left (${left}); ` +
+        `Cannot drain within ${formatDuration(waitTimeoutMs)}: ${counted(items.length, "object")} left (${left}); ` +
           "`kubectl klutch explain` says what each waits for, and unbind can be run again",
       );
     }
@@ -81,7 +81,7 @@ async function drain(
     told = items.length;
     await systemClock.sleep(LOOK_EVERY_MS, signal);
   }
-  terminal.say(`✅ Deleted ${objects.length} objects here and on the provider`);
+  terminal.say(`✅ Deleted ${counted(objects.length, "object")} here and on the provider`);
 }
 
 /** Deletes the binding, which a konnector may hold until it has let go. */
@@ -124,7 +124,7 @@ async function releaseObjects({ terminal }: LetGoDeps, { consumerApi }: Survey, 
     const objects = await listServed(consumerApi, signal);
     const held = round > RELEASE_ROUNDS ? [] : heldByUs(objects);
     if (held.length === 0) {
-      if (released.size > 0) terminal.say(`✅ Released ${released.size} objects from the finalizer`);
+      if (released.size > 0) terminal.say(`✅ Released ${counted(released.size, "object")} from the finalizer`);
       return objects.length;
     }
     for (const object of held) {

@@ -70,13 +70,17 @@ function consequencesOf(
   mode: UnbindMode,
   isCrdKept: boolean,
 ) {
-  const there = copies === undefined ? "what there is on the provider" : count(copies, "object", "on the provider");
+  const there = copies === undefined
+    ? "what there is on the provider"
+    : `${counted(copies.length, "object")} on the provider`;
   const secret = binding.spec.kubeconfigSecretRef.name;
   return [
     ...(mode === "drain"
-      ? [`${count(objects, "object")} and ${there} are deleted, with the services and data behind them`]
+      ? [`${counted(objects.length, "object")} here and ${there} are deleted, with the services and data behind them`]
       : [
-        `${count(objects, "object")} and ${there} stay; changes do not cross any more, in either direction`,
+        `${
+          counted(objects.length, "object")
+        } here and ${there} stay; changes do not cross any more, in either direction`,
         `Whoever deletes an object here later deletes nothing on the provider`,
       ]),
     ...(crd
@@ -87,7 +91,7 @@ function consequencesOf(
       ]
       : []),
     ...(claimedCopies?.length
-      ? [`${count(claimedCopies, "copy", "of claimed objects")}: not kept up to date any more`]
+      ? [`${counted(claimedCopies.length, "copy")} of claimed objects: not kept up to date any more`]
       : []),
     sharesSecretWith.length > 0
       ? `Secret ${secret} stays: ${sharesSecretWith.join(", ")} use it, too`
@@ -107,5 +111,6 @@ function obstacleOf(
   }
 }
 
-const count = ({ length }: readonly unknown[], what: string, where = "here"): string =>
-  `${length} ${length === 1 ? what : what === "copy" ? "copies" : `${what}s`} ${where}`;
+/** `1 object`, `2 copies` */
+export const counted = (number: number, what: "object" | "copy"): string =>
+  `${number} ${number === 1 ? what : what === "copy" ? "copies" : `${what}s`}`;

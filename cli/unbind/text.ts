@@ -1,5 +1,5 @@
 import type { Style } from "../style.ts";
-import type { UnbindPlan } from "./plan.ts";
+import { counted, type UnbindPlan } from "./plan.ts";
 import type { Receipt } from "./receipt.ts";
 
 const SHOWN = 10;
@@ -33,7 +33,7 @@ export function formatReceipt({ binding, mode, unboundAt, left, copies, isAsPlan
   const there = left.copies ?? (copies ? `not known now, ${copies.length} before` : "not known");
   return [
     `Unbound ${binding}, mode ${mode}, ${unboundAt}`,
-    `Left here: ${left.objects} objects${left.crd ? " and the CRD" : ""}; on the provider: ${there}`,
+    `Left here: ${counted(left.objects, "object")}${left.crd ? " and the CRD" : ""}; on the provider: ${there}`,
     ...(mode === "force" ? (copies ?? []).map((name) => `  ${name}`) : []),
     ...(isAsPlanned ? [] : ["That is not what the plan said; somebody may have worked on it at the same time"]),
     "",

@@ -5,54 +5,11 @@ import { eventually, klutchBinary, within } from "../clusters.ts";
 import { mangoDbCrd } from "../mangodb.ts";
 import { logInAndBind } from "./browser.ts";
 import { Story } from "./harness.ts";
+import { CTRL_C, TerminalSession } from "./terminal_session.ts";
 
 const GROUP = "mangodb.com";
 const API = `mangodbs.${GROUP}`;
-const CTRL_C = "\x03";
 const LINE_UP = "\x1b[1A";
-
-/** A command in a terminal of its own, as a person sees it. */
-class TerminalSession implements AsyncDisposable {
-  readonly #child: Deno.ChildProcess;
-  readonly #keyboard: WritableStreamDefaultWriter<Uint8Array>;
-  readonly #reading: Promise<void>;
-  screen = "";
-
-  constructor(command: readonly string[]) {
-    const quoted = command.map((word) => `'${word}'`).join(" ");
-    const child = this.#child = new Deno.Command("script", {
-      args: ["--quiet", "--flush", "--return", "--command", quoted, "/dev/null"],
-      env: { TERM: "xterm", BROWSER: "/bin/false" },
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "null",
-    }).spawn();
-    this.#keyboard = child.stdin.getWriter();
-    this.#reading = (async () => {
-      for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) this.screen += text;
-    })();
-  }
-
-  async says(pattern: RegExp): Promise<RegExpExecArray> {
-    return await eventually(`the terminal shows ${pattern}`, () => pattern.exec(this.screen) ?? undefined);
-  }
-
-  async type(text: string): Promise<void> {
-    await this.#keyboard.write(new TextEncoder().encode(text));
-  }
-
-  async ended(): Promise<number> {
-    const { code } = await this.#child.status;
-    await this.#reading;
-    return code;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#keyboard.close().catch(() => {}); // the terminal is gone already
-    await this.#child.status;
-    await this.#reading;
-  }
-}
 
 Deno.test("In a terminal, bind can be given up at each stage, and what it has made is taken back", async (t) => {
   await using story = await Story.open();

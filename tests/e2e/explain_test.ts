@@ -22,10 +22,12 @@ import {
 } from "../../kube/resources.ts";
 import { formatMicroTime, formatTime } from "../../kube/time.ts";
 import type { DynamicObject, Resource } from "../../kube/types.ts";
-import { eventually, within } from "../clusters.ts";
+import { eventually, klutchBinary, within } from "../clusters.ts";
 import { mangoDbCrd } from "../mangodb.ts";
+import { assertGolden } from "./golden.ts";
 import { Story } from "./harness.ts";
 import { Mangos } from "./mangos.ts";
+import { runOnTerminal } from "./terminal_session.ts";
 
 const GROUP = "mangodb.com";
 const API = `mangodbs.${GROUP}`;
@@ -40,6 +42,9 @@ const SETTINGS: PermissionClaim = {
 };
 const LONG_NAME = "n".repeat(63);
 const TIMEOUT = { timeoutMs: 40_000 };
+
+/** What is told of an object that had to wait for its namespace, as on a slow machine it may. */
+const withoutWaits = (text: string): string => text.replace(/^ .* (NamespacePending|Recovered): .*\n/gm, "");
 
 /** One way in which things go wrong. */
 interface Fault {
@@ -113,9 +118,10 @@ Deno.test("explain and status name the cause of whatever goes wrong", async (t) 
     await mangos.report({ phase: "Running" });
     const answer = await eventually("explain finds nothing wrong", async () => {
       const answer = await klutch("explain", "MangoDB/test");
-      return answer.stdout.includes("is in sync") && answer;
+      return answer.stdout.includes("is in sync") && answer.stdout.includes("Normal Synced") && answer;
     }, TIMEOUT);
     assert.equal(answer.code, 0);
+    await assertGolden("explain", withoutWaits(answer.stdout));
     const checkpoints = answer.stdout.split("\n").flatMap((line) => /^OK {4}(\w+)/.exec(line)?.[1] ?? []);
     assert.deepEqual([...new Set(checkpoints)], [
       ..."Bound Konnector Secret Provider Export Heartbeat Ready Schema Rights Namespace Spec Operator Status Claims"
@@ -124,6 +130,15 @@ Deno.test("explain and status name the cause of whatever goes wrong", async (t) 
     const { verdict, findings } = JSON.parse((await klutch("explain", "mangodb", "test", "-o", "json")).stdout);
     assert.equal(verdict, "OK");
     assert.equal(findings.length, checkpoints.length);
+  });
+
+  await story.step(t, "on a terminal it is the same in colours, unless nobody wants them", async () => {
+    const command = [klutchBinary(), "explain", "mangodb", "test", `--kubeconfig=${consumer.plane.kubeconfigPath}`];
+    const { code, screen, text } = await runOnTerminal(command);
+    assert.equal(code, 0);
+    assert.ok(screen.includes("\x1b[32mOK\x1b[0m    Bound"), screen);
+    await assertGolden("explain", withoutWaits(text));
+    assert.ok(!(await runOnTerminal(command, { NO_COLOR: "1" })).screen.includes("\x1b"));
   });
 
   const object = (resource: Resource, name: string, rest: object, namespace?: string): DynamicObject => ({

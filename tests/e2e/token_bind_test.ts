@@ -12,6 +12,7 @@ import { makeOwnedDirectory } from "../../playground/owned_directory.ts";
 import { eventually, within } from "../clusters.ts";
 import { KeyServer } from "../key_server.ts";
 import { mangoDbCrd } from "../mangodb.ts";
+import { assertGolden } from "./golden.ts";
 import { Story } from "./harness.ts";
 import type { Program } from "./program.ts";
 
@@ -118,14 +119,8 @@ Deno.test("APIs are bound without a browser, by device code, by a program's secr
     const token = await write("token", await ci.sign({ sub: "repo:acme/shop" }));
     const { code, stdout, stderr } = await apis(`--identity-token-file=${token}`);
     assert.deepEqual([code, stderr], [0, ""]);
-    const [head, ...rows] = stdout.trimEnd().split("\n").map((line) => line.split(/ {2,}/));
-    assert.deepEqual(head, ["NAME", "KIND", "SCOPE", "VERSIONS", "TITLE"]);
-    assert.deepEqual(
-      rows,
-      ["a", "b", "c", "d"].map((name) => [api(name), "MangoDB", "Namespaced", "v1alpha1", "mangodb"]),
-    );
-    const wide = await apis(`--identity-token-file=${token}`, "-o=wide");
-    assert.match(wide.stdout, /^NAME .* CLAIMS +DESCRIPTION\n.* secrets( |$)/m);
+    await assertGolden("apis", stdout);
+    await assertGolden("apis_wide", (await apis(`--identity-token-file=${token}`, "-o=wide")).stdout);
     const [first] = JSON.parse((await apis(`--identity-token-file=${token}`, "-o=json")).stdout);
     assert.deepEqual([first.name, first.permissionClaims[0].resource], [api("a"), "secrets"]);
     assert.match((await apis(`--identity-token-file=${token}`, "-o=yaml")).stdout, /^- name: mangodbs\.team-a/);

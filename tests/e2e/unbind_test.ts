@@ -1,13 +1,16 @@
 import assert from "node:assert/strict";
 import { API_SERVICE_BINDINGS } from "../../crds/names.ts";
 import { CUSTOM_RESOURCE_DEFINITIONS } from "../../kube/resources.ts";
-import { eventually, within } from "../clusters.ts";
+import { eventually, klutchBinary, within } from "../clusters.ts";
 import { mangoDbCrd } from "../mangodb.ts";
+import { assertGolden } from "./golden.ts";
 import { Story } from "./harness.ts";
 import { Mangos } from "./mangos.ts";
+import { CTRL_C, TerminalSession } from "./terminal_session.ts";
 
 const GROUP = "mangodb.com";
 const API = `mangodbs.${GROUP}`;
+const QUESTION = /Type mangodbs\.mangodb\.com to go on: $/;
 const ORDERS = { namespace: "default", name: "orders" };
 const INVOICES = { namespace: "default", name: "invoices" };
 
@@ -20,6 +23,11 @@ Deno.test("klutch unbind leaves exactly what its plan said, in every mode", asyn
     const code = await program.ended(60_000);
     return { code, stdout: await program.stdout, stderr: await program.stderr };
   };
+  const unbindOnTerminal = (...args: string[]) =>
+    new TerminalSession([
+      ...[klutchBinary(), "unbind", API, `--kubeconfig=${story.consumer.plane.kubeconfigPath}`],
+      ...args,
+    ]);
   const planOf = async (mode: string) => {
     const { stdout, stderr } = await unbind(API, "--plan", "-o=json", `--mode=${mode}`);
     assert.equal(stderr, "");
@@ -47,12 +55,28 @@ Deno.test("klutch unbind leaves exactly what its plan said, in every mode", asyn
     assert.equal(await bindings(), 1);
     assert.deepEqual([(await mangos.list("consumer")).length, (await mangos.list("provider")).length], [2, 2]);
 
+    await assertGolden("unbind_plan", (await unbind(API, "--plan")).stdout);
+    await assertGolden("unbind_plan_orphan", (await unbind(API, "--plan", "--mode=orphan")).stdout);
     const unattended = await unbind(API);
     assert.equal(unattended.code, 2);
     assert.match(unattended.stderr, /nobody is there to ask: .* --yes/);
     const stranger = await unbind("cats.example.com", "--yes");
     assert.equal(stranger.code, 1);
     assert.match(stranger.stderr, /there is no such APIServiceBinding; there is mangodbs\.mangodb\.com/);
+  });
+
+  await story.step(t, "on a terminal it asks, and changes nothing without the answer", async () => {
+    for (
+      const [typed, code, says] of [["no\r", 1, /Error: Nothing has been changed/], [CTRL_C, 130, /go on: /]] as const
+    ) {
+      await using terminal = unbindOnTerminal();
+      await terminal.says(QUESTION);
+      await terminal.type(typed);
+      assert.equal(await terminal.ended(), code);
+      assert.match(terminal.screen, says);
+    }
+    assert.equal(await bindings(), 1);
+    assert.equal((await namesOf("provider")).length, 2);
   });
 
   await story.step(t, "drain deletes the objects, their services, the binding and the CRD", async () => {
@@ -101,12 +125,11 @@ Deno.test("klutch unbind leaves exactly what its plan said, in every mode", asyn
     assert.equal(await bindings(), 1);
     const plan = await planOf("force");
     assert.deepEqual([plan.held, plan.left], [1, { objects: 1, crd: true, held: 0 }]);
-    const { code, stdout, stderr } = await unbind(API, "--yes", "--mode=force");
-    assert.equal(code, 0, stderr);
-    assert.match(
-      stdout,
-      /^Unbound mangodbs\.mangodb\.com, mode force, 20\S+Z\nLeft here: 1 objects and the CRD; .*not known\n$/,
-    );
+    await using terminal = unbindOnTerminal("--mode=force");
+    await terminal.says(QUESTION);
+    await terminal.type(`${API}\r`);
+    assert.equal(await terminal.ended(), 0);
+    await assertGolden("unbind_force", terminal.text);
     assert.equal(await bindings(), 0);
     assert.deepEqual(await namesOf("consumer"), plan.objects);
     assert.deepEqual((await mangos.list("consumer")).flatMap(({ metadata }) => metadata.finalizers ?? []), []);
