@@ -54,6 +54,8 @@ export const FIGURES = {
   "contracts.settledMiB": less("MiB", "contracts: resident memory after a restart, settled"),
   "contracts.peakMiB": less("MiB", "contracts: resident memory after a restart, peak"),
   "contracts.changeSeconds": less("s", "contracts: a changed CRD is in all exports after"),
+  "cli.help": less("ms", "klutch --help, p50"),
+  "cli.status": less("ms", "klutch status, p50"),
 } satisfies Record<string, FigureKind>;
 
 export type FigureId = keyof typeof FIGURES;

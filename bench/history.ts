@@ -7,7 +7,7 @@ import { FIGURE_IDS, kindOf } from "./figures.ts";
 
 const SIZES = [
   ...["objects", "pairs", "samples", "informerScope"] as const,
-  ...["templates", "connections", "requests", "clusters", "exports"] as const,
+  ...["templates", "connections", "requests", "clusters", "exports", "bindings"] as const,
 ];
 
 /** One run in the history file. Times and rates are left out: they tell about the machine; ratios hold elsewhere too. */

@@ -38,6 +38,7 @@ Deno.test("toHistoryEntry() keeps ratios, memory and counts, and nothing that te
       requests: 10_000,
       clusters: 500,
       exports: 10,
+      bindings: 50,
     },
     facts: { "pairs.settledMiB": 99.9, "restart.writes": 0 },
     ratios: { "burst.rate": 3.33 },

@@ -24,7 +24,6 @@ import {
   SECRETS,
 } from "../kube/resources.ts";
 import { watchObjects } from "../kube/watch.ts";
-import { databaseCrd } from "./bench_api.ts";
 import type { BenchOptions } from "./options.ts";
 
 /** The provider's namespace that belongs to the one app cluster. */
@@ -33,16 +32,10 @@ export const CLUSTER_NAMESPACE = "bench-cluster";
 /** The provider's namespace that mirrors one of the consumer. */
 export const mappedNamespace = (consumerNamespace: string): string => `${CLUSTER_NAMESPACE}-${consumerNamespace}`;
 
-/** What a backend would have made after a login: the contract of one app cluster, with one API on offer. */
-export async function offerApi(
-  client: KubeClient,
-  { informerScope, kubeconfig }: Pick<BenchOptions, "informerScope"> & { kubeconfig: string },
-  signal: AbortSignal,
-): Promise<void> {
+/** What a backend would have made after a login: the contract of one app cluster, with nothing on offer yet. */
+export async function openContract(client: KubeClient, kubeconfig: string, signal: AbortSignal): Promise<void> {
   const kinds = [ExportKind, APIServiceExportRequest, APIServiceNamespace, ClusterBinding];
   await installCrds(client, kinds, silentLog, signal);
-  const crd = databaseCrd();
-  await client.api<CustomResourceDefinition>(CUSTOM_RESOURCE_DEFINITIONS).create(crd, signal);
   await client.api<Secret>(SECRETS).create({
     apiVersion: "v1",
     kind: "Secret",
@@ -55,6 +48,16 @@ export async function offerApi(
     metadata: { namespace: CLUSTER_NAMESPACE, name: CLUSTER_BINDING_NAME },
     spec: { kubeconfigSecretRef: { name: KUBECONFIG, key: KUBECONFIG }, providerPrettyName: "Bench" },
   }, signal);
+}
+
+/** Serves an API on the provider, and puts it into the contract. */
+export async function exportApi(
+  client: KubeClient,
+  crd: CustomResourceDefinition,
+  { informerScope }: Pick<BenchOptions, "informerScope">,
+  signal: AbortSignal,
+): Promise<void> {
+  await client.api<CustomResourceDefinition>(CUSTOM_RESOURCE_DEFINITIONS).create(crd, signal);
   await client.api<APIServiceExport>(API_SERVICE_EXPORTS).create({
     apiVersion: API_VERSION,
     kind: API_SERVICE_EXPORTS.kind,

@@ -4,10 +4,12 @@ import { UsageError } from "../program.ts";
 /** Parts of a run; each can be left out. */
 export const KONNECTOR_SECTIONS = ["burst", "status", "backlog", "latency", "pairs"] as const;
 export const BACKEND_SECTIONS = ["page", "onboarding", "contracts"] as const;
-export const SECTIONS = [...KONNECTOR_SECTIONS, ...BACKEND_SECTIONS];
+export const CLI_SECTIONS = ["cli"] as const;
+export const SECTIONS = [...KONNECTOR_SECTIONS, ...BACKEND_SECTIONS, ...CLI_SECTIONS];
 export type KonnectorSection = typeof KONNECTOR_SECTIONS[number];
 export type BackendSection = typeof BACKEND_SECTIONS[number];
-export type Section = KonnectorSection | BackendSection;
+export type CliSection = typeof CLI_SECTIONS[number];
+export type Section = KonnectorSection | BackendSection | CliSection;
 
 export const INFORMER_SCOPES = ["Namespaced", "Cluster"] as const;
 
@@ -41,6 +43,8 @@ export interface BenchOptions {
   clusters: number;
   /** APIs that each of them has, when it comes to memory. */
   exports: number;
+  /** On an app cluster whose status is asked for. */
+  bindings: number;
   /** Requests that the bench itself has under way at a time. */
   concurrency: number;
   /** How long memory may settle after all work is done. */
@@ -57,7 +61,7 @@ export interface BenchOptions {
 
 export const USAGE = `Usage: deno task bench [flags]
 
-Measures konnector and backend as black boxes on real control planes, with an independent client's watch as the
+Measures konnector, backend and command line as black boxes on real control planes, with an independent client's watch as the
 stop-watch. Nothing is left behind. Linux only.
   ${KONNECTOR_SECTIONS.join(", ")}: the konnector, between two control planes of its own. Peers take their turn
     in each part, so that a machine that slows down slows down all of them.
@@ -65,6 +69,7 @@ stop-watch. Nothing is left behind. Linux only.
   onboarding: new app clusters, from the click on Bind until their export is there and their rights are granted, beside
     what a plain client reaches that writes the same and nothing else.
   contracts: memory with many app clusters that have several APIs each; how soon a changed CRD is in all exports.
+  cli: the time until klutch has printed its help, or the status of an app cluster with many bindings.
 
       --konnector CMD   measure this program instead of the executable built from these sources
       --peer NAME=CMD   measure this konnector too, in the same run, for ratios; may be repeated
@@ -79,6 +84,7 @@ stop-watch. Nothing is left behind. Linux only.
       --requests N      for it, on all of them (default: 10000)
       --clusters N      app clusters that are onboarded (default: 500)
       --exports N       APIs that each of them has in the part about contracts (default: 10)
+      --bindings N      of an app cluster whose status is asked for (default: 50)
       --concurrency N   requests that the bench has under way at a time (default: 32)
       --settle S        seconds that memory gets to settle (default: 30)
       --idle S          seconds of idling that are watched (default: 60)
@@ -107,6 +113,7 @@ const FLAGS = {
   requests: { type: "string" },
   clusters: { type: "string" },
   exports: { type: "string" },
+  bindings: { type: "string" },
   concurrency: { type: "string" },
   settle: { type: "string" },
   idle: { type: "string" },
@@ -126,6 +133,7 @@ type Count =
   | "requests"
   | "clusters"
   | "exports"
+  | "bindings"
   | "concurrency";
 
 /** @throws {UsageError} naming the flag */
@@ -151,6 +159,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
     requests: count("requests", 10_000),
     clusters: count("clusters", 500),
     exports: count("exports", 10),
+    bindings: count("bindings", 50),
     concurrency: count("concurrency", 32),
     settleSeconds: time("settle", 30),
     idleSeconds: time("idle", 60),

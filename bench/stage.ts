@@ -4,10 +4,11 @@ import { isNotFound, isNotServed, messageOf } from "../kube/errors.ts";
 import { TaskGroup } from "../kube/tasks.ts";
 import type { ControlPlaneBinaries } from "../playground/binaries.ts";
 import { makeOwnedDirectory } from "../playground/owned_directory.ts";
-import { bindDatabases, storeKubeconfig } from "./bind.ts";
+import { databaseCrd } from "./bench_api.ts";
+import { bindApi, storeKubeconfig } from "./bind.ts";
 import { MeasuredProcess } from "./measured_process.ts";
 import { create, wipe } from "./objects.ts";
-import { CLUSTER_NAMESPACE, offerApi, serveNamespaces } from "./offer.ts";
+import { CLUSTER_NAMESPACE, exportApi, openContract, serveNamespaces } from "./offer.ts";
 import type { BenchOptions, ContenderCommand } from "./options.ts";
 import { parallel } from "../kube/parallel.ts";
 import type { ServerCounters } from "./request_counts.ts";
@@ -61,7 +62,9 @@ export class Stage implements Sides, AsyncDisposable {
     const { consumer, provider } = await openSides(opening, options, signal);
 
     const kubeconfig = provider.plane.kubeconfigFor({ token: provider.token }, { namespace: CLUSTER_NAMESPACE });
-    await offerApi(provider.admin, { informerScope: bench.informerScope, kubeconfig }, signal);
+    const crd = databaseCrd();
+    await openContract(provider.admin, kubeconfig, signal);
+    await exportApi(provider.admin, crd, bench, signal);
     await storeKubeconfig(consumer.admin, kubeconfig, signal);
     const kubeconfigPath = join(directory, "consumer.kubeconfig");
     await Deno.writeTextFile(kubeconfigPath, consumer.plane.kubeconfigFor({ token: consumer.token }), { mode: 0o600 });
@@ -73,7 +76,7 @@ export class Stage implements Sides, AsyncDisposable {
     const resources = new AsyncDisposableStack();
     const stage = new Stage(options, { consumer, provider }, start, resources, signal);
     await using konnector = await start();
-    await stage.#within("bind the API", (signal) => bindDatabases(consumer.admin, signal));
+    await stage.#within("bind the API", (signal) => bindApi(consumer.admin, crd.metadata.name, signal));
     await stage.#untilWorking();
     await konnector.stop();
     await stage.wipe();

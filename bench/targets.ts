@@ -5,7 +5,7 @@ export type Target =
   & { figure: FigureId }
   & ({ limit: number } | { factor: number; of: FigureId } | { factor: number; of: "peer" });
 
-/** What this konnector and this backend have set out to reach. */
+/** What this konnector, this backend and this command line have set out to reach. */
 export const TARGETS: readonly Target[] = [
   { figure: "burst.rate", factor: 0.8, of: "ceiling.pairWithCreate" },
   { figure: "burst.rate", factor: 2.5, of: "peer" },
@@ -28,6 +28,8 @@ export const TARGETS: readonly Target[] = [
   { figure: "contracts.settledMiB", limit: 150 },
   { figure: "contracts.peakMiB", limit: 150 },
   { figure: "contracts.changeSeconds", limit: 10 },
+  { figure: "cli.help", limit: 80 },
+  { figure: "cli.status", limit: 1000 },
 ];
 
 /** How one target was reached. */
