@@ -7,9 +7,9 @@ import { HEADER_BYTES, type Machine, machineOf } from "./executable.ts";
 /**
  * What all subcommands together need: no foreign libraries, no code from the network, no prompts. What lives shortly here
  * is small, JSON on its way: with V8's own 16 MiB for each half of the young generation, a konnector of 10,000 pairs
- * would take 30 MiB more; with its own freedom to let the old one double, 60 MiB more at its peak. Neither makes it
- * faster. `gc` is for collectWhenIdle(). A code cache would be a file of a known name in the directory for temporary files,
- * where anybody may have put another one before.
+ * would take 30 MiB more; with its own freedom to let the old one grow to four times its size, 50 MiB more at its peak.
+ * Neither makes it faster. `gc` is for collectWhenIdle(). A code cache would be a file of a known name in the directory
+ * for temporary files, where anybody may have put another one before.
  */
 const RUNTIME_FLAGS = [
   "--allow-env",
@@ -20,7 +20,7 @@ const RUNTIME_FLAGS = [
   "--allow-sys",
   "--no-prompt",
   "--no-code-cache",
-  "--v8-flags=--max-semi-space-size=2,--heap-growing-percent=30,--expose-gc",
+  "--v8-flags=--max-semi-space-size=2,--heap-growing-percent=80,--expose-gc",
 ];
 
 export interface CompileOptions extends RuntimeSearch {
