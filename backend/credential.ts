@@ -6,13 +6,13 @@ import { isConflict, isNotFound } from "../kube/errors.ts";
 import type { Informer } from "../kube/informer.ts";
 import type { Log } from "../kube/log.ts";
 import { type Namespace, type Secret, SECRETS, SERVICE_ACCOUNTS } from "../kube/resources.ts";
-import { requestToken } from "../kube/service_account_token.ts";
+import { readToken, requestToken } from "../kube/service_account_token.ts";
 import { formatTime } from "../kube/time.ts";
 import { annotationOf, isDeleting, type ObjectKey } from "../kube/types.ts";
 import { audit } from "./audit.ts";
-import { claimsOf, type LegacyToken, planCredential, planLegacyToken } from "./credential_plan.ts";
+import { type LegacyToken, planCredential, planLegacyToken } from "./credential_plan.ts";
 import { isFromControlPlane, lastSeen } from "./cluster_binding_plan.ts";
-import { createOrGet } from "./ensure.ts";
+import { ensureObject } from "./ensure.ts";
 import { identityOf } from "./identity.ts";
 import { type ExternalAccess, tenantKubeconfig, toBase64 } from "./tenant_kubeconfig.ts";
 
@@ -39,14 +39,14 @@ export async function ensureCredential(
 ): Promise<string> {
   const { client, external, now = () => new Date() } = deps;
   const namespace = secret.namespace!;
-  const accountKey = { namespace, name: BINDER };
   const accounts = client.api(SERVICE_ACCOUNTS);
-  const wantedAccount = { apiVersion: "v1", kind: "ServiceAccount", metadata: accountKey };
-  const account = await createOrGet(accounts, wantedAccount, signal);
-  const { uid: accountUid } = (account.made ?? account.existing).metadata;
   const secrets = client.api<Secret>(SECRETS);
-  const { made, existing } = await createOrGet(secrets, { apiVersion: "v1", kind: "Secret", metadata: secret }, signal);
-  let current = made ?? existing;
+  const account = { apiVersion: "v1", kind: "ServiceAccount", metadata: { namespace, name: BINDER } };
+  const [{ metadata: { uid: accountUid } }, first] = await Promise.all([
+    ensureObject(accounts, account, signal),
+    ensureObject(secrets, { apiVersion: "v1", kind: "Secret", metadata: secret }, signal),
+  ]);
+  let current = first;
   while (true) {
     const plan = planCredential({ namespace, secret: current, external, accountUid }, now());
     if (plan.do === "keep") return plan.kubeconfig;
@@ -73,7 +73,7 @@ async function issue(
   const data = { [KUBECONFIG]: toBase64(kubeconfig) };
   await client.api<Secret>(SECRETS)
     .mergePatch({ namespace, name }, { metadata: { uid, resourceVersion }, data }, {}, signal);
-  const { credentialId, expiresAt } = claimsOf(kubeconfig) ?? {};
+  const { credentialId, expiresAt } = readToken(token) ?? {};
   audit(log, "credential issued", { namespace: namespace!, identity, id: credentialId, expires: expiresAt, why });
   return kubeconfig;
 }

@@ -1,7 +1,7 @@
 import { parse } from "yaml";
 import { BINDER, KUBECONFIG } from "../crds/names.ts";
 import type { Secret } from "../kube/resources.ts";
-import { readToken, type TokenClaims } from "../kube/service_account_token.ts";
+import { readToken } from "../kube/service_account_token.ts";
 import { type ExternalAccess, fromBase64, tenantKubeconfig } from "./tenant_kubeconfig.ts";
 
 /** The kubeconfig Secret of one app cluster, and what it has to fit. */
@@ -41,12 +41,6 @@ export function planCredential({ namespace, secret, external, accountUid }: Cred
 }
 
 const halfLife = (from: Date, to: Date): number => (from.getTime() + to.getTime()) / 2;
-
-/** What the token in a kubeconfig of ours says about itself. */
-export function claimsOf(kubeconfig: string): TokenClaims | undefined {
-  const token = tokenOf(kubeconfig);
-  return token === undefined ? undefined : readToken(token);
-}
 
 function tokenOf(kubeconfig: string): string | undefined {
   try {

@@ -5,16 +5,17 @@ import { KubeClient } from "../kube/client.ts";
 import { isUnauthorized } from "../kube/errors.ts";
 import { parseReceivedKubeconfig } from "../kube/received_kubeconfig.ts";
 import { type Secret, SECRETS, SERVICE_ACCOUNTS } from "../kube/resources.ts";
+import { readToken } from "../kube/service_account_token.ts";
 import { formatTime } from "../kube/time.ts";
 import { eventually, within } from "../tests/clusters.ts";
 import { TestBackend } from "./contract_fixture.ts";
-import { claimsOf } from "./credential_plan.ts";
 import { fromBase64, tenantKubeconfig, toBase64 } from "./tenant_kubeconfig.ts";
 
 const secretsOf = ({ cluster }: TestBackend) => cluster.client.api<Secret>(SECRETS);
 const secretKey = ({ namespace }: TestBackend) => ({ namespace, name: KUBECONFIG });
 const kubeconfigIn = async (backend: TestBackend) =>
   fromBase64((await secretsOf(backend).get(secretKey(backend), within(5000))).data![KUBECONFIG]!);
+const claimsOf = (kubeconfig: string) => readToken(/token: (\S+)/.exec(kubeconfig)![1]!);
 
 async function isAccepted(kubeconfig: string, { namespace }: TestBackend): Promise<boolean> {
   using client = new KubeClient(parseReceivedKubeconfig(kubeconfig));

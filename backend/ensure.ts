@@ -56,6 +56,12 @@ export async function createOrGet<T extends KubeObject>(
   }
 }
 
+/** Creates what is missing. @returns what there is then */
+export async function ensureObject<T extends KubeObject>(api: Api<T>, wanted: T, signal: AbortSignal): Promise<T> {
+  const { made, existing } = await createOrGet(api, wanted, signal);
+  return (made ?? existing)!;
+}
+
 /** Who else owns it is none of our business. */
 const isOwnedAlike = (current: KubeObject, { metadata: { ownerReferences = [] } }: KubeObject): boolean =>
   ownerReferences.every(({ uid }) => current.metadata.ownerReferences?.some((owner) => owner.uid === uid));

@@ -13,7 +13,7 @@ import type { Store } from "../kube/store.ts";
 import { annotationOf, isDeleting } from "../kube/types.ts";
 import type { Person } from "./admission.ts";
 import { type CredentialDeps, ensureCredential } from "./credential.ts";
-import { createOrGet, ensureRoleBinding } from "./ensure.ts";
+import { createOrGet, ensureObject, ensureRoleBinding } from "./ensure.ts";
 import {
   identityText,
   isUsableSubject,
@@ -54,10 +54,12 @@ export async function ensureTenant(
 ): Promise<Tenant> {
   const { client } = deps;
   const namespace = await ensureNamespace(deps, user, signal);
-  const binding = await ensureClusterBinding(deps, namespace, signal);
-  // Before the credential is handed out: who uses it at once must not be refused.
+  // Rights, too, before the credential is handed out: who uses it at once must not be refused.
   const role = binderRoleBinding(namespace, BINDER, namespace);
-  await ensureRoleBinding(client.api<RoleBinding>(ROLE_BINDINGS), undefined, role, signal);
+  const [binding] = await Promise.all([
+    ensureClusterBinding(deps, namespace, signal),
+    ensureRoleBinding(client.api<RoleBinding>(ROLE_BINDINGS), undefined, role, signal),
+  ]);
   const secret = { namespace, name: binding.spec.kubeconfigSecretRef.name };
   const kubeconfig = await ensureCredential(deps, secret, identityText(user), signal);
   return { namespace, kubeconfig };
@@ -103,17 +105,10 @@ async function ensureNamespace(deps: TenantDeps, user: Person & TenantIdentity, 
 const byAge = ({ metadata: a }: Namespace, { metadata: b }: Namespace): number =>
   `${a.creationTimestamp} ${a.name}` < `${b.creationTimestamp} ${b.name}` ? -1 : 1;
 
-async function ensureClusterBinding(
-  { client, prettyName }: TenantDeps,
-  namespace: string,
-  signal: AbortSignal,
-): Promise<ClusterBinding> {
-  const wanted: ClusterBinding = {
+const ensureClusterBinding = ({ client, prettyName }: TenantDeps, namespace: string, signal: AbortSignal) =>
+  ensureObject<ClusterBinding>(client.api(CLUSTER_BINDINGS), {
     apiVersion: API_VERSION,
     kind: CLUSTER_BINDINGS.kind,
     metadata: { namespace, name: CLUSTER_BINDING_NAME },
     spec: { kubeconfigSecretRef: { name: KUBECONFIG, key: KUBECONFIG }, providerPrettyName: prettyName },
-  };
-  const { made, existing } = await createOrGet(client.api<ClusterBinding>(CLUSTER_BINDINGS), wanted, signal);
-  return made ?? existing;
-}
+  }, signal);
