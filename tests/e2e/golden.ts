@@ -11,6 +11,7 @@ const VARYING: [RegExp, string][] = [
   [/\b20\d\d-\d\d-\d\dT[\d:.]+Z/g, "TIME"],
   [/\b\d+(ms|s|m)\b {2,}/g, "AGE   "],
   [/\b\d+(ms|s|m)\b/g, "AGE"],
+  [/\b[0-9A-Za-z]{36,40}\b/g, "HASH"],
   [/\bkubeconfig-[a-z0-9]{5}\b/g, "kubeconfig-RANDOM"],
   [/\bklutch-[a-z0-9]{5}\b/g, "klutch-RANDOM"],
 ];
