@@ -42,6 +42,27 @@ export const depsFor = ({ client, config }: TestCluster): ControllersDeps => ({
   log: silentLog,
 });
 
+/** Watches as `watchCaches` does, but what it says of contracts and offers in these namespaces only. */
+export async function watchContract(
+  { catalogue: _, ...informers }: ProviderCaches,
+  namespaces: { contract: string; templates: string },
+  tasks: TaskGroup,
+): Promise<void> {
+  const contract = { namespace: namespaces.contract };
+  const scopes: typeof SCOPES = {
+    ...SCOPES,
+    templates: { namespace: namespaces.templates },
+    exports: contract,
+    requests: contract,
+    serviceNamespaces: contract,
+    clusterBindings: contract,
+  };
+  for (const [name, informer] of Object.entries(informers)) {
+    tasks.run((signal) => informer.watch(scopes[name as keyof ProviderCaches] ?? {}, signal));
+  }
+  await Promise.all(Object.values(informers).map((informer) => informer.synced(within(20_000))));
+}
+
 /** A backend without its listener, for one app cluster. */
 export class TestBackend implements AsyncDisposable {
   readonly cluster: TestCluster;
@@ -108,14 +129,8 @@ export class TestBackend implements AsyncDisposable {
     const deps = { ...this.#deps(), ...rest };
     const tasks = new TaskGroup(fail, new AbortController().signal);
     this.#tasks = tasks;
-    const { catalogue: _, ...informers } = this.caches = createCaches(deps);
-    const own = { namespace: this.namespace };
-    const { templates, exports, requests, serviceNamespaces, clusterBindings } = informers;
-    for (const [name, informer] of Object.entries(informers)) {
-      const isOwn = [templates, exports, requests, serviceNamespaces, clusterBindings].some((one) => one === informer);
-      tasks.run((signal) => informer.watch(isOwn ? own : SCOPES[name as keyof ProviderCaches] ?? {}, signal));
-    }
-    await Promise.all(Object.values(informers).map((informer) => informer.synced(within(20_000))));
+    this.caches = createCaches(deps);
+    await watchContract(this.caches, { contract: this.namespace, templates: this.namespace }, tasks);
     startControllers(deps, this.caches, tasks);
   }
 
