@@ -12,7 +12,13 @@ const text = new TextEncoder();
 async function send(address: string, bytes: string | Uint8Array, patienceMs = 8000): Promise<string> {
   const { hostname, port } = new URL(address);
   const connection = await Deno.connect({ hostname, port: Number(port) });
-  const timer = setTimeout(() => connection.close(), patienceMs);
+  const timer = setTimeout(() => {
+    try {
+      connection.close();
+    } catch {
+      // The server was just faster.
+    }
+  }, patienceMs);
   const writer = connection.writable.getWriter();
   writer.write(typeof bytes === "string" ? text.encode(bytes) : bytes).catch(() => {}); // it may be refused unread
   let answer = "";
