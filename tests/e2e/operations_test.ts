@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
 import type { APIServiceExport } from "../../crds/api_service_export.ts";
 import { API_SERVICE_BINDINGS, API_SERVICE_EXPORTS, KLUTCH_NAMESPACE } from "../../crds/names.ts";
+import { systemClock } from "../../kube/clock.ts";
 import { findCondition } from "../../kube/conditions.ts";
 import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceDefinition, NAMESPACES } from "../../kube/resources.ts";
 import { eventually, within } from "../clusters.ts";
@@ -87,7 +89,11 @@ Deno.test("a konnector watches what it needs, as long as it needs it, and tells 
   });
 
   await story.step(t, "a konnector that stands by watches nothing", async () => {
-    const before = await countWatches(story.consumer);
+    const before = await eventually("watches have been opened again after the change", async () => {
+      const watches = await countWatches(story.consumer);
+      await systemClock.sleep(1_000, within(5_000));
+      return isDeepStrictEqual(watches, await countWatches(story.consumer)) && watches;
+    });
     const standby = await story.run([
       "konnector",
       `--kubeconfig=${story.consumer.plane.kubeconfigPath}`,
