@@ -129,9 +129,11 @@ type Patience = <T>(attempt: () => Promise<T>) => Promise<T>;
 const BINDING_CRD = resourceName(API_SERVICE_BINDINGS);
 
 async function removeBindingCrd(appCluster: KubeClient, signal: AbortSignal): Promise<void> {
+  const crds = appCluster.api(CUSTOM_RESOURCE_DEFINITIONS);
+  const crd = await crds.find({ name: BINDING_CRD }, signal);
   const found = await (await findBindingApi(appCluster, signal))?.list({}, signal);
   if (found?.items.length) throw new Error(`${found.items.length} APIs are bound by now`);
-  await appCluster.api(CUSTOM_RESOURCE_DEFINITIONS).delete({ name: BINDING_CRD }, {}, signal);
+  if (crd) await crds.delete(crd.metadata, { uid: crd.metadata.uid }, signal);
 }
 
 /** On objects that stay as they are; rights that were made for what is bound have a keeper of their own. */

@@ -159,7 +159,7 @@ export class ClaimSync implements AsyncDisposable {
     await stores.firstLists(signal);
     this.#isOpen = true;
     for (const key of stores.keys()) this.#consider(key, false);
-    log.info("sync of claimed objects started", { claims: claims.length, toDo: this.#queue.depth });
+    log.info("sync of claimed objects started", { claims: claims.length, queued: this.#queue.depth });
     this.#deps.onChange();
     const deps: ClaimDeps = {
       terms,

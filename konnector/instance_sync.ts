@@ -176,7 +176,7 @@ async function runSync(
   async function work(): Promise<void> {
     await consumer.synced(signal);
     agenda.open();
-    log.info("sync started", { objects: consumer.store.size, toDo: agenda.queue.depth });
+    log.info("sync started", { objects: consumer.store.size, queued: agenda.queue.depth });
     await runController({
       name,
       queue: agenda.queue,

@@ -1,14 +1,10 @@
 import type { CookieKeys } from "./cookie_keys.ts";
 import { OidcError } from "./errors.ts";
+import type { Identity } from "./identity.ts";
 import { type SealedClaims, Sealer } from "./sealer.ts";
 
 /** One logged-in person in one browser, bound to what the login was for; holds no token of the issuer. */
-export interface Session {
-  subject: string;
-  issuer: string;
-  email?: string;
-  emailVerified?: boolean;
-  name?: string;
+export interface Session extends Identity {
   /** Only those that decide something later: hundreds of them do not fit into a cookie. */
   groups?: string[];
   redirectUrl: string;

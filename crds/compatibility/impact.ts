@@ -110,7 +110,7 @@ export async function removeLeftCopies(
   for (const name of names) {
     const copy = COPY.test(name) && await crds.find({ name }, signal);
     if (copy && now.getTime() - Date.parse(copy.metadata.creationTimestamp!) > CHECK_MS) {
-      await crds.delete(copy.metadata, {}, signal);
+      await crds.delete(copy.metadata, { uid: copy.metadata.uid }, signal);
     }
   }
 }
