@@ -88,8 +88,8 @@ export function createWebApp(
       const schema = "spec" in made && made.spec.versions[0]!.schema.openAPIV3Schema;
       return schema ? describeSchema(api, version!, schema as OpenApiSchema) : undefined;
     },
-    ensureTenant: (user, signal) => ensureTenant(tenants, user, signal),
-    takeCode: (code, signal) => takeCode(namespaces, code, systemClock.now(), signal),
+    ensureTenant: (user, signal) => ensureTenant(tenants, user, inTime(signal)),
+    takeCode: (code, signal) => takeCode(namespaces, code, systemClock.now(), inTime(signal)),
     log: deps.log,
     now: () => systemClock.now(),
     stopping,
@@ -97,6 +97,10 @@ export function createWebApp(
   });
   return (request) => app.fetch(request);
 }
+
+/** How long a person waits for a contract at most. */
+const CONTRACT_TIMEOUT_MS = 60_000;
+const inTime = (signal: AbortSignal) => AbortSignal.any([signal, AbortSignal.timeout(CONTRACT_TIMEOUT_MS)]);
 
 /** Whoever binds more often has a program that runs wild. */
 const BIND_LIMIT = { burst: 20, everyMs: 6_000 };

@@ -5,8 +5,6 @@ import { bindingResponse } from "../binding_documents.ts";
 import { readChoice, readQuery, readSessionId } from "../query.ts";
 import { checkToken, sessionOf } from "../session_of.ts";
 
-const TIMEOUT_MS = 60_000;
-
 /**
  * Sends the browser back to the command line that a person chose APIs for. One that redeems codes gets nothing before it
  * has; for the others, the app cluster is provided with what it needs on the provider, and the credential goes along.
@@ -23,8 +21,7 @@ export const bindRoute = (deps: AppDeps) => async (c: Context<AppEnv>) => {
     target.searchParams.set("code", await codes.issue({ ...session, apis }, session.codeChallenge));
     return c.redirect(target.href);
   }
-  const signal = AbortSignal.any([deps.signal, AbortSignal.timeout(TIMEOUT_MS)]);
-  const { namespace, kubeconfig } = await ensureTenant(session, signal);
+  const { namespace, kubeconfig } = await ensureTenant(session, deps.signal);
   c.get("log").info("credential handed over", { namespace, apis, by: "browser" });
   target.searchParams.set("response", encodePortableBase64(bindingResponse(session, offers, kubeconfig)));
   return c.redirect(target.href);

@@ -7,8 +7,6 @@ import { answerOf, bodyOf, type Operation, problems } from "../openapi.ts";
 import { readForm, readValid } from "../query.ts";
 import { Refusal } from "../refusal.ts";
 
-const TIMEOUT_MS = 60_000;
-
 /** What this address takes and answers. */
 export const responseOperation: Operation = {
   operationId: "redeemCode",
@@ -38,11 +36,10 @@ export const responseRoute = (deps: AppDeps) => async (c: Context<AppEnv>) => {
     const message = "It is not ours, older than five minutes, or of another command line. Start again there.";
     throw new Refusal(400, "This code is not valid", message);
   }
-  const signal = AbortSignal.any([deps.signal, AbortSignal.timeout(TIMEOUT_MS)]);
   const offers = choice.apis.map((name) => catalogue.get(name, choice));
   if (dryRun === "true") return c.json(bindingResponse(choice, offers));
-  const { namespace, kubeconfig } = await ensureTenant(choice, signal);
-  if (!await takeCode({ ...choice, namespace }, signal)) {
+  const { namespace, kubeconfig } = await ensureTenant(choice, deps.signal);
+  if (!await takeCode({ ...choice, namespace }, deps.signal)) {
     const message = "Each code can be used once. If it was not you, tell whoever runs this provider.";
     throw new Refusal(400, "This code has been used already", message);
   }

@@ -1,7 +1,7 @@
 import type { Context } from "hono";
 import type { ApiOffer, APIOfferList } from "../../crds/api_offer_list.ts";
 import { API_VERSION } from "../../crds/names.ts";
-import { admit } from "../admit.ts";
+import { admitBearer } from "../admit.ts";
 import type { AppDeps } from "../app.ts";
 import { bearerOf } from "../bearer.ts";
 import type { Offer } from "../catalogue.ts";
@@ -16,8 +16,7 @@ export const tokenApisOperation: Operation = {
 
 /** Tells whoever shows a token what is on offer to them, by the same rules as the page does. */
 export const tokenApisRoute = (deps: AppDeps) => async (c: Context) => {
-  const { identity, isNamed } = await bearerOf(c, deps);
-  const person = isNamed ? identity : admit(deps, identity);
+  const person = admitBearer(deps, await bearerOf(c, deps));
   const items = deps.catalogue.list(person).map(toItem);
   return c.json<APIOfferList>({ kind: "APIOfferList", apiVersion: API_VERSION, items });
 };
