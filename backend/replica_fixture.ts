@@ -2,6 +2,18 @@ import type { Log } from "../kube/log.ts";
 import { readBackendOptions } from "./options.ts";
 import { runBackend } from "./run.ts";
 
+/** Of a backend with an issuer and listeners of its own, on loopback. */
+export const FLAGS = {
+  namespacePrefix: "cluster",
+  prettyName: "Example",
+  consumerScope: "Namespaced",
+  clusterScopedIsolation: "Prefixed",
+  listenAddress: "127.0.0.1:0",
+  healthAddress: "127.0.0.1:0",
+  tokenLifetime: "168h",
+  oidcEmbedded: true,
+};
+
 /** A whole backend in this process, with an issuer and listeners of its own. */
 export class Replica {
   readonly messages: string[] = [];
@@ -12,19 +24,7 @@ export class Replica {
   address = "";
 
   constructor(name: string, kubeconfig: string, leaseNamespace: string) {
-    const flags = {
-      kubeconfig,
-      leaseNamespace,
-      leaderElect: "true",
-      namespacePrefix: "cluster",
-      prettyName: "Example",
-      consumerScope: "Namespaced",
-      clusterScopedIsolation: "Prefixed",
-      listenAddress: "127.0.0.1:0",
-      healthAddress: "127.0.0.1:0",
-      tokenLifetime: "168h",
-      oidcEmbedded: true,
-    };
+    const flags = { ...FLAGS, kubeconfig, leaseNamespace, leaderElect: "true" };
     const write = (message: string, fields: Record<string, unknown> = {}) => {
       this.messages.push(message);
       if (message === "backend started") this.address = String(fields.address);

@@ -3,6 +3,7 @@ import { ConfigError } from "../kube/errors.ts";
 import type { Log } from "../kube/log.ts";
 import { eventually } from "../tests/clusters.ts";
 import { type BackendOptions, readBackendOptions } from "./options.ts";
+import { FLAGS } from "./replica_fixture.ts";
 import { runBackend } from "./run.ts";
 
 /** A cluster where nobody listens. */
@@ -19,17 +20,7 @@ async function withOptions(run: (options: BackendOptions) => Promise<void>): Pro
   const path = await Deno.makeTempFile({ suffix: ".yaml" });
   try {
     await Deno.writeTextFile(path, KUBECONFIG);
-    await run(readBackendOptions({
-      kubeconfig: path,
-      namespacePrefix: "cluster",
-      prettyName: "Example",
-      consumerScope: "Namespaced",
-      clusterScopedIsolation: "Prefixed",
-      listenAddress: "127.0.0.1:0",
-      healthAddress: "127.0.0.1:0",
-      tokenLifetime: "168h",
-      oidcEmbedded: true,
-    }, {}));
+    await run(readBackendOptions({ ...FLAGS, kubeconfig: path }, {}));
   } finally {
     await Deno.remove(path);
   }
