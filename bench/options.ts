@@ -71,7 +71,7 @@ stop-watch. Nothing is left behind. Linux only.
   contracts: memory with many app clusters that have several APIs each; how soon a changed CRD is in all exports.
   cli: the time until klutch has printed its help, or the status of an app cluster with many bindings.
 
-      --konnector CMD   measure this program instead of the executable built from these sources
+      --konnector CMD   measure this konnector instead of the executable built from these sources, and nothing else
       --peer NAME=CMD   measure this konnector too, in the same run, for ratios; may be repeated
       --only LIST       of ${SECTIONS.join(",")} (default: all)
       --scope SCOPE     informer scope of the export: ${INFORMER_SCOPES.join(" or ")} (default: Namespaced)
@@ -143,12 +143,13 @@ export function readOptions(args: readonly string[]): BenchOptions {
   const time = (name: "gap" | "settle" | "idle" | "patience", byDefault: number) =>
     numberOf(name, flags[name], byDefault, name === "idle" || name === "patience" ? 1 : 0);
   const konnector = flags.konnector === undefined ? undefined : splitCommand("konnector", flags.konnector);
+  const sections: readonly Section[] = konnector ? KONNECTOR_SECTIONS : SECTIONS;
   return {
     konnector: konnector && { name: "klutch", command: konnector },
     peers: readPeers(flags.peer ?? []),
     only: flags.only === undefined
-      ? SECTIONS
-      : flags.only.split(",").map((section) => oneOf("only", section.trim(), SECTIONS)),
+      ? sections
+      : flags.only.split(",").map((section) => oneOf("only", section.trim(), sections)),
     informerScope: oneOf("scope", flags.scope ?? "Namespaced", INFORMER_SCOPES),
     objects: count("objects", 2000),
     pairs: count("pairs", 10_000),

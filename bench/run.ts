@@ -7,7 +7,7 @@ import { measureBackend } from "./backend_part.ts";
 import { runContest } from "./contest.ts";
 import { appendHistory, toHistoryEntry } from "./history.ts";
 import { measureCli } from "./measure_cli.ts";
-import { BACKEND_SECTIONS, type BenchOptions, CLI_SECTIONS, readOptions, USAGE } from "./options.ts";
+import { type BenchOptions, readOptions, USAGE } from "./options.ts";
 import { type Contender, formatTable } from "./table.ts";
 import { judge } from "./targets.ts";
 
@@ -23,17 +23,18 @@ async function runBench(options: BenchOptions, signal: AbortSignal): Promise<voi
   };
   const env = Deno.env.toObject();
   const binaries = await findBinaries({ env, progress: say }, signal);
-  const needsOurs = [...BACKEND_SECTIONS, ...CLI_SECTIONS].some((section) => options.only.includes(section));
-  const klutch = options.konnector && !needsOurs ? "" : await buildKlutch({ env, progress: say }, signal);
+  const klutch = options.konnector ? undefined : await buildKlutch({ env, progress: say }, signal);
   const konnector = options.konnector ??
-    { name: "klutch", command: [klutch, "konnector", "--health-address", "127.0.0.1:0"] };
+    { name: "klutch", command: [klutch!, "konnector", "--health-address", "127.0.0.1:0"] };
   const contenders = await runContest([konnector, ...options.peers], options, { binaries, say }, signal);
   const [ours, ...peers] = contenders as [Contender, ...Contender[]];
-  Object.assign(
-    ours.figures,
-    await measureBackend({ bench: options, command: [klutch, "backend"], binaries, say }, signal),
-    await measureCli({ bench: options, klutch, binaries, say }, signal),
-  );
+  if (klutch) {
+    Object.assign(
+      ours.figures,
+      await measureBackend({ bench: options, command: [klutch, "backend"], binaries, say }, signal),
+      await measureCli({ bench: options, klutch, binaries, say }, signal),
+    );
+  }
   const verdicts = judge(ours.figures, peers.map(({ figures }) => figures));
   if (options.output === "json") {
     const { output: _, record: __, help: ___, konnector: ____, peers: _____, ...sizes } = options;
