@@ -56,7 +56,8 @@ Deno.test("a session that was opened before still ends in time, and opens for it
   assert.deepEqual(await sealer.open(text, "s3ss10"), session);
   assert.deepEqual(await sealer.open(text, "s3ss10"), session);
   assert.equal(await sealer.open(text, "other"), undefined);
-  assert.equal(await sealer.open(`${text.slice(0, -1)}${text.endsWith("A") ? "B" : "A"}`, "s3ss10"), undefined);
+  const changed = text.at(-2) === "A" ? "B" : "A"; // the last character may carry bits that decoders drop
+  assert.equal(await sealer.open(`${text.slice(0, -2)}${changed}${text.at(-1)}`, "s3ss10"), undefined);
   now = session.expiresAt;
   assert.equal(await sealer.open(text, "s3ss10"), undefined);
 });

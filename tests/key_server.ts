@@ -6,10 +6,11 @@ export class KeyServer implements AsyncDisposable {
   readonly #server: LocalServer;
   readonly metadata: Record<string, unknown> = {};
   isDown = false;
-  #pair!: jose.GenerateKeyPairResult;
-  #keyId = "";
+  readonly #pair: jose.GenerateKeyPairResult;
+  readonly #keyId = crypto.randomUUID();
 
-  constructor() {
+  private constructor(pair: jose.GenerateKeyPairResult) {
+    this.#pair = pair;
     this.#server = serveLocally(async (request) => {
       if (this.isDown) return new Response("down", { status: 503 });
       if (request.url.endsWith("/jwks")) {
@@ -21,9 +22,7 @@ export class KeyServer implements AsyncDisposable {
   }
 
   static async open(): Promise<KeyServer> {
-    const server = new KeyServer();
-    await server.rotate();
-    return server;
+    return new KeyServer(await jose.generateKeyPair("ES256", { extractable: true }));
   }
 
   get url(): string {
@@ -32,11 +31,6 @@ export class KeyServer implements AsyncDisposable {
 
   get requests(): string[] {
     return this.#server.requests;
-  }
-
-  async rotate(): Promise<void> {
-    this.#pair = await jose.generateKeyPair("ES256", { extractable: true });
-    this.#keyId = crypto.randomUUID();
   }
 
   /** @param claims over those of a good token; undefined leaves one out */

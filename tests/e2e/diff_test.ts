@@ -7,7 +7,7 @@ import { mangoDbCrd } from "../mangodb.ts";
 import { assertGolden } from "./golden.ts";
 import { Story } from "./harness.ts";
 import { Mangos } from "./mangos.ts";
-import { runOnTerminal } from "./terminal_session.ts";
+import { assertColoured } from "./terminal_session.ts";
 
 const GROUP = "mangodb.com";
 const API = `mangodbs.${GROUP}`;
@@ -103,11 +103,7 @@ Deno.test("klutch diff tells what the next sync writes, and it writes that", asy
 
   await story.step(t, "on a terminal it is coloured, and not with NO_COLOR", async () => {
     const command = [klutchBinary(), "diff", "mangodb", "orders", `--kubeconfig=${plane.kubeconfigPath}`];
-    const { code, screen, text } = await runOnTerminal(command);
-    assert.equal(code, 1);
-    assert.ok(screen.includes("\x1b[32m+  tier: Dedicated\x1b[0m"), screen);
-    await assertGolden("diff", text);
-    assert.ok(!(await runOnTerminal(command, { NO_COLOR: "1" })).screen.includes("\x1b"));
+    await assertColoured("diff", command, { code: 1, green: "+  tier: Dedicated" });
   });
 
   await story.step(t, "what a konnector then writes is what was told", async () => {

@@ -27,7 +27,7 @@ import { mangoDbCrd } from "../mangodb.ts";
 import { assertGolden } from "./golden.ts";
 import { Story } from "./harness.ts";
 import { Mangos } from "./mangos.ts";
-import { runOnTerminal } from "./terminal_session.ts";
+import { assertColoured } from "./terminal_session.ts";
 
 const GROUP = "mangodb.com";
 const API = `mangodbs.${GROUP}`;
@@ -134,11 +134,7 @@ Deno.test("explain and status name the cause of whatever goes wrong", async (t) 
 
   await story.step(t, "on a terminal it is the same in colours, unless nobody wants them", async () => {
     const command = [klutchBinary(), "explain", "mangodb", "test", `--kubeconfig=${consumer.plane.kubeconfigPath}`];
-    const { code, screen, text } = await runOnTerminal(command);
-    assert.equal(code, 0);
-    assert.ok(screen.includes("\x1b[32mOK\x1b[0m    Bound"), screen);
-    await assertGolden("explain", withoutWaits(text));
-    assert.ok(!(await runOnTerminal(command, { NO_COLOR: "1" })).screen.includes("\x1b"));
+    await assertColoured("explain", command, { code: 0, green: "OK", read: withoutWaits });
   });
 
   const object = (resource: Resource, name: string, rest: object, namespace?: string): DynamicObject => ({

@@ -104,6 +104,7 @@ Deno.test({
 
     await story.step(t, "a member of another group is let in, but offered nothing; others are refused", async () => {
       const bob = await logIn(await browser.newContext(), "bob");
+      await bob.page.getByRole("heading", { name: "Choose what to bind" }).waitFor();
       assert.equal(await bob.page.locator(".offers > li").count(), 0);
       const mallory = await logIn(await browser.newContext(), "mallory");
       assert.match(await mallory.page.locator("main").innerText(), /may not/);

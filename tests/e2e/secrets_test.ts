@@ -148,6 +148,7 @@ Deno.test("No secret of a login is seen on screens, in lists of processes, in fi
     // What was given in variables is inherited; nothing else may be.
     const inherited = secrets.filter((one) => ![clientSecret, cookieKey].includes(one));
     for (const text of onlooker.environments) assert.ok(!inherited.some((one) => text.includes(one)), text);
+    assert.ok([...onlooker.environments].some((text) => text.includes(clientSecret)), "the onlooker sees environments");
     assert.deepEqual([...onlooker.paths], [`${home}/tmp/visited`], "only the browser leaves a file");
     const visited = (await Deno.readTextFile(`${home}/tmp/visited`)).trim();
     assert.ok([...onlooker.commandLines].some((line) => line.endsWith(visited)), "the onlooker sees command lines");

@@ -5,7 +5,7 @@ import { mangoDbCrd } from "../mangodb.ts";
 import { assertGolden } from "./golden.ts";
 import { Story } from "./harness.ts";
 import { Mangos } from "./mangos.ts";
-import { runOnTerminal } from "./terminal_session.ts";
+import { assertColoured } from "./terminal_session.ts";
 
 const GROUP = "mangodb.com";
 const API = `mangodbs.${GROUP}`;
@@ -45,11 +45,7 @@ Deno.test("klutch status tells what is bound and how it fares, for people and fo
 
   await story.step(t, "on a terminal it is the same in colours, unless nobody wants them", async () => {
     const command = [klutchBinary(), "status", `--kubeconfig=${story.consumer.plane.kubeconfigPath}`];
-    const { code, screen, text } = await runOnTerminal(command);
-    assert.equal(code, 0);
-    assert.ok(screen.includes("\x1b[32mOK\x1b[0m"), screen);
-    await assertGolden("status", text);
-    assert.ok(!(await runOnTerminal(command, { NO_COLOR: "1" })).screen.includes("\x1b"));
+    await assertColoured("status", command, { code: 0, green: "OK" });
   });
 
   await story.step(t, "programs read the same as json and yaml", async () => {

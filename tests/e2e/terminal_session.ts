@@ -1,4 +1,6 @@
-import { eventually } from "../clusters.ts";
+import assert from "node:assert/strict";
+import { eventually, within } from "../clusters.ts";
+import { assertGolden } from "./golden.ts";
 
 export const CTRL_C = "\x03";
 // deno-lint-ignore no-control-regex
@@ -20,6 +22,7 @@ export class TerminalSession implements AsyncDisposable {
       stdin: "piped",
       stdout: "piped",
       stderr: "null",
+      signal: within(120_000),
     }).spawn();
     this.#keyboard = child.stdin.getWriter();
     this.#reading = (async () => {
@@ -33,7 +36,11 @@ export class TerminalSession implements AsyncDisposable {
   }
 
   async says(pattern: RegExp): Promise<RegExpExecArray> {
-    return await eventually(`the terminal shows ${pattern}`, () => pattern.exec(this.screen) ?? undefined);
+    try {
+      return await eventually(`the terminal shows ${pattern}`, () => pattern.exec(this.screen) ?? undefined);
+    } catch (cause) {
+      throw new Error(`${(cause as Error).message}; it shows:\n${this.text}`, { cause });
+    }
   }
 
   async type(text: string): Promise<void> {
@@ -54,9 +61,22 @@ export class TerminalSession implements AsyncDisposable {
 }
 
 /** Runs a command that asks nothing. */
-export async function runOnTerminal(command: readonly string[], env: Readonly<Record<string, string>> = {}) {
+async function runOnTerminal(command: readonly string[], env: Readonly<Record<string, string>> = {}) {
   await using terminal = new TerminalSession(command, env);
   const code = await terminal.ended();
   const { screen, text } = terminal;
   return { code, screen, text };
+}
+
+/** A command prints on a terminal what is kept, in colours unless nobody wants them. */
+export async function assertColoured(
+  name: string,
+  command: readonly string[],
+  { code, green, read = (text) => text }: { code: number; green: string; read?: (text: string) => string },
+): Promise<void> {
+  const [coloured, plain] = [await runOnTerminal(command), await runOnTerminal(command, { NO_COLOR: "1" })];
+  assert.deepEqual([coloured.code, plain.code], [code, code]);
+  assert.ok(coloured.screen.includes(`\x1b[32m${green}\x1b[0m`), coloured.screen);
+  assert.ok(!plain.screen.includes("\x1b"), plain.screen);
+  for (const { text } of [coloured, plain]) await assertGolden(name, read(text));
 }

@@ -66,8 +66,9 @@ Deno.test("klutch unbind leaves exactly what its plan said, in every mode", asyn
   });
 
   await story.step(t, "on a terminal it asks, and changes nothing without the answer", async () => {
+    const silence = /go on: (?![^]*Error)/; // whoever interrupts knows
     for (
-      const [typed, code, says] of [["no\r", 1, /Error: Nothing has been changed/], [CTRL_C, 130, /go on: /]] as const
+      const [typed, code, says] of [["no\r", 1, /Error: Nothing has been changed/], [CTRL_C, 130, silence]] as const
     ) {
       await using terminal = unbindOnTerminal();
       await terminal.says(QUESTION);
