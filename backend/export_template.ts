@@ -6,6 +6,7 @@ import { findCondition } from "../kube/conditions.ts";
 import type { Outcome } from "../kube/controller.ts";
 import type { Informer } from "../kube/informer.ts";
 import type { Log } from "../kube/log.ts";
+import { counted } from "../kube/plural.ts";
 import type { Recorder } from "../kube/recorder.ts";
 import type { CustomResourceDefinition } from "../kube/resources.ts";
 import { isDeleting, type ObjectKey } from "../kube/types.ts";
@@ -96,7 +97,9 @@ function tellOfSchema(
       ? {
         type: "Normal",
         reason: "SchemaInSync",
-        message: `${schema.current} exports have schema "${schema.hash}" (policy ${policy}${why})`,
+        message: `${
+          counted(schema.current, "export has", "exports have")
+        } schema "${schema.hash}" (policy ${policy}${why})`,
       }
       : {
         type: after.severity === "Info" ? "Normal" : "Warning",

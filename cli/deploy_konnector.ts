@@ -10,6 +10,7 @@ import {
 import type { KubeClient } from "../kube/client.ts";
 import { type Clock, systemClock } from "../kube/clock.ts";
 import { isConflict, isNotServed, isTooManyRequests, isUnreachable, KubeError, messageOf } from "../kube/errors.ts";
+import { counted } from "../kube/plural.ts";
 import { CUSTOM_RESOURCE_DEFINITIONS, DEPLOYMENTS, PODS } from "../kube/resources.ts";
 import { annotationOf, type KubeObject, resourceName } from "../kube/types.ts";
 import { type BindingApi, findBindingApi } from "./api_service_binding.ts";
@@ -132,7 +133,7 @@ async function removeBindingCrd(appCluster: KubeClient, signal: AbortSignal): Pr
   const crds = appCluster.api(CUSTOM_RESOURCE_DEFINITIONS);
   const crd = await crds.find({ name: BINDING_CRD }, signal);
   const found = await (await findBindingApi(appCluster, signal))?.list({}, signal);
-  if (found?.items.length) throw new Error(`${found.items.length} APIs are bound by now`);
+  if (found?.items.length) throw new Error(`${counted(found.items.length, "API is", "APIs are")} bound by now`);
   if (crd) await crds.delete(crd.metadata, { uid: crd.metadata.uid }, signal);
 }
 

@@ -1,6 +1,7 @@
 import type { APIServiceBinding } from "../crds/api_service_binding.ts";
 import { API_SERVICE_EXPORT_REQUESTS, KLUTCH_NAMESPACE } from "../crds/names.ts";
 import type { KubeClient } from "../kube/client.ts";
+import { counted } from "../kube/plural.ts";
 import { NAMESPACES } from "../kube/resources.ts";
 import { findBindingApi, resourcesOf } from "./api_service_binding.ts";
 import { findKonnectorPlan, type KonnectorChoice } from "./deploy_konnector.ts";
@@ -23,7 +24,7 @@ export async function describeDryRun(
   const bindings = resourcesOf(requests).map(({ name, claims }) => {
     const secret = bound.get(name);
     if (bound.has(name)) return `nothing for ${printable(name)}: it is bound, by Secret ${printable(secret ?? "?")}`;
-    const asks = claims.length > 0 ? `, after an answer to ${claims.length} permission claims` : "";
+    const asks = claims.length > 0 ? `, after an answer to ${counted(claims.length, "permission claim")}` : "";
     return `APIServiceBinding ${KLUTCH_NAMESPACE}/${printable(name)}${asks}`;
   });
   const here = [

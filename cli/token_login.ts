@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { type BindRequest } from "../crds/bind_request.ts";
 import { API_VERSION } from "../crds/names.ts";
 import { parseJson } from "../kube/json.ts";
+import { counted } from "../kube/plural.ts";
 import type { DeviceCode } from "../oidc/token_grants.ts";
 import { UsageError } from "../program.ts";
 import { type BoundIdentity, readBindingResponse } from "./binding_response.ts";
@@ -106,7 +107,7 @@ export async function obtainToken(
 function showCode({ url, completeUrl, code, expiresInSeconds }: DeviceCode, terminal: Terminal): void {
   const minutes = Math.max(1, Math.round(expiresInSeconds / 60));
   terminal.say(
-    `\n\nTo authenticate, visit on any device, within ${minutes} minutes:\n\n\t${printable(url, 500)}\n\n` +
+    `\n\nTo authenticate, visit on any device, within ${counted(minutes, "minute")}:\n\n\t${printable(url, 500)}\n\n` +
       `and enter the code:\n\n\t${printable(code, 100)}\n`,
   );
   if (terminal.isLive) terminal.say(qrCode(printable(completeUrl ?? url, 500)));

@@ -3,6 +3,7 @@ import type { APIServiceExport } from "../crds/api_service_export.ts";
 import { fails, holds, type Reason } from "../crds/reasons.ts";
 import type { Condition } from "../crds/shared.ts";
 import { type ConditionState, findCondition, setCondition, summarize } from "../kube/conditions.ts";
+import { counted } from "../kube/plural.ts";
 import { type CustomResourceDefinition, isEstablished } from "../kube/resources.ts";
 import { resourceName } from "../kube/types.ts";
 import { isOurs, nameConflict, sameSchema } from "../sync/consumer_crd.ts";
@@ -101,7 +102,8 @@ export function refusalOf({ binding, rival }: Pick<BindingView, "binding" | "riv
 function deletionsSeen(orphans: string[]): ConditionState {
   if (orphans.length === 0) return holds(KIND, "DeletionsSeen");
   const names = orphans.slice(0, 3).join(", ") + (orphans.length > 3 ? ", …" : "");
-  const what = `${orphans.length} objects on the provider are missing here, and nobody saw them deleted: ${names}`;
+  const number = counted(orphans.length, "object on the provider is", "objects on the provider are");
+  const what = `${number} missing here, and nobody saw the deletion: ${names}`;
   return fails(KIND, "DeletionsSeen", "OrphansFound", what);
 }
 

@@ -8,6 +8,7 @@ import { isConflict, KubeError, messageOf } from "../kube/errors.ts";
 import { removeFinalizer } from "../kube/finalizer.ts";
 import type { Log } from "../kube/log.ts";
 import { parallel } from "../kube/parallel.ts";
+import { counted } from "../kube/plural.ts";
 import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceDefinition, isEstablished } from "../kube/resources.ts";
 import { type DynamicObject, keyOf } from "../kube/types.ts";
 import { isOurs, releasedCrd } from "../sync/consumer_crd.ts";
@@ -67,7 +68,7 @@ async function letGo(unbinding: Unbinding, signal: AbortSignal): Promise<Awaited
   if (failures.length > 0) {
     const failure = failures.find((error) => !isConflict(error));
     if (!failure) throw failures[0];
-    return failed(`${failures.length} objects cannot be let go: ${messageOf(failure)}`, total);
+    return failed(`${counted(failures.length, "object")} cannot be let go: ${messageOf(failure)}`, total);
   }
   const plan = planUnbind({ mode, census, obstacle });
   if (plan.condition) return { condition: plan.condition, objects: census.total };

@@ -2,6 +2,7 @@ import type { APIServiceBinding } from "../crds/api_service_binding.ts";
 import { ON_UNBIND_ANNOTATION, SYNC_FINALIZER } from "../crds/names.ts";
 import { fails } from "../crds/reasons.ts";
 import type { ConditionState } from "../kube/conditions.ts";
+import { counted } from "../kube/plural.ts";
 import { annotationOf, type DynamicObject, formatKey, hasFinalizer, isDeleting, keyOf } from "../kube/types.ts";
 
 const KIND = "APIServiceBinding";
@@ -61,9 +62,10 @@ export interface UnbindPlan {
 export function planUnbind({ mode, census: { total, awaited }, obstacle }: UnbindView): UnbindPlan {
   if (awaited.length === 0) return { crd: total > 0 ? "release" : "delete" };
   const names = awaited.slice(0, 3).join(", ") + (awaited.length > 3 ? ", …" : "");
+  const number = counted(awaited.length, "object is", "objects are");
   const what = mode === "drain"
-    ? `${awaited.length} objects are still there: ${names}`
-    : `${awaited.length} objects are being deleted, and the provider has not confirmed it: ${names}`;
+    ? `${number} still there: ${names}`
+    : `${number} being deleted, and the provider has not confirmed it: ${names}`;
   if (obstacle) return { condition: fails(KIND, "Unbound", "ProviderUnreachable", `${what}; ${obstacle}`) };
   return { condition: fails(KIND, "Unbound", mode === "drain" ? "ObjectsRemain" : "DeletionsPending", what) };
 }

@@ -88,7 +88,7 @@ Deno.test("an object that was being deleted when its API was unbound is waited f
   await api.delete("going");
   const awaited = await api.pass("orphan");
   assert.equal(awaited?.condition.reason, "DeletionsPending");
-  assert.match(awaited!.condition.message!, /^1 objects .*\/going/);
+  assert.match(awaited!.condition.message!, /^1 object .*\/going/);
   assert.equal(awaited!.objects, 2);
   assert.ok(hasFinalizer((await api.find("going"))!, SYNC_FINALIZER));
   assert.equal((await api.find("living"))!.metadata.finalizers, undefined);
@@ -170,7 +170,7 @@ Deno.test("an object that cannot be released is told of, and the others are rele
   await using _policy = await freeze(api, "frozen");
   const awaited = await api.pass("orphan");
   assert.equal(awaited?.condition.reason, "UnbindFailed");
-  assert.match(awaited!.condition.message!, /^1 objects cannot be let go: .*\/frozen/);
+  assert.match(awaited!.condition.message!, /^1 object cannot be let go: .*\/frozen/);
   assert.equal((await api.find("db"))!.metadata.finalizers, undefined);
   assert.ok((await api.crd())!.metadata.ownerReferences);
 });

@@ -4,6 +4,7 @@ import { groupResourceName, type PermissionClaim } from "../../crds/shared.ts";
 import type { KubeClient } from "../../kube/client.ts";
 import { discover } from "../../kube/discovery.ts";
 import { KubeError, messageOf } from "../../kube/errors.ts";
+import { counted } from "../../kube/plural.ts";
 import { SECRETS } from "../../kube/resources.ts";
 import { type DynamicObject, type ObjectKey, resourceName } from "../../kube/types.ts";
 import { judgeClaims } from "../../sync/claim_judgement.ts";
@@ -120,7 +121,9 @@ async function objectFindings(
   const direction = terms.owner === "Provider" ? "down to here" : "up to the provider";
   const shown = findings.slice(0, SHOWN);
   const rest = findings.length - shown.length;
-  const more = `${rest > 0 ? `${rest} more like these; ` : ""}${others} others in this namespace are not claimed`;
+  const more = `${rest > 0 ? `${rest} more like these; ` : ""}${
+    counted(others, "other")
+  } in this namespace not claimed`;
   return [...shown, passed("Claims", `${name} ${direction}: ${findings.length} claimed; ${more}`)];
 }
 

@@ -5,13 +5,14 @@ import { systemClock } from "../../kube/clock.ts";
 import { Deadline } from "../../kube/deadline.ts";
 import { isNotFound, isNotServed } from "../../kube/errors.ts";
 import { removeFinalizer } from "../../kube/finalizer.ts";
+import { counted } from "../../kube/plural.ts";
 import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceDefinition } from "../../kube/resources.ts";
 import { type DynamicObject, isDeleting, keyOf, type KubeObject, type ObjectKey } from "../../kube/types.ts";
 import type { BindingApi } from "../api_service_binding.ts";
 import { formatDuration } from "../duration.ts";
 import type { Terminal } from "../terminal.ts";
 import { waitForObject, type WaitOptions, WaitTimeoutError } from "../wait.ts";
-import { counted, type UnbindMode } from "./plan.ts";
+import type { UnbindMode } from "./plan.ts";
 import { heldByUs, names, type Survey } from "./survey.ts";
 
 interface LetGoDeps {

@@ -1,3 +1,4 @@
+import { counted } from "../../kube/plural.ts";
 import type { Finding } from "../diagnosis/finding.ts";
 import { heldByUs, names, type Survey } from "./survey.ts";
 
@@ -91,7 +92,7 @@ function consequencesOf(
       ]
       : []),
     ...(claimedCopies?.length
-      ? [`${counted(claimedCopies.length, "copy")} of claimed objects: not kept up to date any more`]
+      ? [`${counted(claimedCopies.length, "copy", "copies")} of claimed objects: not kept up to date any more`]
       : []),
     sharesSecretWith.length > 0
       ? `Secret ${secret} stays: ${sharesSecretWith.join(", ")} use it, too`
@@ -110,7 +111,3 @@ function obstacleOf(
     return "The provider does not answer, so nothing can be deleted there. See `kubectl klutch status`; or let go of everything with --mode force";
   }
 }
-
-/** `1 object`, `2 copies` */
-export const counted = (number: number, what: "object" | "copy"): string =>
-  `${number} ${number === 1 ? what : what === "copy" ? "copies" : `${what}s`}`;

@@ -1,5 +1,6 @@
+import { counted } from "../../kube/plural.ts";
 import type { Style } from "../style.ts";
-import { counted, type UnbindPlan } from "./plan.ts";
+import type { UnbindPlan } from "./plan.ts";
 import type { Receipt } from "./receipt.ts";
 
 const SHOWN = 10;

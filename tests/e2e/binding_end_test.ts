@@ -164,7 +164,7 @@ Deno.test("a binding that is deleted takes with it what it says, and bound again
     await mangos.until("provider", "is being deleted", isDeleting, { key: going });
     await mangos.setMode("orphan");
     const { message } = await story.condition(API, "Unbound", { status: "False", reason: "DeletionsPending" });
-    assert.match(message!, /^1 objects .*default\/going/);
+    assert.match(message!, /^1 object .*default\/going/);
     await mangos.until("consumer", "is let go", (object) => !isHeld(object), { key: db });
     await mangos.report({ phase: "Pending" }, going);
     await mangos.until("consumer", "shows the progress", (object) => phaseOf(object) === "Pending", { key: going });
@@ -199,7 +199,7 @@ Deno.test("a binding that is deleted takes with it what it says, and bound again
     await mangos.keep(db);
     await mangos.unbind("drain");
     const { message } = await story.condition(API, "Unbound", { status: "False", reason: "ObjectsRemain" });
-    assert.match(message!, /^1 objects are still there: default\/db/);
+    assert.match(message!, /^1 object is still there: default\/db/);
     await mangos.until("provider", "is being deleted", isDeleting, { key: db });
     assert.ok(isHeld((await mangos.find("consumer", db))!));
     await mangos.keep(db, false);
