@@ -1,12 +1,11 @@
 import { deepEqual, equal, rejects } from "node:assert/strict";
-import { KeyServer } from "../tests/key_server.ts";
+import { AUDIENCE, KeyServer } from "../tests/key_server.ts";
 import { OidcError } from "../oidc/errors.ts";
 import type { TokenOptions } from "./login_options.ts";
 import { Refusal } from "./refusal.ts";
 import { TokenLogin } from "./token_login.ts";
 
 const signal = new AbortController().signal;
-const AUDIENCE = "https://klutch.example.com";
 const NONE: TokenOptions = { audiences: [], otherIssuers: [], programs: [] };
 
 const isInvalid = (error: unknown) => error instanceof OidcError && error.code === "id_token_invalid";

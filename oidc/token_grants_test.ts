@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { HttpBrowser } from "../playground/browser.ts";
+import { AUDIENCE } from "../tests/key_server.ts";
 import { type EmbeddedIssuerOptions, openEmbeddedIssuer } from "./embedded_issuer.ts";
 import { OidcError } from "./errors.ts";
 import { clientCredentials, type DeviceCode, deviceLogin } from "./token_grants.ts";
 import { TokenVerifier } from "./token_verifier.ts";
 
 const signal = new AbortController().signal;
-const AUDIENCE = "https://klutch.example.com";
 const client = { clientId: "builder", clientSecret: "s3cret of the builder" };
 
 const open = (options: Partial<EmbeddedIssuerOptions> = {}) =>

@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
 import * as jose from "jose";
-import { KeyServer } from "../tests/key_server.ts";
+import { AUDIENCE, KeyServer } from "../tests/key_server.ts";
 import { OidcError, type OidcErrorCode } from "./errors.ts";
 import { claimedIssuerOf, TokenVerifier } from "./token_verifier.ts";
 
 const signal = new AbortController().signal;
-const AUDIENCE = "https://klutch.example.com";
 
 const verifierOf = ({ url }: KeyServer, now?: () => Date) =>
   new TokenVerifier({ issuerUrl: url, audiences: ["other", AUDIENCE], now }, signal);

@@ -1,7 +1,10 @@
 import * as jose from "jose";
 import { type LocalServer, serveLocally } from "./local_server.ts";
 
-/** An issuer with metadata and keys alone, as CI systems have them; its tokens are for `https://klutch.example.com`. */
+/** Whom tokens in tests are for. */
+export const AUDIENCE = "https://klutch.example.com";
+
+/** An issuer with metadata and keys alone, as CI systems have them; its tokens are for `AUDIENCE`. */
 export class KeyServer implements AsyncDisposable {
   readonly #server: LocalServer;
   readonly metadata: Record<string, unknown> = {};
@@ -39,7 +42,7 @@ export class KeyServer implements AsyncDisposable {
     const payload = {
       iss: this.url,
       sub: "ci",
-      aud: "https://klutch.example.com",
+      aud: AUDIENCE,
       iat: nowSeconds,
       exp: nowSeconds + 60,
       ...claims,

@@ -4,23 +4,22 @@ import { env } from "node:process";
 import { stringify } from "yaml";
 import { findBinaries } from "../../playground/binaries.ts";
 import { makeOwnedDirectory } from "../../playground/owned_directory.ts";
+import { freePort } from "../../playground/programs.ts";
 import { eventually, klutchBinary } from "../clusters.ts";
-import { startProgram } from "./program.ts";
+import { type ProgramResult, startProgram } from "./program.ts";
 
 /** How the executable is called. */
 type Name = "klutch" | "kubectl-klutch" | "kubectl-bind";
-
-interface Run {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
 
 const TIMEOUT_MS = 30_000;
 
 const pathOf = (name: Name) => join(dirname(klutchBinary()), name);
 
-async function run(args: readonly string[], name: Name = "klutch", env: Record<string, string> = {}): Promise<Run> {
+async function run(
+  args: readonly string[],
+  name: Name = "klutch",
+  env: Record<string, string> = {},
+): Promise<ProgramResult> {
   const { code, stdout, stderr } = await new Deno.Command(pathOf(name), {
     args: [...args],
     env: { HOME: "/nonexistent", KLUTCH_DEBUG: "", ...env },
@@ -32,7 +31,7 @@ async function run(args: readonly string[], name: Name = "klutch", env: Record<s
 }
 
 /** One message for people, without a stack. */
-function assertReadable({ code, stdout, stderr }: Run, expected: { code: number; says: RegExp }): void {
+function assertReadable({ code, stdout, stderr }: ProgramResult, expected: { code: number; says: RegExp }): void {
   assert.equal(code, expected.code, stderr);
   assert.match(stderr, expected.says);
   assert.match(stderr, /^(\S.*\n)*Error: /, "an error, after what it may have said before");
@@ -191,10 +190,7 @@ Deno.test("klutch bind says what is wrong with a provider's URL", async () => {
   for (const [name, says] of cases) {
     assertReadable(await run(["bind", `${origin}${name}`, "--no-browser", `--kubeconfig=${path}`]), { code: 1, says });
   }
-  using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = silent.addr;
-  silent.close();
-  const result = await run(["bind", `http://127.0.0.1:${port}/export`, "--no-browser", `--kubeconfig=${path}`]);
+  const result = await run(["bind", `http://127.0.0.1:${freePort()}/export`, "--no-browser", `--kubeconfig=${path}`]);
   assertReadable(result, { code: 1, says: /127\.0\.0\.1:\d+.*connection refused/i });
 });
 

@@ -27,11 +27,7 @@ Deno.test("klutch diff tells what the next sync writes, and it writes that", asy
   await using story = await Story.open();
   const mangos = new Mangos(story, GROUP);
   const { consumer: { client: here, plane }, provider: { client: there } } = story;
-  const diff = async (...args: string[]) => {
-    const program = await story.run(["diff", `--kubeconfig=${plane.kubeconfigPath}`, ...args]);
-    const code = await program.ended(60_000);
-    return { code, stdout: await program.stdout, stderr: await program.stderr };
-  };
+  const diff = (...args: string[]) => story.runToEnd(["diff", `--kubeconfig=${plane.kubeconfigPath}`, ...args]);
   const untilSynced = () =>
     eventually("nothing is left to be written", async () => (await diff("--all")).code === 0, { timeoutMs: 40_000 });
   let konnector = await story.startKonnector();

@@ -64,11 +64,7 @@ Deno.test("explain and status name the cause of whatever goes wrong", async (t) 
   const mangos = new Mangos(story, GROUP);
   const { consumer, provider } = story;
   const [here, there] = [consumer.client, provider.client];
-  const klutch = async (...args: string[]) => {
-    const program = await story.run([...args, `--kubeconfig=${consumer.plane.kubeconfigPath}`]);
-    const code = await program.ended(30_000);
-    return { code, stdout: await program.stdout, stderr: await program.stderr };
-  };
+  const klutch = (...args: string[]) => story.runToEnd([...args, `--kubeconfig=${consumer.plane.kubeconfigPath}`]);
   const secretKey = async () => (await story.binding(API)).spec.kubeconfigSecretRef;
   const patchBinding = (patch: object) => here.api(API_SERVICE_BINDINGS).mergePatch(BINDING, patch, {}, within(5_000));
   const claims = (...claims: AcceptablePermissionClaim[]) => patchBinding({ spec: { permissionClaims: claims } });

@@ -13,7 +13,7 @@ import { makeOwnedDirectory } from "../../playground/owned_directory.ts";
 import { eventually, klutchBinary, within } from "../clusters.ts";
 import { installCrd } from "../mangodb.ts";
 import { logInAndBind, type Visit } from "./browser.ts";
-import { type Program, startProgram } from "./program.ts";
+import { type Program, type ProgramResult, startProgram } from "./program.ts";
 
 /** One of a story's two clusters. */
 export interface Cluster {
@@ -27,6 +27,14 @@ export interface Cluster {
 /** How a program is called: by a name beside the executable, or by kubectl as its plugin. */
 export type Caller = "klutch" | "kubectl-klutch" | "kubectl-bind" | "kubectl klutch" | "kubectl bind";
 
+export interface RunOptions {
+  as?: Caller;
+  /** For messages. */
+  name?: string;
+  stdin?: string;
+  env?: Readonly<Record<string, string>>;
+}
+
 export interface BindOptions {
   as?: Caller;
   args?: readonly string[];
@@ -34,11 +42,7 @@ export interface BindOptions {
   user?: string;
 }
 
-export interface BindResult extends Visit {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
+export interface BindResult extends Visit, ProgramResult {}
 
 /**
  * Two clusters of its own, and the compiled programs between them: a konnector serves every binding of its cluster, and
@@ -80,12 +84,7 @@ export class Story implements AsyncDisposable {
   /** Runs the executable; its end is the story's, if not before. */
   async run(
     args: readonly string[],
-    { as = "klutch", name = args[0] ?? as, stdin, env }: {
-      as?: Caller;
-      name?: string;
-      stdin?: string;
-      env?: Readonly<Record<string, string>>;
-    } = {},
+    { as = "klutch", name = args[0] ?? as, stdin, env }: RunOptions = {},
   ): Promise<Program> {
     const directory = dirname(klutchBinary());
     const [kubectl, plugin] = as.split(" ");
@@ -101,6 +100,11 @@ export class Story implements AsyncDisposable {
     this.#resources.use(program);
     this.#programs.push(program);
     return program;
+  }
+
+  /** Runs the executable until it ends. */
+  async runToEnd(args: readonly string[], options?: RunOptions): Promise<ProgramResult> {
+    return await (await this.run(args, options)).result();
   }
 
   /** Starts a backend on free ports, without waiting for the cluster. */
@@ -136,13 +140,9 @@ export class Story implements AsyncDisposable {
     return `${this.#backendUrl}/export`;
   }
 
-  /** Waits until the backend answers with more than that it is not ready. */
+  /** As the function of that name, for the backend that was started last. */
   async backendReady(): Promise<void> {
-    await eventually("the backend is ready", async () => {
-      const response = await fetch(this.exportUrl, { signal: within(5_000) });
-      await response.body?.cancel();
-      return response.ok;
-    });
+    await backendReady(this.exportUrl);
   }
 
   /** Puts an API into the catalogue. */
@@ -188,8 +188,7 @@ export class Story implements AsyncDisposable {
     });
     const { bind, url } = await this.beginBind(options);
     const visit = await logInAndBind(url, plural, options.user);
-    const code = await bind.ended(60_000);
-    return { ...visit, code, stdout: await bind.stdout, stderr: await bind.stderr };
+    return { ...visit, ...await bind.result() };
   }
 
   /** Everything up to a bound API, and nothing before it that anybody wants to look at. */
@@ -247,6 +246,15 @@ export class Story implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#resources.disposeAsync();
   }
+}
+
+/** Waits until a backend answers with more than that it is not ready. */
+export async function backendReady(exportUrl: string): Promise<void> {
+  await eventually("the backend is ready", async () => {
+    const response = await fetch(exportUrl, { signal: within(5_000) });
+    await response.body?.cancel();
+    return response.ok;
+  });
 }
 
 async function startCluster(name: string, stack: AsyncDisposableStack, signal: AbortSignal): Promise<Cluster> {

@@ -8,10 +8,11 @@ import { type Keycloak, startKeycloak } from "../../playground/keycloak.ts";
 import { makeOwnedDirectory } from "../../playground/owned_directory.ts";
 import { freePort } from "../../playground/programs.ts";
 import { eventually, within } from "../clusters.ts";
+import { AUDIENCE } from "../key_server.ts";
 import { mangoDbCrd } from "../mangodb.ts";
 import { openBrowser } from "./chromium.ts";
 import { Story } from "./harness.ts";
-import { AUDIENCE, createRealm, PASSWORD, REALM, rotateKeys, SECRET } from "./realm.ts";
+import { createRealm, PASSWORD, REALM, rotateKeys, SECRET } from "./realm.ts";
 
 const GROUP = "keycloak.example.com";
 const API = `mangodbs.${GROUP}`;
@@ -54,12 +55,16 @@ Deno.test({
         `--kubeconfig=${story.consumer.plane.kubeconfigPath}`,
         ...args,
       ], { env: { KLUTCH_CLIENT_SECRET: SECRET } });
-    /** Logs in at Keycloak, if it asks, and comes to wherever the backend leads. */
-    const logIn = async (context: BrowserContext, user: string) => {
+    const beginLogin = async (context: BrowserContext) => {
       const command = await bind("--no-browser");
       const [, address] = await command.says(/visit in your browser:\s+(http\S+)/);
       const page = await context.newPage();
       await page.goto(address!);
+      return { command, page };
+    };
+    /** Logs in at Keycloak, if it asks, and comes to wherever the backend leads. */
+    const logIn = async (context: BrowserContext, user: string) => {
+      const { command, page } = await beginLogin(context);
       await signIn(page, user);
       await page.waitForURL((at) => at.href.startsWith(url));
       return { command, page };
@@ -73,7 +78,7 @@ Deno.test({
     };
     const byToken = async (...args: string[]) => {
       const command = await bind("--non-interactive", `--api=mangodbs.${PROGRAMS_GROUP}`, ...args);
-      return { code: await command.ended(60_000), stderr: await command.stderr };
+      return await command.result();
     };
     const issuer = () => `--issuer=${keycloak.issuerUrl(REALM)}`;
 
@@ -122,10 +127,7 @@ Deno.test({
     });
 
     await story.step(t, "after the logout on both sides, the issuer asks for the password again", async () => {
-      const command = await bind("--no-browser");
-      const [, address] = await command.says(/visit in your browser:\s+(http\S+)/);
-      const page = await alice.newPage();
-      await page.goto(address!);
+      const { command, page } = await beginLogin(alice);
       await page.locator("#password").waitFor();
       await command.kill();
     });

@@ -29,11 +29,7 @@ Deno.test("a konnector that was installed with the rights it needs does all its 
   await using directory = await makeOwnedDirectory();
   const mangos = new Mangos(story, GROUP);
   const { consumer, provider } = story;
-  const klutch = async (...args: string[]) => {
-    const program = await story.run([...args, `--kubeconfig=${consumer.plane.kubeconfigPath}`]);
-    const code = await program.ended(30_000);
-    return { code, stdout: await program.stdout, stderr: await program.stderr };
-  };
+  const klutch = (...args: string[]) => story.runToEnd([...args, `--kubeconfig=${consumer.plane.kubeconfigPath}`]);
   const may = async (...what: string[]) => {
     const { stdout } = await consumer.plane.kubectl(["auth", "can-i", ...what, `--as=${USER}`], {
       signal: within(10_000),

@@ -22,6 +22,13 @@ export interface ProgramOptions {
   env?: Readonly<Record<string, string>>;
 }
 
+/** What a program has left when it has ended. */
+export interface ProgramResult {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
 let started = 0;
 
 // `exec` keeps the process id that was written down: signals reach the program itself.
@@ -96,6 +103,12 @@ export class Program implements AsyncDisposable {
     return (await eventually(`${this.name} ends`, () => this.isRunning ? undefined : { code: this.#exitCode! }, {
       timeoutMs,
     })).code;
+  }
+
+  /** Waits for its end. */
+  async result(): Promise<ProgramResult> {
+    const code = await this.ended(60_000);
+    return { code, stdout: await this.stdout, stderr: await this.stderr };
   }
 
   /** Sends a signal to the program alone. */

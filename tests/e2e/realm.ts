@@ -1,8 +1,8 @@
 import type { Keycloak } from "../../playground/keycloak.ts";
 import { within } from "../clusters.ts";
+import { AUDIENCE } from "../key_server.ts";
 
 export const REALM = "klutch";
-export const AUDIENCE = "https://klutch.example.com";
 export const PASSWORD = "of everybody";
 export const SECRET = "of each client";
 

@@ -191,11 +191,8 @@ Deno.test("changes of an API reach app clusters as the policy of its template sa
 });
 
 /** A provider's administrator runs the executable. */
-async function klutch(story: Story, args: string[], stdin?: string) {
-  const program = await story.run([...args, `--kubeconfig=${story.provider.plane.kubeconfigPath}`], { stdin });
-  const code = await program.ended(30_000);
-  return { code, stdout: await program.stdout, stderr: await program.stderr };
-}
+const klutch = (story: Story, args: string[], stdin?: string) =>
+  story.runToEnd([...args, `--kubeconfig=${story.provider.plane.kubeconfigPath}`], { stdin });
 
 const clusterBindings = async ({ provider }: Story) =>
   (await provider.client.api(CLUSTER_BINDINGS).list({}, within(5_000))).items;

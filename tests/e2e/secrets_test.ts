@@ -3,16 +3,16 @@ import { KLUTCH_NAMESPACE, KUBECONFIG } from "../../crds/names.ts";
 import { type Secret, SECRETS } from "../../kube/resources.ts";
 import { openEmbeddedIssuer } from "../../oidc/embedded_issuer.ts";
 import { makeOwnedDirectory } from "../../playground/owned_directory.ts";
-import { eventually, within } from "../clusters.ts";
-import { KeyServer } from "../key_server.ts";
+import { freePort } from "../../playground/programs.ts";
+import { within } from "../clusters.ts";
+import { AUDIENCE, KeyServer } from "../key_server.ts";
 import { mangoDbCrd } from "../mangodb.ts";
 import { TcpProxy } from "../tcp_proxy.ts";
 import { logInAndBind } from "./browser.ts";
-import { type Cluster, Story } from "./harness.ts";
+import { backendReady, type Cluster, Story } from "./harness.ts";
 import { Onlooker } from "./onlooker.ts";
 import type { Program } from "./program.ts";
 
-const AUDIENCE = "https://klutch.example.com";
 const JWT = /eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}/;
 const api = (name: string) => `mangodbs.team-${name}.example.com`;
 
@@ -40,9 +40,7 @@ Deno.test("No secret of a login is seen on screens, in lists of processes, in fi
   const known = [clientSecret, cookieKey];
   let sent = "";
   const decoder = new TextDecoder();
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const address = `127.0.0.1:${listener.addr.port}`;
-  listener.close();
+  const address = `127.0.0.1:${freePort()}`;
   await using proxy = new TcpProxy(`http://${address}`, (bytes) => sent += `${decoder.decode(bytes)}\n`);
   const origin = `http://127.0.0.1:${proxy.port}`;
   const redirectUris = [`${origin}/callback`];
@@ -82,11 +80,7 @@ Deno.test("No secret of a login is seen on screens, in lists of processes, in fi
     ]);
     await file("browser", '#!/bin/sh\necho "$@" >"$TMPDIR/visited"\nsleep 1\n', 0o700);
     for (const name of ["a", "b", "c"]) await story.offer(mangoDbCrd(`team-${name}.example.com`));
-    await eventually("the backend is ready", async () => {
-      const response = await fetch(`${origin}/export`, { signal: within(5_000) });
-      await response.body?.cancel();
-      return response.ok;
-    });
+    await backendReady(`${origin}/export`);
   });
 
   await story.step(

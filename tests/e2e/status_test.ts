@@ -13,11 +13,7 @@ const API = `mangodbs.${GROUP}`;
 Deno.test("klutch status tells what is bound and how it fares, for people and for programs", async (t) => {
   await using story = await Story.open();
   const mangos = new Mangos(story, GROUP);
-  const run = async (...args: string[]) => {
-    const program = await story.run([...args, `--kubeconfig=${story.consumer.plane.kubeconfigPath}`]);
-    const code = await program.ended();
-    return { code, stdout: await program.stdout, stderr: await program.stderr };
-  };
+  const run = (...args: string[]) => story.runToEnd([...args, `--kubeconfig=${story.consumer.plane.kubeconfigPath}`]);
   const status = (...args: string[]) => run("status", ...args);
 
   await story.step(t, "without a binding it says what to do", async () => {

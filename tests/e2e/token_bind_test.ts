@@ -9,14 +9,14 @@ import { annotationOf } from "../../kube/types.ts";
 import { openEmbeddedIssuer } from "../../oidc/embedded_issuer.ts";
 import { HttpBrowser } from "../../playground/browser.ts";
 import { makeOwnedDirectory } from "../../playground/owned_directory.ts";
-import { eventually, within } from "../clusters.ts";
-import { KeyServer } from "../key_server.ts";
+import { freePort } from "../../playground/programs.ts";
+import { within } from "../clusters.ts";
+import { AUDIENCE, KeyServer } from "../key_server.ts";
 import { mangoDbCrd } from "../mangodb.ts";
 import { assertGolden } from "./golden.ts";
-import { Story } from "./harness.ts";
+import { backendReady, Story } from "./harness.ts";
 import type { Program } from "./program.ts";
 
-const AUDIENCE = "https://klutch.example.com";
 const SECRETS_CLAIM: PermissionClaim = {
   group: "",
   resource: "secrets",
@@ -48,11 +48,7 @@ Deno.test("APIs are bound without a browser, by device code, by a program's secr
       `--kubeconfig=${story.consumer.plane.kubeconfigPath}`,
       ...args,
     ], { env });
-  const bind = async (url: string, args: readonly string[], env?: Record<string, string>) => {
-    const program = await begin(url, args, env);
-    const code = await program.ended(60_000);
-    return { code, stdout: await program.stdout, stderr: await program.stderr };
-  };
+  const bind = async (...call: Parameters<typeof begin>) => await (await begin(...call)).result();
 
   await story.step(t, "given a provider with four offers", async () => {
     await Promise.all([story.startBackend(), story.startKonnector()]);
@@ -91,9 +87,7 @@ Deno.test("APIs are bound without a browser, by device code, by a program's secr
   let url: string;
 
   await story.step(t, "given a backend that lets programs in", async () => {
-    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const address = `127.0.0.1:${listener.addr.port}`;
-    listener.close();
+    const address = `127.0.0.1:${freePort()}`;
     await story.run([
       "backend",
       `--kubeconfig=${story.provider.plane.kubeconfigPath}`,
@@ -104,18 +98,11 @@ Deno.test("APIs are bound without a browser, by device code, by a program's secr
       `--oidc-allowed-programs=${ci.url}/repo:acme/*`,
     ], { name: "backend-for-programs" });
     url = `http://${address}/export`;
-    await eventually("it is ready", async () => {
-      const response = await fetch(url, { signal: soon() }).catch(() => undefined);
-      await response?.body?.cancel();
-      return response?.ok;
-    });
+    await backendReady(url);
   });
 
   await story.step(t, "a program sees what is on offer to it, and others do not", async () => {
-    const apis = async (...args: string[]) => {
-      const program = await story.run(["apis", url, ...args]);
-      return { code: await program.ended(), stdout: await program.stdout, stderr: await program.stderr };
-    };
+    const apis = (...args: string[]) => story.runToEnd(["apis", url, ...args]);
     const token = await write("token", await ci.sign({ sub: "repo:acme/shop" }));
     const { code, stdout, stderr } = await apis(`--identity-token-file=${token}`);
     assert.deepEqual([code, stderr], [0, ""]);

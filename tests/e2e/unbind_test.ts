@@ -18,11 +18,8 @@ Deno.test("klutch unbind leaves exactly what its plan said, in every mode", asyn
   await using story = await Story.open();
   const mangos = new Mangos(story, GROUP);
   const { client } = story.consumer;
-  const unbind = async (...args: string[]) => {
-    const program = await story.run(["unbind", `--kubeconfig=${story.consumer.plane.kubeconfigPath}`, ...args]);
-    const code = await program.ended(60_000);
-    return { code, stdout: await program.stdout, stderr: await program.stderr };
-  };
+  const unbind = (...args: string[]) =>
+    story.runToEnd(["unbind", `--kubeconfig=${story.consumer.plane.kubeconfigPath}`, ...args]);
   const unbindOnTerminal = (...args: string[]) =>
     new TerminalSession([
       ...[klutchBinary(), "unbind", API, `--kubeconfig=${story.consumer.plane.kubeconfigPath}`],
