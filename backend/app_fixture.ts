@@ -50,6 +50,14 @@ export interface TestApp {
   changes: (() => void)[];
 }
 
+/** Asks to bind as a program with a token does. */
+export const bindByToken = ({ app }: TestApp, body: string, headers: Record<string, string> = {}): Promise<Response> =>
+  app.request("/api/bind", {
+    method: "POST",
+    headers: { authorization: "Bearer a.b.c", "content-type": "application/json", ...headers },
+    body,
+  });
+
 /** @param changes over what is usual */
 export function testApp(changes: Partial<AppDeps> = {}): TestApp {
   const clock = new FakeClock("2026-06-01T12:00:00Z");

@@ -53,7 +53,6 @@ const get = (target: string, ...headers: string[]) =>
   [`GET ${target} HTTP/1.1`, "Connection: close", ...headers, "", ""].join("\r\n");
 const post = (body: string, ...headers: string[]) =>
   ["POST /response HTTP/1.1", "Host: x", "Connection: close", FORM, ...headers, "", body].join("\r\n");
-const many = (letter: string, count: number) => letter.repeat(count);
 
 function withBytesAt(request: string, at: number, bytes: Uint8Array): Uint8Array {
   return new Uint8Array([...text.encode(request.slice(0, at)), ...bytes, ...text.encode(request.slice(at))]);
@@ -68,17 +67,17 @@ const cases: [name: string, request: string | Uint8Array, status: number][] = [
   ["a tunnel", "CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example:443\r\nConnection: close\r\n\r\n", 404],
   ["a method of its own", get("/export", "Host: x").replace("GET", "EVIL"), 405],
   ["no HTTP", "\x16\x03\x01\x02\r\n\r\n", 400],
-  ["a header of 1 MB", get("/export", "Host: x", `X: ${many("a", 1_000_000)}`), 431],
+  ["a header of 1 MB", get("/export", "Host: x", `X: ${"a".repeat(1_000_000)}`), 431],
   ["5000 headers", get("/export", "Host: x", ...Array.from({ length: 5000 }, (_, index) => `x${index}: y`)), 431],
-  ["an address of 20 KB", get(`/export?${many("a", 20_000)}`, "Host: x"), 414],
-  ["an address of 200 KB", get(`/export?${many("a", 200_000)}`, "Host: x"), 414],
-  ["a cookie of 60 KB", get("/resources?s=Abc123", "Host: x", `Cookie: klutch-bind-Abc123=${many("a", 60_000)}`), 401],
+  ["an address of 20 KB", get(`/export?${"a".repeat(20_000)}`, "Host: x"), 414],
+  ["an address of 200 KB", get(`/export?${"a".repeat(200_000)}`, "Host: x"), 414],
+  ["a cookie of 60 KB", get("/resources?s=Abc123", "Host: x", `Cookie: klutch-bind-Abc123=${"a".repeat(60_000)}`), 401],
   ["a zero byte in a cookie", get("/resources?s=Abc123", "Host: x", "Cookie: a=\0"), 400],
   ["a token that is no text", get("/api/apis", "Host: x", "Authorization: Bearer \xff\0"), 400],
-  ["a token of 17 KB", get("/api/apis", "Host: x", `Authorization: Bearer ${many("a", 17_000)}`), 401],
+  ["a token of 17 KB", get("/api/apis", "Host: x", `Authorization: Bearer ${"a".repeat(17_000)}`), 401],
   ["two tokens", get("/api/apis", "Host: x", "Authorization: Bearer a.b.c", "Authorization: Bearer d.e.f"), 401],
-  ["a form of 10 MB", post(many("a", 10_000_000), "Content-Length: 10000000"), 413],
-  ["a form that says it is endless", post(many("a", 100_000), "Content-Length: 99999999999"), 413],
+  ["a form of 10 MB", post("a".repeat(10_000_000), "Content-Length: 10000000"), 413],
+  ["a form that says it is endless", post("a".repeat(100_000), "Content-Length: 99999999999"), 413],
   ["a form of a negative size", post("", "Content-Length: -1"), 400],
   ["a form in broken chunks", post("zz\r\nabc", "Transfer-Encoding: chunked"), 400],
   ["a form that stops in the middle", post("code=", "Content-Length: 100"), 408],

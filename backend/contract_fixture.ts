@@ -21,7 +21,15 @@ import { TaskGroup } from "../kube/tasks.ts";
 import { isDeleting, type Resource } from "../kube/types.ts";
 import { eventually, provider, type TestCluster, uniqueName, within } from "../tests/clusters.ts";
 import { Census } from "./census.ts";
-import { type ControllersDeps, createCaches, type ProviderCaches, SCOPES, startControllers } from "./controllers.ts";
+import {
+  type CacheScopes,
+  type ControllersDeps,
+  createCaches,
+  type ProviderCaches,
+  SCOPES,
+  startControllers,
+  watchCaches,
+} from "./controllers.ts";
 import { ensureRole } from "./ensure.ts";
 import type { ConsumerScope } from "./options.ts";
 import { BINDER_ROLE } from "./rbac.ts";
@@ -44,12 +52,12 @@ export const depsFor = ({ client, config }: TestCluster): ControllersDeps => ({
 
 /** Watches as `watchCaches` does, but what it says of contracts and offers in these namespaces only. */
 export async function watchContract(
-  { catalogue: _, ...informers }: ProviderCaches,
+  caches: ProviderCaches,
   namespaces: { contract: string; templates: string },
   tasks: TaskGroup,
 ): Promise<void> {
   const contract = { namespace: namespaces.contract };
-  const scopes: typeof SCOPES = {
+  const scopes: CacheScopes = {
     ...SCOPES,
     templates: { namespace: namespaces.templates },
     exports: contract,
@@ -57,10 +65,7 @@ export async function watchContract(
     serviceNamespaces: contract,
     clusterBindings: contract,
   };
-  for (const [name, informer] of Object.entries(informers)) {
-    tasks.run((signal) => informer.watch(scopes[name as keyof ProviderCaches] ?? {}, signal));
-  }
-  await Promise.all(Object.values(informers).map((informer) => informer.synced(within(20_000))));
+  await watchCaches(caches, tasks, scopes);
 }
 
 /** A backend without its listener, for one app cluster. */

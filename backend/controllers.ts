@@ -146,8 +146,11 @@ export function createCaches({ client, consumerScope, log, metrics }: Controller
   };
 }
 
+/** What is watched of a kind; without an entry, all of it. */
+export type CacheScopes = Partial<Record<keyof ProviderCaches, Scope>>;
+
 /** Of all the objects of these kinds in a cluster, those of one name concern us. */
-export const SCOPES: Partial<Record<keyof ProviderCaches, Scope>> = {
+export const SCOPES: CacheScopes = {
   snapshots: { labelSelector: SCHEMA_LABEL },
   legacyTokens: { fieldSelector: `metadata.name=${BINDER},type=kubernetes.io/service-account-token` },
   roleBindings: { fieldSelector: `metadata.name=${BINDER}` },
@@ -156,9 +159,13 @@ export const SCOPES: Partial<Record<keyof ProviderCaches, Scope>> = {
 };
 
 /** Watches the provider's cluster as long as the tasks run; settles once all caches are complete. */
-export async function watchCaches({ catalogue: _, ...informers }: ProviderCaches, tasks: TaskGroup): Promise<void> {
+export async function watchCaches(
+  { catalogue: _, ...informers }: ProviderCaches,
+  tasks: TaskGroup,
+  scopes: CacheScopes = SCOPES,
+): Promise<void> {
   for (const [name, informer] of Object.entries(informers)) {
-    tasks.run((signal) => informer.watch(SCOPES[name as keyof ProviderCaches] ?? {}, signal));
+    tasks.run((signal) => informer.watch(scopes[name as keyof ProviderCaches] ?? {}, signal));
   }
   await Promise.all(Object.values(informers).map((informer) => informer.synced(tasks.signal)));
 }

@@ -2,7 +2,7 @@ import assert, { equal } from "node:assert/strict";
 import fc from "fast-check";
 import { parseCookieKeys } from "../oidc/cookie_keys.ts";
 import { OneTimeCodes } from "../oidc/one_time_code.ts";
-import { CHALLENGE, type TestApp, testApp, VERIFIER } from "./app_fixture.ts";
+import { bindByToken, CHALLENGE, testApp, VERIFIER } from "./app_fixture.ts";
 import { Contract, type Schema } from "./openapi_fixture.ts";
 import { RateLimit } from "./rate_limit.ts";
 
@@ -41,13 +41,6 @@ function brokenValuesOf(schema: Schema, anything: fc.Arbitrary<unknown>): fc.Arb
     .filter((value) => contract.errorsOf(schema, value).length > 0);
 }
 
-const bind = ({ app }: TestApp, body: string) =>
-  app.request("/api/bind", {
-    method: "POST",
-    headers: { authorization: "Bearer a.b.c", "content-type": "application/json" },
-    body,
-  });
-
 Deno.test("A BindRequest that the document allows is granted when all it names is on offer, and else not found", async () => {
   const test = testApp(unlimited);
   const offered = ["dbs.acme.io", "queues.acme.io"];
@@ -58,17 +51,17 @@ Deno.test("A BindRequest that the document allows is granted when all it names i
   const request = fc.tuple(valuesOf(BIND_REQUEST), apis).map(([request, apis]) => ({ ...request as object, apis }));
   await fc.assert(fc.asyncProperty(request, async (request) => {
     const isOffered = (request.apis as string[]).every((name) => offered.includes(name));
-    equal((await bind(test, JSON.stringify(request))).status, isOffered ? 200 : 404);
+    equal((await bindByToken(test, JSON.stringify(request))).status, isOffered ? 200 : 404);
   }));
 });
 
 Deno.test("A BindRequest that the document does not allow is refused, and makes nothing", async () => {
   const test = testApp(unlimited);
   await fc.assert(fc.asyncProperty(brokenValuesOf(BIND_REQUEST, fc.jsonValue()), async (request) => {
-    equal((await bind(test, JSON.stringify(request))).status, 400);
+    equal((await bindByToken(test, JSON.stringify(request))).status, 400);
   }));
   await fc.assert(fc.asyncProperty(fc.string({ unit: "binary" }), async (body) => {
-    equal((await bind(test, body)).status, 400);
+    equal((await bindByToken(test, body)).status, 400);
   }));
   equal(test.bound.length, 0);
 });

@@ -1,7 +1,7 @@
 import assert, { deepEqual, equal, match } from "node:assert/strict";
 import { Compile, Meta } from "typebox/schema";
 import { KubeError } from "../kube/errors.ts";
-import { testApp } from "./app_fixture.ts";
+import { bindByToken, testApp } from "./app_fixture.ts";
 import { Contract, type Operation } from "./openapi_fixture.ts";
 
 const tokenOffer = { issuerURL: "https://sso.example.com/", deviceClientID: "klutch-cli" };
@@ -104,14 +104,11 @@ const failures: [name: string, error: Error, status: number][] = [
 ];
 for (const [name, error, status] of failures) {
   Deno.test(`A program gets a problem document for ${name}, and sees nothing of the inside`, async () => {
-    const { app } = testApp({ ensureTenant: () => Promise.reject(error) });
+    const test = testApp({ ensureTenant: () => Promise.reject(error) });
     const { document } = await contractOf();
     const { example } = document.paths["/api/bind"]!.post!.requestBody!.content["application/json"]!;
-    const response = await app.request("/api/bind", {
-      method: "POST",
-      headers: { authorization: "Bearer a.b.c", "content-type": "application/json" },
-      body: JSON.stringify({ ...example as object, apis: ["dbs.acme.io"], dryRun: false }),
-    });
+    const request = { ...example as object, apis: ["dbs.acme.io"], dryRun: false };
+    const response = await bindByToken(test, JSON.stringify(request));
     equal(response.status, status);
     equal((await response.text()).includes(error.message), false);
   });

@@ -26,7 +26,7 @@ import {
 } from "../kube/resources.ts";
 import { requestToken } from "../kube/service_account_token.ts";
 import { apiVersionOf, resourceName } from "../kube/types.ts";
-import { eventually, uniqueName, within } from "../tests/clusters.ts";
+import { eventually, within } from "../tests/clusters.ts";
 import { TestBackend } from "./contract_fixture.ts";
 import { tenantKubeconfig } from "./tenant_kubeconfig.ts";
 import { claim } from "./test_objects.ts";
@@ -81,19 +81,17 @@ async function rightsIn(client: KubeClient, namespace: string): Promise<string[]
 }
 
 /** What a ServiceAccount may do that nobody has granted anything. */
-async function rightsOfAnybody({ cluster: { client, config } }: TestBackend): Promise<Set<string>> {
-  const namespace = uniqueName("anybody");
-  await client.api(NAMESPACES)
-    .create({ apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } }, within(5000));
+async function rightsOfAnybody({ cluster }: TestBackend): Promise<Set<string>> {
+  const { client, config } = cluster;
+  await using own = await cluster.namespace("anybody");
+  const namespace = own.name;
   const metadata = { namespace, name: "anybody" };
   await client.api(SERVICE_ACCOUNTS).create({ apiVersion: "v1", kind: "ServiceAccount", metadata }, within(5000));
   const secret = await client.api(SECRETS).create({ apiVersion: "v1", kind: "Secret", metadata }, within(5000));
   const bound = { name: "anybody", uid: secret.metadata.uid! };
   const token = await requestToken(client, metadata, { lifetimeSeconds: 600, secret: bound }, within(5000));
   using anybody = new KubeClient(parseReceivedKubeconfig(tenantKubeconfig(config, { namespace, token })));
-  const rights = await rightsIn(anybody, namespace);
-  await client.api(NAMESPACES).delete({ name: namespace }, {}, within(5000));
-  return new Set(rights);
+  return new Set(await rightsIn(anybody, namespace));
 }
 
 const placesOf = (ann: TestBackend, bob: TestBackend): Record<Place, string> => ({

@@ -1,6 +1,6 @@
 import { deepEqual, equal, match } from "node:assert/strict";
 import { OidcError } from "../oidc/errors.ts";
-import { type TestApp, testApp } from "./app_fixture.ts";
+import { bindByToken, type TestApp, testApp } from "./app_fixture.ts";
 
 const REQUEST = {
   kind: "BindRequest",
@@ -10,12 +10,8 @@ const REQUEST = {
   apis: ["dbs.acme.io"],
 };
 
-const bind = ({ app }: TestApp, fields: Record<string, unknown> = {}, headers: Record<string, string> = {}) =>
-  app.request("/api/bind", {
-    method: "POST",
-    headers: { authorization: "Bearer a.b.c", "content-type": "application/json", ...headers },
-    body: JSON.stringify({ ...REQUEST, ...fields }),
-  });
+const bind = (test: TestApp, fields: Record<string, unknown> = {}, headers?: Record<string, string>) =>
+  bindByToken(test, JSON.stringify({ ...REQUEST, ...fields }), headers);
 
 Deno.test("A program that shows a token gets what a person gets after a login", async () => {
   const test = testApp();

@@ -5,7 +5,7 @@ import type { Condition } from "../crds/shared.ts";
 import { KubeClient } from "../kube/client.ts";
 import { staticConfig } from "../kube/kubeconfig.ts";
 import { describeUnready, ensureBinding, findBindingApi, findExistingBindings } from "./api_service_binding.ts";
-import type { Terminal } from "./terminal.ts";
+import { recordedTerminal } from "./terminal_fixture.ts";
 
 const never = new AbortController().signal;
 
@@ -95,12 +95,7 @@ async function withApiServer(
   await test(client, calls);
 }
 
-const terminal: Terminal = {
-  isLive: false,
-  say: () => {},
-  print: () => {},
-  ask: () => Promise.resolve(undefined),
-};
+const { terminal } = recordedTerminal();
 const quiet = { terminal, made: (create: (signal: AbortSignal) => Promise<APIServiceBinding>) => create(never) };
 const wanted = { name: "mangodbs.mangodb.com", claims: [] };
 

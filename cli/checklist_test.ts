@@ -1,15 +1,9 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { Checklist } from "./checklist.ts";
-import type { Terminal } from "./terminal.ts";
+import { recordedTerminal } from "./terminal_fixture.ts";
 
 function recorded(isLive: boolean): { said: string[]; checklist: Checklist } {
-  const said: string[] = [];
-  const terminal: Terminal = {
-    isLive,
-    say: (line) => said.push(line),
-    print: () => {},
-    ask: () => Promise.resolve(undefined),
-  };
+  const { said, terminal } = recordedTerminal(isLive);
   return { said, checklist: new Checklist(terminal) };
 }
 

@@ -7,19 +7,13 @@ import { consumer, type TestCluster, within } from "../tests/clusters.ts";
 import { deployKonnector, type KonnectorChoice } from "./deploy_konnector.ts";
 import { konnectorManifests } from "./konnector/manifests.ts";
 import { TakeBack } from "./take_back.ts";
-import type { Terminal } from "./terminal.ts";
+import { recordedTerminal } from "./terminal_fixture.ts";
 
 const deployment = { namespace: KLUTCH_NAMESPACE, name: "konnector" };
 const asUsual: KonnectorChoice = { skip: false, downgrade: false };
 
 async function deploy(client: KubeClient, choice: KonnectorChoice): Promise<string[]> {
-  const said: string[] = [];
-  const terminal: Terminal = {
-    isLive: false,
-    say: (line) => said.push(line),
-    print: () => {},
-    ask: () => Promise.resolve(undefined),
-  };
+  const { said, terminal } = recordedTerminal();
   await deployKonnector(
     client,
     choice,
