@@ -86,9 +86,11 @@ const LAYERS: Record<string, string[]> = {
 const HOMES: Record<string, RegExp> = {
   "@peculiar/x509": /^playground\//,
   commander: /^[a-z_]+\.ts$|\/([a-z]+_)*options\.ts$/,
+  diff: /^cli\//,
   esbuild: /^build\//,
   hono: /^backend\//,
   jose: /^oidc\//,
+  "modern-tar": /^build\//,
   "oidc-provider": /^oidc\//,
   open: /^cli\//,
   "openid-client": /^oidc\//,

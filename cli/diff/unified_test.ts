@@ -7,7 +7,7 @@ const lines = (...all: (string | number)[]) => all.map((line) => `${line}\n`).jo
 const cases: [name: string, before: string, after: string, hunks: string][] = [
   ["equal texts do not differ", lines(1, 2), lines(1, 2), ""],
   ["a new text is all added", "", lines("a", "b"), "@@ -0,0 +1,2 @@\n+a\n+b\n"],
-  ["a text that goes is all removed", lines("a"), "", "@@ -1 +0,0 @@\n-a\n"],
+  ["a text that goes is all removed", lines("a"), "", "@@ -1,1 +0,0 @@\n-a\n"],
   [
     "a change has three lines of context",
     lines(1, 2, 3, 4, 5, 6, 7, 8, 9),
