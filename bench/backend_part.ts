@@ -1,6 +1,7 @@
 import { messageOf } from "../kube/errors.ts";
 import { BackendStage, type BackendStageOptions } from "./backend_stage.ts";
 import { type Figures, tellFigures } from "./figures.ts";
+import { measureOn } from "./measured_stage.ts";
 import { measureContracts } from "./measure_contracts.ts";
 import { measureOnboarding } from "./measure_onboarding.ts";
 import { measurePage } from "./measure_page.ts";
@@ -24,7 +25,7 @@ export async function measureBackend(options: BackendStageOptions, signal: Abort
     say(`backend: ${section}`);
     try {
       await using stage = await BackendStage.open(options, signal);
-      const measured = await unlessBroken(stage, MEASURES[section]);
+      const measured = await measureOn(stage, MEASURES[section]);
       tellFigures(measured, say);
       Object.assign(figures, measured);
     } catch (error) {
@@ -33,13 +34,4 @@ export async function measureBackend(options: BackendStageOptions, signal: Abort
     }
   }
   return figures;
-}
-
-/** A backend that has ended is the reason of whatever failed afterwards. */
-async function unlessBroken(stage: BackendStage, measure: (stage: BackendStage) => Promise<Figures>): Promise<Figures> {
-  try {
-    return await measure(stage);
-  } catch (error) {
-    throw stage.signal.aborted ? stage.signal.reason : error;
-  }
 }

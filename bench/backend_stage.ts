@@ -7,25 +7,19 @@ import { installCrds } from "../crds/install.ts";
 import { KubeClient } from "../kube/client.ts";
 import { staticConfig } from "../kube/kubeconfig.ts";
 import { silentLog } from "../kube/log.ts";
-import { parallel } from "../kube/parallel.ts";
 import type { Resource } from "../kube/types.ts";
-import type { ControlPlaneBinaries } from "../playground/binaries.ts";
 import { ControlPlane } from "../playground/control_plane.ts";
 import { makeOwnedDirectory } from "../playground/owned_directory.ts";
 import { makeAccount } from "./account.ts";
 import { MeasuredProcess } from "./measured_process.ts";
-import type { BenchOptions } from "./options.ts";
+import { MeasuredStage, type MeasuredStageOptions } from "./measured_stage.ts";
 import type { ServerCounters } from "./request_counts.ts";
 import { readAllCounters } from "./server_counters.ts";
 import { Stopwatch } from "./stopwatch.ts";
 
-export interface BackendStageOptions {
-  bench: BenchOptions;
+export interface BackendStageOptions extends MeasuredStageOptions {
   /** Program and arguments of the backend, without the kubeconfig. */
   command: readonly string[];
-  binaries: ControlPlaneBinaries;
-  /** Gets a line for each step. */
-  say: (line: string) => void;
 }
 
 /** A running backend and where its pages are. */
@@ -37,40 +31,34 @@ export interface Backend extends AsyncDisposable {
 
 interface Parts {
   plane: ControlPlane;
+  admin: KubeClient;
   /** Of the service account that backend and plain client come with. */
   token: string;
   directory: string;
   /** What a backend has that ends unasked. */
   onEnd: (error: Error) => void;
   resources: AsyncDisposableStack;
-  signal: AbortSignal;
 }
 
 /** One fresh cluster that serves the backend's kinds, and the one backend that may work there. */
-export class BackendStage implements AsyncDisposable {
-  readonly options: BenchOptions;
-  readonly say: (line: string) => void;
+export class BackendStage extends MeasuredStage implements AsyncDisposable {
   readonly plane: ControlPlane;
   /** As cluster administrator, for setting things up and for looking on. */
   readonly admin: KubeClient;
   /** As the backend, for ceilings. */
   readonly agent: KubeClient;
-  /** Fires also when a backend ends unasked. */
-  readonly signal: AbortSignal;
   readonly #command: readonly string[];
   readonly #parts: Parts;
 
-  private constructor({ bench, say, command }: BackendStageOptions, parts: Parts) {
-    const { plane, token, resources } = parts;
-    this.options = bench;
-    this.say = say;
+  private constructor(options: BackendStageOptions, parts: Parts, signal: AbortSignal) {
+    super(options, signal);
+    const { plane, admin, token, resources } = parts;
     this.plane = plane;
-    this.admin = resources.use(new KubeClient(plane.config, { side: "provider" }));
+    this.admin = admin;
     this.agent = resources.use(
       new KubeClient(staticConfig({ server: plane.server, caData: plane.caData, token }), { side: "provider" }),
     );
-    this.signal = parts.signal;
-    this.#command = command;
+    this.#command = options.command;
     this.#parts = parts;
   }
 
@@ -82,12 +70,12 @@ export class BackendStage implements AsyncDisposable {
     const { path: directory } = opening.use(await makeOwnedDirectory());
     const progress = (line: string) => say(`  ${line}`);
     const plane = opening.use(await ControlPlane.start({ name: "provider", binaries, progress }, signal));
-    using admin = new KubeClient(plane.config, { side: "provider" });
+    const admin = opening.use(new KubeClient(plane.config, { side: "provider" }));
     const kinds = [ClusterBinding, APIServiceExport, APIServiceExportRequest, APIServiceExportTemplate];
     await installCrds(admin, kinds, silentLog, signal);
     const token = await makeAccount(admin, { namespace: "default", name: "bench-backend" }, signal);
     const onEnd = (error: Error) => broken.abort(error);
-    return new BackendStage(options, { plane, token, directory, onEnd, resources: opening.move(), signal });
+    return new BackendStage(options, { plane, admin, token, directory, onEnd, resources: opening.move() }, signal);
   }
 
   /** Starts the backend and waits until it knows the cluster and the issuer. */
@@ -113,15 +101,6 @@ export class BackendStage implements AsyncDisposable {
     return { process, address: String(address), [Symbol.asyncDispose]: () => process.stop() };
   }
 
-  async untilQuiet({ process }: Backend): Promise<void> {
-    if (await process.untilQuiet(this.patienceMs, this.signal)) return;
-    this.say(`  still busy after ${this.options.patienceSeconds} s; going on`);
-  }
-
-  get patienceMs(): number {
-    return this.options.patienceSeconds * 1000;
-  }
-
   /** A stop-watch that sees all objects of a resource. */
   watch(resource: Resource): Promise<Stopwatch> {
     return Stopwatch.open(this.admin.api(resource), undefined, this.signal);
@@ -130,11 +109,6 @@ export class BackendStage implements AsyncDisposable {
   /** What the API server has counted so far. */
   counters(): Promise<ServerCounters> {
     return readAllCounters([this.plane], this.signal);
-  }
-
-  /** Does something for every one, as many at a time as the bench may. */
-  each<T>(items: readonly T[], action: (item: T, signal: AbortSignal) => Promise<unknown>): Promise<void> {
-    return parallel(items, this.options.concurrency, action, this.signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

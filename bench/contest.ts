@@ -1,6 +1,7 @@
 import { messageOf } from "../kube/errors.ts";
 import type { ControlPlaneBinaries } from "../playground/binaries.ts";
 import { type Figures, tellFigures } from "./figures.ts";
+import { measureOn } from "./measured_stage.ts";
 import { measureBacklog, measureBurst, measureStatusBurst } from "./measure_bursts.ts";
 import { measureLatency } from "./measure_latency.ts";
 import { measurePairs } from "./measure_pairs.ts";
@@ -61,7 +62,7 @@ export async function runContest(
     for (const entrant of entrants.filter(({ result }) => result.failure === undefined)) {
       const { command, stage, result } = entrant;
       try {
-        const figures = await naming(command, section, () => unlessBroken(stage, MEASURES[section]));
+        const figures = await naming(command, section, () => measureOn(stage, MEASURES[section]));
         tellFigures(figures, say);
         Object.assign(result.figures, figures);
       } catch (error) {
@@ -72,15 +73,6 @@ export async function runContest(
     }
   }
   return results;
-}
-
-/** A konnector that has ended is the reason of whatever failed afterwards. */
-async function unlessBroken(stage: Stage, measure: (stage: Stage) => Promise<Figures>): Promise<Figures> {
-  try {
-    return await measure(stage);
-  } catch (error) {
-    throw stage.signal.aborted ? stage.signal.reason : error;
-  }
 }
 
 /** The last word of what the program says to `--version`. */

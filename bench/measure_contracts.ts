@@ -18,7 +18,7 @@ export async function measureContracts(stage: BackendStage): Promise<Figures> {
   stage.say(`  ${namespaces.length} app clusters with ${crds.length} APIs each`);
 
   await using backend = await stage.launch();
-  await stage.untilQuiet(backend);
+  await stage.untilQuiet(backend.process);
   await systemClock.sleep(options.settleSeconds * 1000, signal);
   const { residentMiB, peakMiB } = await backend.process.usage();
   return {
@@ -32,9 +32,9 @@ export async function measureContracts(stage: BackendStage): Promise<Figures> {
 async function makeContracts(stage: BackendStage): Promise<{ namespaces: string[]; makingPeak: Figure }> {
   const { clusters } = stage.options;
   await using backend = await stage.launch();
-  const visits = await logInAll(stage, backend, numbered("cluster", clusters).map((name) => name.replace("-", "")));
+  const visits = await logInAll(stage, backend, numbered("cluster", clusters));
   const { namespaces, rate: { note } } = await onboard(stage, backend, visits);
-  await stage.untilQuiet(backend);
+  await stage.untilQuiet(backend.process);
   const { peakMiB } = await backend.process.usage();
   await backend.process.stop();
   return { namespaces, makingPeak: { value: peakMiB, ...(note !== undefined && { note }) } };

@@ -27,13 +27,13 @@ export async function measureOnboarding(stage: BackendStage): Promise<Figures> {
   stage.say(`  plain client: ${describeRequests(plain.writes)}`);
 
   await using backend = await stage.launch();
-  await onboard(stage, backend, await logInAll(stage, backend, numbered("warm", warmUp).map(asId)));
-  const visits = await logInAll(stage, backend, numbered("cluster", clusters).map(asId));
-  await stage.untilQuiet(backend);
+  await onboard(stage, backend, await logInAll(stage, backend, numbered("warm", warmUp)));
+  const visits = await logInAll(stage, backend, numbered("cluster", clusters));
+  await stage.untilQuiet(backend.process);
   const before = await backend.process.usage();
   const ours = await countingWrites(stage, async () => {
     const { rate } = await onboard(stage, backend, visits);
-    await stage.untilQuiet(backend); // echoes of its own writes are work too
+    await stage.untilQuiet(backend.process); // echoes of its own writes are work too
     return rate;
   });
   const after = await backend.process.usage();
@@ -47,9 +47,6 @@ export async function measureOnboarding(stage: BackendStage): Promise<Figures> {
     "onboarding.cpuMs": perCluster((after.cpuSeconds - before.cpuSeconds) * 1000),
   };
 }
-
-/** App clusters have ids of letters and digits. */
-const asId = (name: string): string => name.replaceAll("-", "");
 
 async function countingWrites(stage: BackendStage, action: () => Promise<Figure>) {
   const before = await stage.counters();

@@ -16,7 +16,7 @@ export async function measurePage(stage: BackendStage): Promise<Figures> {
   stage.say(`  ${shown} APIs on a page of ${Math.round(page.html.length / 1024)} KiB`);
   const load = { url: page.url, headers: { cookie, accept: "text/html" }, connections };
   await runHttpLoad({ ...load, requests: Math.ceil(requests / 10) }, signal);
-  await stage.untilQuiet(backend);
+  await stage.untilQuiet(backend.process);
 
   const before = await backend.process.usage();
   const startMs = performance.now();

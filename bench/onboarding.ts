@@ -13,10 +13,12 @@ import { rateSince } from "./statistics.ts";
 import type { Arrivals } from "./stopwatch.ts";
 import { bindAllHref, logIn, VERIFIER, type Visit } from "./visit.ts";
 
-/** People who are about to click on Bind, one for each of these app clusters. */
-export async function logInAll(stage: BackendStage, { address }: Backend, clusterIds: readonly string[]) {
+/** People who are about to click on Bind, one for each of these app clusters; ids of those have no dashes. */
+export async function logInAll(stage: BackendStage, { address }: Backend, names: readonly string[]) {
   const visits: Visit[] = [];
-  await stage.each(clusterIds, async (clusterId, signal) => visits.push(await logIn(address, clusterId, signal)));
+  await stage.each(names, async (name, signal) => {
+    visits.push(await logIn(address, name.replaceAll("-", ""), signal));
+  });
   return visits;
 }
 

@@ -125,16 +125,8 @@ const FLAGS = {
 
 /** Flags that take a number of things. */
 type Count =
-  | "objects"
-  | "pairs"
-  | "samples"
-  | "templates"
-  | "connections"
-  | "requests"
-  | "clusters"
-  | "exports"
-  | "bindings"
-  | "concurrency";
+  & keyof { [Name in keyof BenchOptions as BenchOptions[Name] extends number ? Name : never]: never }
+  & keyof typeof FLAGS;
 
 /** @throws {UsageError} naming the flag */
 export function readOptions(args: readonly string[]): BenchOptions {

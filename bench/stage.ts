@@ -2,52 +2,41 @@ import { join } from "node:path";
 import { systemClock } from "../kube/clock.ts";
 import { isNotFound, isNotServed, messageOf } from "../kube/errors.ts";
 import { TaskGroup } from "../kube/tasks.ts";
-import type { ControlPlaneBinaries } from "../playground/binaries.ts";
 import { makeOwnedDirectory } from "../playground/owned_directory.ts";
 import { databaseCrd } from "./bench_api.ts";
 import { bindApi, storeKubeconfig } from "./bind.ts";
 import { MeasuredProcess } from "./measured_process.ts";
+import { MeasuredStage, type MeasuredStageOptions } from "./measured_stage.ts";
 import { create, wipe } from "./objects.ts";
 import { CLUSTER_NAMESPACE, exportApi, openContract, serveNamespaces } from "./offer.ts";
-import type { BenchOptions, ContenderCommand } from "./options.ts";
-import { parallel } from "../kube/parallel.ts";
+import type { ContenderCommand } from "./options.ts";
 import type { ServerCounters } from "./request_counts.ts";
 import { readAllCounters } from "./server_counters.ts";
 import { openSides, type Side, type Sides } from "./sides.ts";
 import { Stopwatch } from "./stopwatch.ts";
 
-export interface StageOptions {
-  bench: BenchOptions;
+export interface StageOptions extends MeasuredStageOptions {
   contender: ContenderCommand;
-  binaries: ControlPlaneBinaries;
-  /** Gets a line for each step. */
-  say: (line: string) => void;
 }
 
 /** Two fresh clusters with one API bound between them, and the one konnector that may work there. */
-export class Stage implements Sides, AsyncDisposable {
-  readonly options: BenchOptions;
+export class Stage extends MeasuredStage implements Sides, AsyncDisposable {
   readonly consumer: Side;
   readonly provider: Side;
-  readonly say: (line: string) => void;
-  /** Fires also when a konnector ends unasked, or when the bench fails to play the backend. */
-  readonly signal: AbortSignal;
   readonly #start: () => Promise<MeasuredProcess>;
   readonly #resources: AsyncDisposableStack;
   #probes = 0;
 
   private constructor(
-    { bench, say }: StageOptions,
+    options: StageOptions,
     { consumer, provider }: Sides,
     start: () => Promise<MeasuredProcess>,
     resources: AsyncDisposableStack,
     signal: AbortSignal,
   ) {
-    this.options = bench;
-    this.say = say;
+    super(options, signal);
     this.consumer = consumer;
     this.provider = provider;
-    this.signal = signal;
     this.#start = start;
     this.#resources = resources;
   }
@@ -99,15 +88,6 @@ export class Stage implements Sides, AsyncDisposable {
     return konnector;
   }
 
-  async untilQuiet(konnector: MeasuredProcess): Promise<void> {
-    if (await konnector.untilQuiet(this.patienceMs, this.signal)) return;
-    this.say(`  still busy after ${this.options.patienceSeconds} s; going on`);
-  }
-
-  get patienceMs(): number {
-    return this.options.patienceSeconds * 1000;
-  }
-
   /** A stop-watch that sees what there is. */
   watch({ witness, namespace }: Side): Promise<Stopwatch> {
     return Stopwatch.open(witness, namespace, this.signal);
@@ -116,11 +96,6 @@ export class Stage implements Sides, AsyncDisposable {
   /** What both API servers have counted so far. */
   counters(): Promise<ServerCounters> {
     return readAllCounters([this.consumer.plane, this.provider.plane], this.signal);
-  }
-
-  /** Does something for every name, as many at a time as the bench may. */
-  each(names: readonly string[], action: (name: string, signal: AbortSignal) => Promise<unknown>): Promise<void> {
-    return parallel(names, this.options.concurrency, action, this.signal);
   }
 
   /** Removes all objects on both sides; only while no konnector runs. */

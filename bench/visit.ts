@@ -4,7 +4,7 @@ import { HttpBrowser, type Page } from "../playground/browser.ts";
 export const VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 /** Who logs in; the embedded issuer takes any name. */
-export const USER = "alice";
+const USER = "alice";
 
 /** A person on the catalogue page. */
 export interface Visit {
