@@ -1,9 +1,7 @@
 import { Command, Option } from "commander";
+import { GO_ARCH } from "./platform.ts";
 import type { ProgramContext } from "./program.ts";
 import { PROTOCOL_VERSION } from "./version.ts";
-
-/** What container images and release archives call an architecture. */
-const GO_ARCH = { x86_64: "amd64", aarch64: "arm64" } as const;
 
 /** `klutch version`: what this program is, for people and for scripts. */
 export function versionCommand(context: ProgramContext): Command {

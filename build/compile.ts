@@ -2,7 +2,7 @@ import { dirname, join } from "node:path";
 import { sha256 } from "../user_cache.ts";
 import type { Bundle } from "./bundle.ts";
 import { findRuntime, type RuntimeSearch } from "./denort.ts";
-import { HEADER_BYTES, type Machine, machineOf } from "./executable.ts";
+import { HEADER_BYTES, machineOf, machineOfTarget } from "./executable.ts";
 
 /**
  * What all subcommands together need: no foreign libraries, no code from the network, no prompts. What lives shortly here
@@ -90,11 +90,4 @@ export async function checkMachine(path: string, target: string): Promise<void> 
   throw new Error(
     `Cannot compile for ${target}: the result is ${found}; DENORT_BIN has to name the runtime of that target`,
   );
-}
-
-function machineOfTarget(target: string): Machine {
-  const system = (["linux", "darwin", "windows"] as const).find((name) => target.includes(`-${name}`));
-  const architecture = (["x86_64", "aarch64"] as const).find((name) => target.startsWith(`${name}-`));
-  if (!system || !architecture) throw new RangeError(`Cannot compile for "${target}": not a target of deno compile`);
-  return { system, architecture };
 }

@@ -4,6 +4,14 @@ export interface Machine {
   architecture: "x86_64" | "aarch64";
 }
 
+/** What a target of `deno compile` is for, e.g. `aarch64-apple-darwin`. @throws {RangeError} when there is no such target */
+export function machineOfTarget(target: string): Machine {
+  const system = (["linux", "darwin", "windows"] as const).find((name) => target.includes(`-${name}`));
+  const architecture = (["x86_64", "aarch64"] as const).find((name) => target.startsWith(`${name}-`));
+  if (!system || !architecture) throw new RangeError(`Cannot compile for "${target}": not a target of deno compile`);
+  return { system, architecture };
+}
+
 const ARCHITECTURES: Record<string, Record<number, Machine["architecture"]>> = {
   linux: { 0x3e: "x86_64", 0xb7: "aarch64" },
   darwin: { 0x01000007: "x86_64", 0x0100000c: "aarch64" },

@@ -1,4 +1,6 @@
 import { stringify } from "yaml";
+import { GO_ARCH } from "../platform.ts";
+import { machineOfTarget } from "./executable.ts";
 
 /** An archive with the plugin for one platform. */
 export interface PluginArchive {
@@ -15,11 +17,14 @@ export interface KrewOptions {
 }
 
 /** Of the executable in the archive, which the plugin knows itself by. */
-export const pluginFile = (target: string): string => `kubectl-klutch${osOf(target) === "windows" ? ".exe" : ""}`;
+export const pluginFile = (target: string): string =>
+  `kubectl-klutch${platformOf(target).os === "windows" ? ".exe" : ""}`;
 
 /** `kubectl-klutch_v0.1.0_linux_amd64.tar.gz` */
-export const archiveName = (version: string, target: string): string =>
-  `kubectl-klutch_${version}_${osOf(target)}_${archOf(target)}.tar.gz`;
+export function archiveName(version: string, target: string): string {
+  const { os, arch } = platformOf(target);
+  return `kubectl-klutch_${version}_${os}_${arch}.tar.gz`;
+}
 
 /**
  * The manifest by which krew installs `kubectl klutch`.
@@ -40,7 +45,7 @@ export function krewManifest({ version, archives, baseUrl }: KrewOptions): strin
         "and unbinds.\n",
       caveats: "`kubectl klutch completion` tells how to complete the plugin in your shell.\n",
       platforms: archives.map(({ target, sha256 }) => ({
-        selector: { matchLabels: { os: osOf(target), arch: archOf(target) } },
+        selector: { matchLabels: platformOf(target) },
         uri: `${baseUrl.href.replace(/\/$/, "")}/${encodeURIComponent(archiveName(version, target))}`,
         sha256,
         files: [pluginFile(target), "LICENSE"].map((from) => ({ from, to: "." })),
@@ -50,8 +55,8 @@ export function krewManifest({ version, archives, baseUrl }: KrewOptions): strin
   }, { lineWidth: 0 });
 }
 
-const OPERATING_SYSTEMS = ["linux", "darwin", "windows"] as const;
-
 /** In the words of Go. */
-const osOf = (target: string): string => OPERATING_SYSTEMS.find((name) => target.includes(`-${name}`)) ?? target;
-const archOf = (target: string): string => target.startsWith("aarch64") ? "arm64" : "amd64";
+function platformOf(target: string): { os: string; arch: string } {
+  const { system, architecture } = machineOfTarget(target);
+  return { os: system, arch: GO_ARCH[architecture] };
+}

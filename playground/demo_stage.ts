@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import type { TaskGroup } from "../kube/tasks.ts";
 import type { ProgramContext } from "../program.ts";
-import type { MANIFESTS } from "./demo_api.ts";
 import type { DemoCluster, DemoClusters } from "./demo_clusters.ts";
 import { type Service, type ServiceOptions, startService } from "./demo_service.ts";
 import { runKubectl } from "./kubectl.ts";
@@ -39,7 +38,7 @@ export async function kubectl(
 }
 
 /** Applies one of the files in the demo's directory. */
-export const applyFile = (stage: Stage, cluster: DemoCluster, file: keyof typeof MANIFESTS): Promise<void> =>
+export const applyFile = (stage: Stage, cluster: DemoCluster, file: `${string}.yaml`): Promise<void> =>
   kubectl(stage, cluster, ["apply", "-f", file]);
 
 /**

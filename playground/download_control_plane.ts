@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { GO_ARCH } from "../platform.ts";
 import type { BinarySearch } from "./binaries.ts";
 
 /** The Kubernetes version that is downloaded. */
@@ -32,7 +33,7 @@ export async function downloadControlPlane(
   signal: AbortSignal,
   sources: DownloadSources = SOURCES,
 ): Promise<void> {
-  const platform = { os: Deno.build.os, arch: Deno.build.arch === "aarch64" ? "arm64" : "amd64" };
+  const platform = { os: Deno.build.os, arch: GO_ARCH[Deno.build.arch] };
   const release = `envtest-${DOWNLOADED_VERSION}`;
   const archiveUrl = `${sources.envtest}/${release}/${release}-${platform.os}-${platform.arch}.tar.gz`;
   const managerUrl = `${sources.kubernetes}/${DOWNLOADED_VERSION}/bin/${platform.os}/${platform.arch}/` +

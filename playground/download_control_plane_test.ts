@@ -1,8 +1,9 @@
 import { deepEqual, equal, rejects } from "node:assert/strict";
 import { join } from "node:path";
+import { GO_ARCH } from "../platform.ts";
 import { downloadControlPlane, DOWNLOADED_VERSION } from "./download_control_plane.ts";
 
-const PLATFORM = `${Deno.build.os}-${Deno.build.arch === "aarch64" ? "arm64" : "amd64"}`;
+const PLATFORM = `${Deno.build.os}-${GO_ARCH[Deno.build.arch]}`;
 const ARCHIVE = `/envtest/envtest-${DOWNLOADED_VERSION}/envtest-${DOWNLOADED_VERSION}-${PLATFORM}.tar.gz`;
 const MANAGER = `/kubernetes/${DOWNLOADED_VERSION}/bin/${PLATFORM.replace("-", "/")}/kube-controller-manager`;
 
