@@ -8,10 +8,12 @@ import type { SessionSealer } from "../oidc/session.ts";
 import type { LoginStates } from "../oidc/state.ts";
 import type { OneTimeCodes } from "../oidc/one_time_code.ts";
 import type { Admission, Person } from "./admission.ts";
+import type { Audit } from "./audit.ts";
 import type { BindTokens } from "./bind_token.ts";
 import type { PublicUrls, TokenOffer } from "./binding_documents.ts";
 import type { Catalogue, Offer } from "./catalogue.ts";
 import type { CataloguePages } from "./catalogue_pages.tsx";
+import { networkOf } from "./client_address.ts";
 import { explainError } from "./error_page.ts";
 import type { TenantIdentity } from "./identity.ts";
 import type { MyClusters } from "./my_clusters.ts";
@@ -45,6 +47,8 @@ export interface AppDeps {
   tokenLogin: Pick<TokenLogin, "identify">;
   /** Absent where nobody logs in by token. */
   tokenOffer?: TokenOffer;
+  /** How often one network may ask for what needs no login; any number of times when absent. */
+  networkLimit?: RateLimit;
   /** How often one identity may bind by token. */
   bindLimit: RateLimit;
   states: LoginStates;
@@ -59,6 +63,7 @@ export interface AppDeps {
   ensureTenant: (user: Person & TenantIdentity, signal: AbortSignal) => Promise<Tenant>;
   /** False when the code was taken before. */
   takeCode: (code: TakenCode, signal: AbortSignal) => Promise<boolean>;
+  audit: Audit;
   log: Log;
   now: () => Date;
   /** Fires when the process is to stop; what waits for something ends then. */
@@ -67,7 +72,13 @@ export interface AppDeps {
   signal: AbortSignal;
 }
 
-export type AppEnv = { Variables: { requestId: string; log: Log } };
+export interface AppEnv {
+  Bindings: {
+    /** The client's, see `clientAddress`. */
+    address: string;
+  };
+  Variables: { requestId: string; log: Log };
+}
 
 /** The public listener: four steps from a command line over the login to a bound API, and the pages between them. */
 export function createApp(deps: AppDeps): Hono<AppEnv> {
@@ -110,6 +121,7 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
       c.header("allow", route.method);
       throw new Refusal(405, "Method not allowed", `This address answers ${route.method} requests only.`);
     }
+    if (route.isOpen) deps.networkLimit?.admit(networkOf(c.env.address), deps.now());
     const readiness = deps.readiness();
     if (readiness !== true) {
       const message = `This provider is starting: ${readiness}. Try again in a minute.`;

@@ -7,6 +7,7 @@ import { SessionSealer } from "../oidc/session.ts";
 import { LoginStates } from "../oidc/state.ts";
 import { FakeClock } from "../tests/fake_clock.ts";
 import { type AppDeps, createApp } from "./app.ts";
+import type { AuditRecord } from "./audit.ts";
 import { BindTokens } from "./bind_token.ts";
 import { CataloguePages } from "./catalogue_pages.tsx";
 import type { MyCluster } from "./my_clusters.ts";
@@ -38,11 +39,14 @@ const KEYS = parseCookieKeys({ signingKey: btoa("k".repeat(32)) });
 /** An app without cluster and issuer, each of whose answers to programs is compared with its OpenAPI document. */
 export interface TestApp {
   app: Pick<ReturnType<typeof createApp>, "routes"> & {
-    request(path: string, init?: RequestInit): Promise<Response>;
+    /** @param address of who asks */
+    request(path: string, init?: RequestInit, address?: string): Promise<Response>;
   };
   clock: FakeClock;
   /** Identities that tenants were made for. */
   bound: { subject: string; clusterId: string }[];
+  /** What the audit log has got. */
+  audited: (AuditRecord & { what: string })[];
   identity: Partial<Identity>;
   /** Ids of codes that were redeemed. */
   taken: Set<string>;
@@ -68,6 +72,7 @@ export function testApp(changes: Partial<AppDeps> = {}): TestApp {
     taken,
     changes: [],
     bound: [],
+    audited: [],
     identity: { subject: "jane", email: "jane@example.com" },
   };
   const app = createApp({
@@ -113,13 +118,14 @@ export function testApp(changes: Partial<AppDeps> = {}): TestApp {
     },
     ensureTenant({ subject, clusterId }) {
       test.bound.push({ subject, clusterId });
-      return Promise.resolve({ namespace: "cluster-a", kubeconfig: "apiVersion: v1\n" });
+      return Promise.resolve({ namespace: "cluster-a", kubeconfig: "apiVersion: v1\n", credentialId: "JTI=1" });
     },
     takeCode({ codeId }) {
       const isFirst = !test.taken.has(codeId);
       test.taken.add(codeId);
       return Promise.resolve(isFirst);
     },
+    audit: (what, record) => void test.audited.push({ what, ...record }),
     log: silentLog,
     now,
     stopping: new AbortController().signal,
@@ -127,9 +133,9 @@ export function testApp(changes: Partial<AppDeps> = {}): TestApp {
     ...changes,
   });
   let contract: Contract | undefined;
-  async function request(path: string, init?: RequestInit): Promise<Response> {
+  async function request(path: string, init?: RequestInit, address = "192.0.2.1"): Promise<Response> {
     const asked = new Request(`http://localhost${path}`, init);
-    const response = await app.request(asked);
+    const response = await app.request(asked, undefined, { address });
     contract ??= await Contract.of(app);
     await contract.assertKept(asked.method, new URL(asked.url).pathname, response);
     return response;

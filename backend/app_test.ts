@@ -4,6 +4,7 @@ import { KubeError } from "../kube/errors.ts";
 import { type Log } from "../kube/log.ts";
 import { decodePortableBase64 } from "../oidc/portable_base64.ts";
 import { CHALLENGE, type TestApp, testApp, VERIFIER } from "./app_fixture.ts";
+import { RateLimit } from "./rate_limit.ts";
 import { Refusal } from "./refusal.ts";
 import { claim } from "./test_objects.ts";
 
@@ -118,6 +119,27 @@ Deno.test("Whoever reads the browser's addresses finds a code in them and no cre
   equal(document.kubeconfig, btoa("apiVersion: v1\n"));
   equal(document.authentication.oauth2CodeGrant.sid, "Abc123");
   equal(document.requests[0].metadata.name, "dbs.acme.io");
+});
+
+Deno.test("The audit log tells who logged in and got a credential, from where and for what, and no secret of theirs", async () => {
+  const test = testApp();
+  const browser = new Browser(test);
+  const code = await choose(browser);
+  equal((await redeem(test, code)).status, 200);
+  await browser.open(await browser.link("queues", await browser.logIn("Two222")));
+  const records = test.audited.map(({ requestId, ...record }) => {
+    match(String(requestId), /^[0-9a-f]{8}$/);
+    return record;
+  });
+  const login = { what: "logged in", issuer: "https://sso.example.com", subject: "jane", clusterId: "cl1" };
+  const handOver = { what: "credential handed over", namespace: "cluster-a", identity: "jane#cl1", id: "JTI=1" };
+  const address = "192.0.2.1";
+  deepEqual(records, [
+    { ...login, address },
+    { ...handOver, apis: ["dbs.acme.io"], by: "code", address },
+    { ...login, address },
+    { ...handOver, apis: ["queues.acme.io"], by: "browser", address },
+  ]);
 });
 
 Deno.test("Several APIs are bound in one go, by one request that command lines of old take as well", async () => {
@@ -432,6 +454,34 @@ Deno.test("Methods other than GET are not allowed, and change nothing", async ()
     equal(response.headers.get("allow"), "GET");
   }
   deepEqual(test.bound, []);
+});
+
+Deno.test("One address that asks for more and more without a login is told to wait, others are not", async () => {
+  const test = testApp({ networkLimit: new RateLimit({ burst: 4, everyMs: 15_000 }) });
+  const { app, clock } = test;
+  const browser = new Browser(test);
+  const page = await browser.logIn(); // two of them
+  const open = ["/export", "/authorize?p=1&s=a&c=b", "/callback?state=a", "/api/apis"];
+  for (const path of open.slice(0, 2)) notEqual((await app.request(path)).status, 429);
+  for (const path of [...open, "/export"]) {
+    const response = await app.request(path);
+    equal(response.status, 429, path);
+    equal(response.headers.get("retry-after"), "15");
+    match(await response.text(), /Try again in 15 seconds/);
+  }
+  for (const path of ["/response", "/api/bind"]) equal((await app.request(path, { method: "POST" })).status, 429);
+  equal((await browser.open(page)).status, 200, "who has logged in goes on");
+  equal((await app.request("/export", {}, "192.0.2.2")).status, 200, "another address");
+  await clock.advance(15_000);
+  equal((await app.request("/export")).status, 200, "later");
+  equal((await app.request("/export")).status, 429);
+});
+
+Deno.test("Addresses of one IPv6 network count as one", async () => {
+  const { app } = testApp({ networkLimit: new RateLimit({ burst: 1, everyMs: 15_000 }) });
+  equal((await app.request("/export", {}, "2001:db8:1:2::1")).status, 200);
+  equal((await app.request("/export", {}, "2001:db8:1:2:ffff::9")).status, 429);
+  equal((await app.request("/export", {}, "2001:db8:1:3::1")).status, 200);
 });
 
 Deno.test("Before cluster and issuer are reached, pages ask for patience", async () => {

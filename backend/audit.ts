@@ -1,12 +1,45 @@
-import type { Log } from "../kube/log.ts";
+import { ConfigError } from "../kube/errors.ts";
+import { createLog, type Log } from "../kube/log.ts";
 
-export interface Grant {
-  /** The cluster namespace: whose rights they are. */
-  namespace: string;
+/** Who has got, or lost, what; never a credential itself. */
+export interface AuditRecord {
+  /** The cluster namespace: whose rights they are. Absent before there is one. */
+  namespace?: string;
   /** `<OIDC subject>#<cluster id>`, as far as known. */
   identity?: string;
+  /** From where somebody asked for it; absent for what controllers do by themselves. */
+  address?: string;
   [detail: string]: unknown;
 }
 
-/** One line for each right or credential that an app cluster gets or loses; never the credential itself. */
-export const audit = (log: Log, what: string, grant: Grant): void => log.info(what, { audit: true, ...grant });
+/** Writes one line for each login, and each right or credential that an app cluster gets or loses. */
+export type Audit = (what: string, record: AuditRecord) => void;
+
+/**
+ * An audit log in the log, and in a file, too, whatever format and level the log has.
+ *
+ * @param path of a file that may be renamed meanwhile: each line opens it
+ * @throws {ConfigError} when nothing can be appended to it
+ */
+export function openAudit(log: Log, path?: string): Audit {
+  const append = (text: string) => Deno.writeTextFileSync(path!, text, { append: true, mode: 0o600 });
+  const write = (line: string) => {
+    try {
+      append(`${line}\n`);
+    } catch (error) {
+      log.error("audit record not written", { path, error });
+    }
+  };
+  if (path !== undefined) {
+    try {
+      append("");
+    } catch (cause) {
+      throw new ConfigError(`Cannot write the audit log "${path}" (--audit-log-path)`, { cause });
+    }
+  }
+  const trail = path === undefined ? undefined : createLog({ format: "json", level: "info", write });
+  return (what, record) => {
+    log.info(what, { audit: true, ...record });
+    trail?.info(what, record);
+  };
+}

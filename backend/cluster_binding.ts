@@ -10,7 +10,7 @@ import type { Namespace, Role, RoleBinding } from "../kube/resources.ts";
 import type { Recorder } from "../kube/recorder.ts";
 import { BY_NAMESPACE } from "../kube/store.ts";
 import { annotationOf, formatKey, isDeleting, type ObjectKey, type OwnerReference } from "../kube/types.ts";
-import { audit } from "./audit.ts";
+import type { Audit } from "./audit.ts";
 import type { Census } from "./census.ts";
 import { isFromControlPlane, planHealth } from "./cluster_binding_plan.ts";
 import { ensureRole, ensureRoleBinding } from "./ensure.ts";
@@ -33,6 +33,7 @@ export interface ClusterBindingDeps {
   recorder: Recorder;
   consumerScope: ConsumerScope;
   tokenLifetimeMs: number;
+  audit: Audit;
   log: Log;
   now?: () => Date;
 }
@@ -60,11 +61,8 @@ export async function reconcileClusterBinding(
   if (condition.reason === "AppClusterVanished") {
     if (isUnwanted(binding)) {
       await namespaces.api.delete({ name: namespace.metadata.name }, { uid: namespace.metadata.uid }, signal);
-      const identity = identityOf(namespace);
-      return audit(deps.log, "contract of a vanished app cluster ended on request", {
-        namespace: key.namespace!,
-        identity,
-      });
+      const whose = { namespace: key.namespace, identity: identityOf(namespace) };
+      return deps.audit("contract of a vanished app cluster ended on request", whose);
     }
     recorder.event(binding, { type: "Warning", reason: condition.reason, message: condition.message! });
   }
@@ -82,7 +80,7 @@ const isUnwanted = (binding: ClusterBinding): boolean =>
 
 /** @returns milliseconds after which it has to be called again; 0 when all is right */
 async function ensureRights(deps: ClusterBindingDeps, namespace: Namespace, signal: AbortSignal): Promise<number> {
-  const { exports, roleBindings, clusterRoles, clusterRoleBindings, guard, consumerScope: scope, log } = deps;
+  const { exports, roleBindings, clusterRoles, clusterRoleBindings, guard, consumerScope: scope, audit, log } = deps;
   const { now = () => new Date() } = deps;
   const { name, uid } = namespace.metadata;
   const pauseMs = guard.pauseMs(name, now());
@@ -92,7 +90,7 @@ async function ensureRights(deps: ClusterBindingDeps, namespace: Namespace, sign
   }
   const written = (what: string, details?: Record<string, unknown>) => {
     guard.count(name, now());
-    audit(log, what, { namespace: name, identity: identityOf(namespace), ...details });
+    audit(what, { namespace: name, identity: identityOf(namespace), ...details });
   };
   const owner: OwnerReference = { apiVersion: "v1", kind: "Namespace", name, uid: uid!, controller: true };
   const alive = exports.store.by(BY_NAMESPACE, name).filter((one) => !isDeleting(one));

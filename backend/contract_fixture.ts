@@ -47,6 +47,7 @@ export const depsFor = ({ client, config }: TestCluster): ControllersDeps => ({
   tokenLifetimeMs: 24 * 3_600_000,
   censuses: { appClusters: new Census(), namespaces: new Census() },
   recorder: createRecorder(client, { component: "klutch-backend", instance: "test" }, silentLog),
+  audit: () => {},
   log: silentLog,
 });
 

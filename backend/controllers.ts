@@ -44,6 +44,7 @@ import { BY_NAMESPACE, namespaceIndexer } from "../kube/store.ts";
 import type { TaskGroup } from "../kube/tasks.ts";
 import { formatKey, keyOf, type KubeObject, type ObjectKey, parseKey } from "../kube/types.ts";
 import { rootIndexer } from "./app_cluster_caches.ts";
+import type { Audit } from "./audit.ts";
 import { Catalogue, type ServedApi, templateIndexers, TEMPLATES_BY_API, toServedApi } from "./catalogue.ts";
 import type { Census } from "./census.ts";
 import { reconcileClusterBinding } from "./cluster_binding.ts";
@@ -76,6 +77,7 @@ export interface ControllersDeps {
   censuses: { appClusters: Census; namespaces: Census };
   /** Tells those who run the platform of schemas that go out or wait, and of what nobody needs any more. */
   recorder: Recorder;
+  audit: Audit;
   log: Log;
   metrics?: Metrics;
   now?: () => Date;

@@ -9,8 +9,8 @@ import { type Namespace, type Secret, SECRETS, SERVICE_ACCOUNTS } from "../kube/
 import { readToken, requestToken } from "../kube/service_account_token.ts";
 import { formatTime } from "../kube/time.ts";
 import { annotationOf, isDeleting, type ObjectKey } from "../kube/types.ts";
-import { audit } from "./audit.ts";
-import { type LegacyToken, planCredential, planLegacyToken } from "./credential_plan.ts";
+import type { Audit } from "./audit.ts";
+import { type Credential, type LegacyToken, planCredential, planLegacyToken } from "./credential_plan.ts";
 import { isFromControlPlane, lastSeen } from "./cluster_binding_plan.ts";
 import { ensureObject } from "./ensure.ts";
 import { identityOf } from "./identity.ts";
@@ -20,6 +20,7 @@ export interface CredentialDeps {
   client: KubeClient;
   external: ExternalAccess;
   tokenLifetimeMs: number;
+  audit: Audit;
   log: Log;
   now?: () => Date;
 }
@@ -36,7 +37,7 @@ export async function ensureCredential(
   secret: ObjectKey,
   identity: string,
   signal: AbortSignal,
-): Promise<string> {
+): Promise<Credential> {
   const { client, external, now = () => new Date() } = deps;
   const namespace = secret.namespace!;
   const accounts = client.api(SERVICE_ACCOUNTS);
@@ -49,7 +50,7 @@ export async function ensureCredential(
   let current = first;
   while (true) {
     const plan = planCredential({ namespace, secret: current, external, accountUid }, now());
-    if (plan.do === "keep") return plan.kubeconfig;
+    if (plan.do === "keep") return plan.credential;
     try {
       return await issue(deps, current, { why: plan.why, identity }, signal);
     } catch (error) {
@@ -60,11 +61,11 @@ export async function ensureCredential(
 }
 
 async function issue(
-  { client, external, tokenLifetimeMs, log }: CredentialDeps,
+  { client, external, tokenLifetimeMs, audit }: CredentialDeps,
   secret: Secret,
   { why, identity }: { why: string; identity?: string },
   signal: AbortSignal,
-): Promise<string> {
+): Promise<Credential> {
   const { namespace, name, uid, resourceVersion } = secret.metadata;
   const lifetimeSeconds = Math.round(tokenLifetimeMs / 1000);
   const account = { namespace, name: BINDER };
@@ -74,8 +75,8 @@ async function issue(
   await client.api<Secret>(SECRETS)
     .mergePatch({ namespace, name }, { metadata: { uid, resourceVersion }, data }, {}, signal);
   const { credentialId, expiresAt } = readToken(token) ?? {};
-  audit(log, "credential issued", { namespace: namespace!, identity, id: credentialId, expires: expiresAt, why });
-  return kubeconfig;
+  audit("credential issued", { namespace, identity, id: credentialId, expires: expiresAt, why });
+  return { kubeconfig, credentialId };
 }
 
 export interface CredentialControllerDeps extends CredentialDeps {
@@ -127,7 +128,7 @@ export async function reconcileCredential(
 
 /** @returns milliseconds until it has to be looked at again */
 async function endLegacyToken(
-  { client, legacyTokens, tokenLifetimeMs: lifetimeMs, log, now = () => new Date() }: CredentialControllerDeps,
+  { client, legacyTokens, tokenLifetimeMs: lifetimeMs, audit, now = () => new Date() }: CredentialControllerDeps,
   binding: ClusterBinding,
   signal: AbortSignal,
 ): Promise<number> {
@@ -144,6 +145,6 @@ async function endLegacyToken(
   const restMs = planLegacyToken(replacedAt, { seenAt: lastSeen(binding, now()), lifetimeMs }, now());
   if (restMs > 0) return restMs;
   await secrets.delete(key, { uid }, signal);
-  audit(log, "credential without end taken back", { namespace: key.namespace! });
+  audit("credential without end taken back", { namespace: key.namespace });
   return Infinity;
 }

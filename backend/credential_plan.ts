@@ -14,8 +14,16 @@ export interface CredentialView {
   accountUid?: string;
 }
 
+/** With which an app cluster reaches the provider. */
+export interface Credential {
+  /** YAML. */
+  kubeconfig: string;
+  /** How the API server's audit log calls its token. */
+  credentialId?: string;
+}
+
 export type CredentialPlan =
-  | { do: "keep"; kubeconfig: string; renewInMs: number }
+  | { do: "keep"; credential: Credential; renewInMs: number }
   | { do: "issue"; why: string }
   /** Somebody else's: only a login replaces it. */
   | { do: "leave"; why: string };
@@ -37,7 +45,8 @@ export function planCredential({ namespace, secret, external, accountUid }: Cred
     return { do: "issue", why: "app clusters reach the API server in another way" };
   }
   const renewInMs = halfLife(claims.issuedAt, claims.expiresAt) - now.getTime();
-  return renewInMs > 0 ? { do: "keep", kubeconfig, renewInMs } : { do: "issue", why: "half of its time is over" };
+  if (renewInMs <= 0) return { do: "issue", why: "half of its time is over" };
+  return { do: "keep", credential: { kubeconfig, credentialId: claims.credentialId }, renewInMs };
 }
 
 const halfLife = (from: Date, to: Date): number => (from.getTime() + to.getTime()) / 2;

@@ -1,3 +1,4 @@
+import type { BlockList } from "node:net";
 import { Command, Option } from "commander";
 import { flagsOf } from "../command_line.ts";
 import { BACKEND_LEASE, KONNECTOR_IMAGE, LEASE_FALLBACK_NAMESPACE } from "../crds/names.ts";
@@ -10,8 +11,10 @@ import { createLog } from "../kube/log.ts";
 import { addLogFlags, readLogFlags } from "../log_flags.ts";
 import { type ProgramContext, UsageError } from "../program.ts";
 import { PROTOCOL_VERSION } from "../version.ts";
+import { readNetworks } from "./client_address.ts";
 import { addLoginFlags, type LoginFlags, type LoginOptions, readLoginOptions, SECRETS_HELP } from "./login_options.ts";
 import { notEmpty, readUrl } from "./option_values.ts";
+import type { RateLimitOptions } from "./rate_limit.ts";
 
 /** Where objects of app clusters may be watched: in mapped namespaces only, or on the whole provider. */
 export type ConsumerScope = "Namespaced" | "Cluster";
@@ -35,7 +38,13 @@ export interface BackendOptions extends LoginOptions {
   listen: ListenAddress;
   /** `host:port` of `/healthz`, `/readyz` and `/metrics`. */
   healthAddress: string;
+  /** File that the audit log is written to besides the log. */
+  auditLogPath?: string;
   tls?: { certFile: string; keyFile: string };
+  /** Proxies whose word on where a request comes from is taken. */
+  trustedProxies: BlockList;
+  /** How often one network may ask for what needs no login; absent for any number of times. */
+  networkLimit?: RateLimitOptions;
   /** Origins besides loopback that credentials may be handed to. */
   redirectOrigins: string[];
   /** Whether command lines that know no one-time codes get the credential itself by way of the browser. */
@@ -90,10 +99,17 @@ export function backendCommand(context: ProgramContext): Command {
       "how long an app cluster's credential is valid, e.g. 168h; renewed at half that time",
       "168h",
     )
+    .option("--audit-log-path <file>", "appends the audit log to this file, too: JSON, a line for each grant")
     .optionsGroup("Public listener:")
     .option("--listen-address <host:port>", "serves the pages and /export", "127.0.0.1:8080")
     .option("--tls-cert-file <file>", "certificate chain; serves HTTPS together with the key")
     .option("--tls-key-file <file>", "private key of the certificate")
+    .option(
+      "--trusted-proxy <network>",
+      "address or network of proxies whose X-Forwarded-For counts, e.g. 10.0.0.0/8; may be repeated",
+      (network: string, others: string[] = []) => [...others, network],
+    )
+    .option("--login-rate <n>", "requests a minute from one address that need no login; 0: any number", "300")
     .option(
       "--allowed-redirect-origin <origin>",
       "hand one-time codes to this origin too, not only to loopback",
@@ -133,6 +149,7 @@ export interface BackendFlags extends LoginFlags {
   consumerScope: string;
   clusterScopedIsolation: string;
   healthAddress: string;
+  auditLogPath?: string;
   tokenLifetime: string;
   leaderElect?: string;
   leaseNamespace?: string;
@@ -146,6 +163,8 @@ export interface BackendFlags extends LoginFlags {
   listenPort?: string;
   tlsCertFile?: string;
   tlsKeyFile?: string;
+  trustedProxy?: string[];
+  loginRate: string;
   allowedRedirectOrigin?: string[];
   legacyCallback?: boolean;
   testingAutoSelect?: string;
@@ -190,7 +209,10 @@ export function readBackendOptions(
     },
     listen,
     healthAddress: flags.healthAddress,
+    auditLogPath: flags.auditLogPath,
     tls: flags.tlsKeyFile && flags.tlsCertFile ? { certFile: flags.tlsCertFile, keyFile: flags.tlsKeyFile } : undefined,
+    trustedProxies: readNetworks(flags.trustedProxy ?? [], "--trusted-proxy"),
+    networkLimit: readLoginRate(flags.loginRate),
     redirectOrigins: (flags.allowedRedirectOrigin ?? []).map(readOrigin),
     legacyCallback: flags.legacyCallback ?? true,
     controlPlaneMode: flags.controlPlaneMode
@@ -218,6 +240,13 @@ function readNamespacePrefix(text: string): string {
     `invalid value '${text}' for '--namespace-prefix': it takes 1 to ${LONGEST_PREFIX} lower-case letters, ` +
       "digits and dashes, and begins and ends with a letter or digit",
   );
+}
+
+function readLoginRate(text: string): RateLimitOptions | undefined {
+  const perMinute = Number(text);
+  if (/^0+$/.test(text)) return undefined;
+  if (/^\d{1,9}$/.test(text)) return { burst: perMinute, everyMs: 60_000 / perMinute };
+  throw new UsageError(`invalid value '${text}' for '--login-rate': it takes a number, 0 for no limit`);
 }
 
 /** API servers refuse less, and a credential of years is none that expires. */

@@ -1,3 +1,5 @@
+import { Refusal } from "./refusal.ts";
+
 export interface RateLimitOptions {
   /** How many in a row are fine. */
   burst: number;
@@ -16,6 +18,13 @@ export class RateLimit {
 
   constructor(options: RateLimitOptions) {
     this.#options = options;
+  }
+
+  /** Counts what the caller does now. @throws {Refusal} saying when to try again, when that is too often */
+  admit(caller: string, now: Date): void {
+    const retryAfterSeconds = Math.ceil(this.take(caller, now) / 1000);
+    if (retryAfterSeconds === 0) return;
+    throw new Refusal(429, "Too often", `Try again in ${retryAfterSeconds} seconds.`, { retryAfterSeconds });
   }
 
   /** @returns milliseconds to wait; 0 when it may be done now, which is counted then */

@@ -21,6 +21,8 @@ export interface Route {
   method: "GET" | "POST";
   path: string;
   serve: (deps: AppDeps) => (c: Context<AppEnv>) => Response | Promise<Response>;
+  /** Answers, and works for, people that have not logged in: how often one address may ask is limited. */
+  isOpen?: true;
   /** Of an address that programs call: refused requests get problem documents, others a page. */
   operation?: Operation;
 }
@@ -38,18 +40,18 @@ export const STATIC_ROUTES: readonly Route[] = [
 
 /** Answered once cluster and issuer have been reached, and never kept. */
 export const LIVE_ROUTES: readonly Route[] = [
-  { method: "GET", path: "/export", serve: exportRoute, operation: exportOperation },
-  { method: "GET", path: "/authorize", serve: authorizeRoute },
-  { method: "GET", path: "/callback", serve: callbackRoute },
+  { method: "GET", path: "/export", serve: exportRoute, isOpen: true, operation: exportOperation },
+  { method: "GET", path: "/authorize", serve: authorizeRoute, isOpen: true },
+  { method: "GET", path: "/callback", serve: callbackRoute, isOpen: true },
   { method: "GET", path: "/resources", serve: resourcesRoute },
   { method: "GET", path: "/resource", serve: resourceRoute },
   { method: "GET", path: "/clusters", serve: clustersRoute },
   { method: "GET", path: "/clusters/events", serve: clusterEventsRoute },
   { method: "GET", path: "/logout", serve: logoutRoute },
   { method: "GET", path: "/bind", serve: bindRoute },
-  { method: "POST", path: "/response", serve: responseRoute, operation: responseOperation },
-  { method: "POST", path: "/api/bind", serve: tokenBindRoute, operation: tokenBindOperation },
-  { method: "GET", path: "/api/apis", serve: tokenApisRoute, operation: tokenApisOperation },
+  { method: "POST", path: "/response", serve: responseRoute, isOpen: true, operation: responseOperation },
+  { method: "POST", path: "/api/bind", serve: tokenBindRoute, isOpen: true, operation: tokenBindOperation },
+  { method: "GET", path: "/api/apis", serve: tokenApisRoute, isOpen: true, operation: tokenApisOperation },
 ];
 
 const ROUTES = [...STATIC_ROUTES, ...LIVE_ROUTES];

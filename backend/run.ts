@@ -11,7 +11,7 @@ import { formatListenAddress } from "../kube/address.ts";
 import { KubeClient } from "../kube/client.ts";
 import { ConfigError } from "../kube/errors.ts";
 import { serveHealth } from "../kube/health.ts";
-import { type HttpServer, serveHttp } from "../kube/http_server.ts";
+import { type HttpServer, type HttpServerOptions, serveHttp } from "../kube/http_server.ts";
 import { loadKubeconfig } from "../kube/kubeconfig.ts";
 import { Leadership } from "../kube/leadership.ts";
 import { runAsLeader } from "../kube/lease.ts";
@@ -22,6 +22,7 @@ import { CLUSTER_ROLES, type Role } from "../kube/resources.ts";
 import { runTasks, TaskGroup } from "../kube/tasks.ts";
 import { untilReachable } from "../kube/until_reachable.ts";
 import { startAppClusters } from "./app_clusters.ts";
+import { openAudit } from "./audit.ts";
 import { Census } from "./census.ts";
 import {
   type ControllersDeps,
@@ -79,6 +80,7 @@ export async function runBackend(options: BackendOptions, log: Log, signal: Abor
     client: leading,
     censuses,
     recorder,
+    audit: openAudit(log, options.auditLogPath),
     log,
     metrics,
   };
@@ -135,11 +137,11 @@ async function listen(options: BackendOptions, signal: AbortSignal) {
     key: await readText(options.tls.keyFile, "--tls-key-file"),
   };
   if (tls) checkCertificate(tls);
-  const app = Promise.withResolvers<(request: Request) => Response | Promise<Response>>();
+  const app = Promise.withResolvers<HttpServerOptions["handler"]>();
   const listener: HttpServer = serveHttp({
     address: options.listen,
     serves: "the web pages",
-    handler: async (request) => (await app.promise)(request),
+    handler: async (request, info) => (await app.promise)(request, info),
     tls,
   }, signal);
   const address = formatListenAddress({ ...options.listen, port: listener.port });

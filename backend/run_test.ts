@@ -2,7 +2,7 @@ import { deepEqual, equal, match, rejects } from "node:assert/strict";
 import { ConfigError } from "../kube/errors.ts";
 import type { Log } from "../kube/log.ts";
 import { eventually } from "../tests/clusters.ts";
-import { type BackendOptions, readBackendOptions } from "./options.ts";
+import { type BackendFlags, type BackendOptions, readBackendOptions } from "./options.ts";
 import { FLAGS } from "./replica_fixture.ts";
 import { runBackend } from "./run.ts";
 
@@ -16,11 +16,14 @@ users: [{ name: a, user: { token: none } }]
 current-context: a
 `;
 
-async function withOptions(run: (options: BackendOptions) => Promise<void>): Promise<void> {
+async function withOptions(
+  run: (options: BackendOptions) => Promise<void>,
+  flags: Partial<BackendFlags> = {},
+): Promise<void> {
   const path = await Deno.makeTempFile({ suffix: ".yaml" });
   try {
     await Deno.writeTextFile(path, KUBECONFIG);
-    await run(readBackendOptions({ ...FLAGS, kubeconfig: path }, {}));
+    await run(readBackendOptions({ ...FLAGS, ...flags, kubeconfig: path }, {}));
   } finally {
     await Deno.remove(path);
   }
@@ -55,6 +58,29 @@ Deno.test("A backend whose cluster is down waits, says so to people and probes, 
     stop.abort();
     await running;
   });
+});
+
+Deno.test("A backend limits how often an address asks, and believes trusted proxies which one it is", async () => {
+  const asked = async (trustedProxy: string[]): Promise<number[]> => {
+    const statuses: number[] = [];
+    await withOptions(async (options) => {
+      const lines: Line[] = [];
+      const stop = new AbortController();
+      const running = runBackend(options, recordingLog(lines), stop.signal);
+      const started = () => lines.find(([message]) => message === "backend started");
+      const [, { address }] = await eventually("it has started", started);
+      for (const client of ["203.0.113.1", "203.0.113.1", "203.0.113.2"]) {
+        const response = await fetch(`${address}/export`, { headers: { "x-forwarded-for": client } });
+        await response.body?.cancel();
+        statuses.push(response.status);
+      }
+      stop.abort();
+      await running;
+    }, { loginRate: "1", trustedProxy });
+    return statuses;
+  };
+  deepEqual(await asked(["127.0.0.0/8"]), [503, 429, 503]); // 503: its cluster is down
+  deepEqual(await asked([]), [503, 429, 429]);
 });
 
 Deno.test("A backend that cannot listen gives up at once", async () => {

@@ -10,7 +10,7 @@ import type { Recorder } from "../kube/recorder.ts";
 import type { CustomResourceDefinition, Namespace, PolicyRule, Role, RoleBinding } from "../kube/resources.ts";
 import { BY_NAMESPACE } from "../kube/store.ts";
 import { formatKey, isDeleting, type ObjectKey, resourceName } from "../kube/types.ts";
-import { audit } from "./audit.ts";
+import type { Audit } from "./audit.ts";
 import type { ServedApi } from "./catalogue.ts";
 import type { Census } from "./census.ts";
 import { ensureRole, ensureRoleBinding } from "./ensure.ts";
@@ -42,6 +42,7 @@ export interface ServiceNamespaceDeps {
   census: Census;
   recorder: Recorder;
   consumerScope: ConsumerScope;
+  audit: Audit;
   log: Log;
   now?: () => Date;
 }
@@ -155,12 +156,12 @@ async function ensureRights(
   name: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const { exports, namespaces, roleBindings, claimsRoles, claimsRoleBindings, consumerScope, guard, log } = deps;
+  const { exports, namespaces, roleBindings, claimsRoles, claimsRoleBindings, consumerScope, guard, audit } = deps;
   const { now = () => new Date() } = deps;
   const identity = identityOf(namespaces.store.get({ name: clusterNamespace }));
   const written = (what: string, rules?: PolicyRule[]) => {
     guard.count(name, now());
-    audit(log, what, { namespace: clusterNamespace, identity, in: name, ...(rules && { rules: rules.map(ruleText) }) });
+    audit(what, { namespace: clusterNamespace, identity, in: name, ...(rules && { rules: rules.map(ruleText) }) });
   };
   const wanted = binderRoleBinding(name, mappedRoleName(clusterNamespace, consumerScope), clusterNamespace);
   const known = roleBindings.store.get({ namespace: name, name: BINDER });

@@ -13,6 +13,7 @@ import type { Store } from "../kube/store.ts";
 import { annotationOf, isDeleting } from "../kube/types.ts";
 import type { Person } from "./admission.ts";
 import { type CredentialDeps, ensureCredential } from "./credential.ts";
+import type { Credential } from "./credential_plan.ts";
 import { createOrGet, ensureObject, ensureRoleBinding } from "./ensure.ts";
 import {
   identityText,
@@ -32,11 +33,9 @@ export interface TenantDeps extends CredentialDeps {
   prettyName: string;
 }
 
-export interface Tenant {
+export interface Tenant extends Credential {
   /** The cluster namespace. */
   namespace: string;
-  /** YAML. */
-  kubeconfig: string;
 }
 
 /**
@@ -61,8 +60,7 @@ export async function ensureTenant(
     ensureRoleBinding(client.api<RoleBinding>(ROLE_BINDINGS), undefined, role, signal),
   ]);
   const secret = { namespace, name: binding.spec.kubeconfigSecretRef.name };
-  const kubeconfig = await ensureCredential(deps, secret, identityText(user), signal);
-  return { namespace, kubeconfig };
+  return { namespace, ...await ensureCredential(deps, secret, identityText(user), signal) };
 }
 
 async function ensureNamespace(deps: TenantDeps, user: Person & TenantIdentity, signal: AbortSignal): Promise<string> {

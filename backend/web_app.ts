@@ -1,4 +1,5 @@
 import { systemClock } from "../kube/clock.ts";
+import type { HttpServerOptions } from "../kube/http_server.ts";
 import {
   CUSTOM_RESOURCE_DEFINITIONS,
   type CustomResourceDefinition,
@@ -14,6 +15,7 @@ import { createApp } from "./app.ts";
 import { BindTokens } from "./bind_token.ts";
 import type { TokenOffer } from "./binding_documents.ts";
 import { CataloguePages } from "./catalogue_pages.tsx";
+import { clientAddress } from "./client_address.ts";
 import type { ControllersDeps, ProviderCaches } from "./controllers.ts";
 import { atVersion, CrdSource } from "./crd_source.ts";
 import type { Login } from "./login.ts";
@@ -42,7 +44,7 @@ interface WebAppParts {
 export function createWebApp(
   { options, oidc, caches, login, tokenLogin, isReady, stopping, deps }: WebAppParts,
   signal: AbortSignal,
-): (request: Request) => Response | Promise<Response> {
+): HttpServerOptions["handler"] {
   const { prettyName, namespacePrefix, redirectOrigins, legacyCallback, admission, autoSelect } = options;
   const { callbackUrl } = oidc;
   const keys = options.cookieKeys ?? { signing: crypto.getRandomValues(new Uint8Array(32)) };
@@ -75,6 +77,7 @@ export function createWebApp(
     relyingParty: () => login.relyingParty,
     tokenLogin,
     tokenOffer: tokenLogin.isOpen ? tokenOfferOf(oidc) : undefined,
+    networkLimit: options.networkLimit && new RateLimit(options.networkLimit),
     bindLimit: new RateLimit(BIND_LIMIT),
     states: new LoginStates(keys),
     sessions: new SessionSealer(keys),
@@ -90,12 +93,16 @@ export function createWebApp(
     },
     ensureTenant: (user, signal) => ensureTenant(tenants, user, inTime(signal)),
     takeCode: (code, signal) => takeCode(namespaces, code, systemClock.now(), inTime(signal)),
+    audit: deps.audit,
     log: deps.log,
     now: () => systemClock.now(),
     stopping,
     signal,
   });
-  return (request) => app.fetch(request);
+  return (request, { remoteAddr }) => {
+    const forwardedFor = request.headers.get("x-forwarded-for");
+    return app.fetch(request, { address: clientAddress(remoteAddr.hostname, forwardedFor, options.trustedProxies) });
+  };
 }
 
 /** How long a person waits for a contract at most. */

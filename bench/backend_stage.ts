@@ -87,6 +87,7 @@ export class BackendStage extends MeasuredStage implements AsyncDisposable {
       ...this.#command,
       `--kubeconfig=${kubeconfigPath}`,
       "--oidc-embedded",
+      "--login-rate=0",
       "--listen-address=127.0.0.1:0",
       "--health-address=127.0.0.1:0",
     ];

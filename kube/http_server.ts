@@ -5,7 +5,7 @@ export interface HttpServerOptions {
   address: ListenAddress;
   /** For messages: `the health endpoints`, `the web pages`. */
   serves: string;
-  handler: (request: Request, info: Deno.ServeHandlerInfo) => Response | Promise<Response>;
+  handler: (request: Request, info: Deno.ServeHandlerInfo<Deno.NetAddr>) => Response | Promise<Response>;
   /** PEM; without them, plain HTTP. */
   tls?: { cert: string; key: string };
   /** How long requests under way may go on after the signal; then their connections are cut. */

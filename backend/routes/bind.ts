@@ -2,6 +2,7 @@ import type { Context } from "hono";
 import { encodePortableBase64 } from "../../oidc/portable_base64.ts";
 import type { AppDeps, AppEnv } from "../app.ts";
 import { bindingResponse } from "../binding_documents.ts";
+import { recordHandOver } from "../hand_over.ts";
 import { readChoice, readQuery, readSessionId } from "../query.ts";
 import { checkToken, sessionOf } from "../session_of.ts";
 
@@ -21,8 +22,8 @@ export const bindRoute = (deps: AppDeps) => async (c: Context<AppEnv>) => {
     target.searchParams.set("code", await codes.issue({ ...session, apis }, session.codeChallenge));
     return c.redirect(target.href);
   }
-  const { namespace, kubeconfig } = await ensureTenant(session, deps.signal);
-  c.get("log").info("credential handed over", { namespace, apis, by: "browser" });
-  target.searchParams.set("response", encodePortableBase64(bindingResponse(session, offers, kubeconfig)));
+  const tenant = await ensureTenant(session, deps.signal);
+  recordHandOver(c, deps, session, tenant, { apis, by: "browser" });
+  target.searchParams.set("response", encodePortableBase64(bindingResponse(session, offers, tenant.kubeconfig)));
   return c.redirect(target.href);
 };

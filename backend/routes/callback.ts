@@ -8,7 +8,7 @@ const SESSION_MS = 60 * 60_000;
 
 /** Ends the login at the issuer, and begins the session in which the person chooses. */
 export const callbackRoute = (deps: AppDeps) => async (c: Context<AppEnv>) => {
-  const { states, relyingParty, sessions, isSecure, now, signal } = deps;
+  const { states, relyingParty, sessions, isSecure, audit, now, signal } = deps;
   const { state } = readQuery(c, "state");
   const browserSecret = state && await readLogin(c, state, isSecure);
   const login = await states.finish(state, browserSecret || undefined);
@@ -26,6 +26,7 @@ export const callbackRoute = (deps: AppDeps) => async (c: Context<AppEnv>) => {
   const purpose = { redirectUrl, sessionId, clusterId, codeChallenge };
   const sealed = await sessions.seal({ ...person, ...purpose, createdAt, expiresAt });
   writeSession(c, { sessionId, sealed, expires: expiresAt, isSecure });
-  c.get("log").info("logged in", { issuer: identity.issuer });
+  const { issuer, subject } = identity;
+  audit("logged in", { issuer, subject, clusterId, address: c.env.address, requestId: c.get("requestId") });
   return c.redirect(`/resources?${new URLSearchParams({ s: sessionId })}`);
 };

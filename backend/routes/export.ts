@@ -8,7 +8,7 @@ export const exportOperation: Operation = {
   operationId: "getProvider",
   summary: "Where and how to log in",
   security: [],
-  responses: { 200: answerOf("BindingProvider", "What the provider says of itself."), ...problems() },
+  responses: { 200: answerOf("BindingProvider", "What the provider says of itself."), ...problems(429) },
 };
 
 /** Tells command lines where to log in. */

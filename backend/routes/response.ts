@@ -3,6 +3,7 @@ import { decode } from "../../crds/check.ts";
 import { CodeRedemption } from "../../crds/code_redemption.ts";
 import type { AppDeps, AppEnv } from "../app.ts";
 import { bindingResponse } from "../binding_documents.ts";
+import { recordHandOver } from "../hand_over.ts";
 import { answerOf, bodyOf, type Operation, problems } from "../openapi.ts";
 import { readForm, readValid } from "../query.ts";
 import { Refusal } from "../refusal.ts";
@@ -19,7 +20,7 @@ export const responseOperation: Operation = {
   }),
   responses: {
     200: answerOf("BindingResponse", "The credential, unless it is a dry run, and what to ask for with it."),
-    ...problems(400, 403, 404, 408, 413, 415),
+    ...problems(400, 403, 404, 408, 413, 415, 429),
   },
 };
 
@@ -38,11 +39,11 @@ export const responseRoute = (deps: AppDeps) => async (c: Context<AppEnv>) => {
   }
   const offers = choice.apis.map((name) => catalogue.get(name, choice));
   if (dryRun === "true") return c.json(bindingResponse(choice, offers));
-  const { namespace, kubeconfig } = await ensureTenant(choice, deps.signal);
-  if (!await takeCode({ ...choice, namespace }, deps.signal)) {
+  const tenant = await ensureTenant(choice, deps.signal);
+  if (!await takeCode({ ...choice, namespace: tenant.namespace }, deps.signal)) {
     const message = "Each code can be used once. If it was not you, tell whoever runs this provider.";
     throw new Refusal(400, "This code has been used already", message);
   }
-  c.get("log").info("credential handed over", { namespace, apis: choice.apis, by: "code" });
-  return c.json(bindingResponse(choice, offers, kubeconfig));
+  recordHandOver(c, deps, choice, tenant, { apis: choice.apis, by: "code" });
+  return c.json(bindingResponse(choice, offers, tenant.kubeconfig));
 };

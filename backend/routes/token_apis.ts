@@ -11,7 +11,7 @@ import { answerOf, type Operation, problems } from "../openapi.ts";
 export const tokenApisOperation: Operation = {
   operationId: "listApis",
   summary: "What is on offer",
-  responses: { 200: answerOf("APIOfferList", "What is on offer to whoever asks."), ...problems(401, 403) },
+  responses: { 200: answerOf("APIOfferList", "What is on offer to whoever asks."), ...problems(401, 403, 429) },
 };
 
 /** Tells whoever shows a token what is on offer to them, by the same rules as the page does. */

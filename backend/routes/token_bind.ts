@@ -6,9 +6,9 @@ import { admitBearer } from "../admit.ts";
 import type { AppDeps, AppEnv } from "../app.ts";
 import { bearerOf } from "../bearer.ts";
 import { bindingResponse } from "../binding_documents.ts";
+import { recordHandOver } from "../hand_over.ts";
 import { answerOf, bodyOf, type Operation, problems } from "../openapi.ts";
 import { readApiNames, readBody, readValid } from "../query.ts";
-import { Refusal } from "../refusal.ts";
 
 /** What this address takes and answers. */
 export const tokenBindOperation: Operation = {
@@ -33,18 +33,14 @@ export const tokenBindOperation: Operation = {
 export const tokenBindRoute = (deps: AppDeps) => async (c: Context<AppEnv>) => {
   const { catalogue, ensureTenant, bindLimit, now } = deps;
   const bearer = await bearerOf(c, deps);
-  const waitMs = bindLimit.take(`${bearer.identity.issuer} ${bearer.identity.subject}`, now());
-  if (waitMs > 0) {
-    const retryAfterSeconds = Math.ceil(waitMs / 1000);
-    throw new Refusal(429, "Too often", `Try again in ${retryAfterSeconds} seconds.`, { retryAfterSeconds });
-  }
+  bindLimit.admit(`${bearer.identity.issuer} ${bearer.identity.subject}`, now());
   const person = admitBearer(deps, bearer);
   const text = await readBody(c, "application/json");
   const { clusterID, sessionID, apis, dryRun } = readValid(() => decodeJson(BindRequest, text));
   const offers = readApiNames(apis).map((name) => catalogue.get(name, person));
   const who = { ...person, sessionId: sessionID, clusterId: clusterID };
   if (dryRun) return c.json(bindingResponse(who, offers));
-  const { namespace, kubeconfig } = await ensureTenant(who, deps.signal);
-  c.get("log").info("credential handed over", { namespace, apis, by: "token" });
-  return c.json(bindingResponse(who, offers, kubeconfig));
+  const tenant = await ensureTenant(who, deps.signal);
+  recordHandOver(c, deps, who, tenant, { apis, by: "token" });
+  return c.json(bindingResponse(who, offers, tenant.kubeconfig));
 };
