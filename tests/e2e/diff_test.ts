@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import type { PermissionClaim } from "../../crds/shared.ts";
-import { NAMESPACES, SECRETS } from "../../kube/resources.ts";
-import type { DynamicObject, Resource } from "../../kube/types.ts";
+import { NAMESPACES, type Secret, SECRETS } from "../../kube/resources.ts";
 import { eventually, klutchBinary, within } from "../clusters.ts";
 import { mangoDbCrd } from "../mangodb.ts";
 import { assertGolden } from "./golden.ts";
@@ -15,13 +14,6 @@ const CREDENTIALS: PermissionClaim = { group: "", resource: "secrets", version: 
 const [ORDERS, INVOICES, NEW] = ["orders", "invoices", "new"].map((name) => ({ namespace: "default", name }));
 const EARLY = { namespace: "early", name: "test" };
 const PASSWORD = btoa("open sesame");
-
-const object = ({ version, kind }: Resource, name: string, namespace: string, rest: object): DynamicObject => ({
-  apiVersion: version,
-  kind,
-  metadata: { name, namespace },
-  ...rest,
-});
 
 Deno.test("klutch diff tells what the next sync writes, and it writes that", async (t) => {
   await using story = await Story.open();
@@ -43,7 +35,9 @@ Deno.test("klutch diff tells what the next sync writes, and it writes that", asy
       await mangos.until("provider", "appears", undefined, { key });
     }
     const mapped = await mangos.mappedNamespace("default");
-    await there.api(SECRETS).create(object(SECRETS, "login", mapped, { data: { user: "bWU=" } }), within(5_000));
+    const metadata = { name: "login", namespace: mapped };
+    const login: Secret = { apiVersion: "v1", kind: "Secret", metadata, data: { user: "bWU=" } };
+    await there.api<Secret>(SECRETS).create(login, within(5_000));
     await eventually(
       "the Secret is copied",
       () => here.api(SECRETS).find({ namespace: "default", name: "login" }, within(5_000)),
@@ -115,10 +109,8 @@ Deno.test("klutch diff tells what the next sync writes, and it writes that", asy
   await story.step(t, "an object in a new namespace needs a counterpart of that first", async () => {
     await backend.kill();
     await konnector.kill();
-    await here.api(NAMESPACES).create({
-      ...object(NAMESPACES, EARLY.namespace, "", {}),
-      metadata: { name: EARLY.namespace },
-    }, within(5_000));
+    const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name: EARLY.namespace } };
+    await here.api(NAMESPACES).create(namespace, within(5_000));
     await mangos.create(EARLY);
     const { code, stdout } = await diff("mangodb", EARLY.name, "-n", EARLY.namespace);
     assert.equal(code, 1);
