@@ -50,8 +50,6 @@ export interface SyncBinding {
   mayDeleteOrphans(): boolean;
 }
 
-/** How soon a provider that does not answer is looked at again, to tell about it. */
-const TROUBLE_CHECK_MS = 5_000;
 /** A policy or a right that stands in the way may change without anything here noticing. */
 const REFUSAL_RETRY_MS = 15_000;
 
@@ -88,7 +86,6 @@ export async function reconcileBinding(deps: BindingDeps, key: ObjectKey, signal
     const { conditions } = claims;
     await writeExportStatus(connection, view.export, { conditions, crd: view.crd }, deps.now(), signal);
   }
-  if (connection && !connection.isSynced) return { requeueAfterMs: TROUBLE_CHECK_MS };
   if (view.refusal) return { requeueAfterMs: REFUSAL_RETRY_MS };
 }
 

@@ -65,7 +65,7 @@ export async function runBindings(deps: BindingsDeps, signal: AbortSignal): Prom
   const crds = new Informer<CustomResourceDefinition>(consumer.api(CUSTOM_RESOURCE_DEFINITIONS), options);
   const namespaces = new Informer<Namespace, true>(consumer.api(NAMESPACES), { ...options, project: () => true });
   const probe = new Probe();
-  const reachability = new Reachability(namespaces, probe);
+  const reachability = new Reachability([namespaces, probe]);
   observeConsumer?.(reachability);
   const queue = new WorkQueue();
   const syncs = new Map<string, InstanceSync>();

@@ -147,7 +147,7 @@ export class ClaimSync implements AsyncDisposable {
       metrics,
     });
     this.#stores = stores;
-    this.#reach = new Reachability(stores);
+    this.#reach = new Reachability([stores]);
     this.#tasks.run((signal) => this.#reach!.follow(this.#deps.onChange, signal));
     using _observed = metrics?.claimOpened(this.#kind, owner, () => stores.copied().size);
     stores.subscribe((end, key, { before, after, fresh }) => {

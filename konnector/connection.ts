@@ -84,7 +84,7 @@ export class Connection implements AsyncDisposable {
       indexers: mappedNamespaceIndex,
     });
     this.clusterBindings = new Informer<ClusterBinding>(this.client.api(CLUSTER_BINDINGS), options);
-    this.#reachability = new Reachability(this.exports, this.serviceNamespaces);
+    this.#reachability = new Reachability([this.exports, this.serviceNamespaces]);
     const secrets = new Informer<Secret>(this.client.api(SECRETS), options);
     this.#tasks = new TaskGroup((error) => log.error("connection to the provider failed", { error }), signal);
 

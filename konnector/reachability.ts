@@ -1,8 +1,8 @@
 import type { KubeClient } from "../kube/client.ts";
-import { systemClock } from "../kube/clock.ts";
+import { type Clock, systemClock } from "../kube/clock.ts";
 import { messageOf } from "../kube/errors.ts";
 
-/** A watch that breaks is opened again in a moment, mostly: only trouble at two looks in a row is told about. */
+/** A watch that breaks is opened again in a moment, mostly: only trouble at two looks in a row is trouble. */
 const LOOK_EVERY_MS = 5_000;
 const ASK_EVERY_MS = 15_000;
 const ANSWER_WITHIN_MS = 5_000;
@@ -42,10 +42,12 @@ export class Probe implements Watched {
 /** Whether a cluster answers, by the watches on it and by a `Probe`. */
 export class Reachability implements Reach {
   readonly #watched: readonly Watched[];
-  #lasting: string | undefined;
+  readonly #clock: Clock;
+  #trouble: string | undefined;
 
-  constructor(...watched: Watched[]) {
+  constructor(watched: readonly Watched[], clock: Clock = systemClock) {
     this.#watched = watched;
+    this.#clock = clock;
   }
 
   /** Whether all of it has been listed. */
@@ -53,26 +55,22 @@ export class Reachability implements Reach {
     return this.#watched.every(({ isSynced }) => isSynced);
   }
 
-  /** Why the cluster does not answer: told at once in the beginning, later only when it lasts. */
+  /** Why the cluster does not answer, once that lasts. */
   get trouble(): string | undefined {
-    return this.isSynced ? this.#lasting : this.#present;
+    return this.#trouble;
   }
 
-  /** Tells when trouble begins to last, and when it is over, until the signal fires. */
+  /** Tells whenever `trouble` says something else, until the signal fires. */
   async follow(onChange: () => void, signal: AbortSignal): Promise<void> {
     let before: string | undefined;
     while (true) {
-      await systemClock.sleep(LOOK_EVERY_MS, signal);
-      const present = this.#present;
+      await this.#clock.sleep(LOOK_EVERY_MS, signal);
+      const present = this.#watched.find(({ trouble }) => trouble !== undefined)?.trouble;
       const lasting = before && present;
       before = present;
-      if (!this.#lasting === !lasting) continue;
-      this.#lasting = lasting;
+      if (lasting === this.#trouble) continue;
+      this.#trouble = lasting;
       onChange();
     }
-  }
-
-  get #present(): string | undefined {
-    return this.#watched.find(({ trouble }) => trouble !== undefined)?.trouble;
   }
 }

@@ -1,3 +1,5 @@
+import { isUnreachable } from "./errors.ts";
+
 export interface BackoffLimits {
   firstMs?: number;
   maxMs?: number;
@@ -23,4 +25,23 @@ export function backoffMs(
   }
   const fullMs = Math.min(firstMs * 2 ** (failures - 1), maxMs); // 2 ** 1024 is Infinity, which min() takes
   return fullMs * (1 - 0.2 * random());
+}
+
+/**
+ * Failures in a row, those without an answer counted apart: an API server that answers again, if only that it is not
+ * ready yet or has forgotten a position, is not waited for as one that is away.
+ */
+export class Failures {
+  #unanswered = 0;
+  #answered = 0;
+
+  /** @returns how many of its sort there have been by now, for `backoffMs` */
+  add(error: unknown): number {
+    return isUnreachable(error) ? ++this.#unanswered : ++this.#answered;
+  }
+
+  reset(): void {
+    this.#unanswered = 0;
+    this.#answered = 0;
+  }
 }

@@ -1,4 +1,4 @@
-import { backoffMs } from "./backoff.ts";
+import { backoffMs, Failures } from "./backoff.ts";
 import { isConflict, isUnreachable, KubeError, reasonOf, TerminalError } from "./errors.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
@@ -32,7 +32,7 @@ const UNREACHABLE_BACKOFF_MS = 30_000;
 export async function runController(options: ControllerOptions, signal: AbortSignal): Promise<void> {
   const { name, queue, reconcile, workers = 1, metrics, random = Math.random, graceMs = 10_000 } = options;
   const log = options.log.with({ controller: name });
-  const failures = new Map<string, number>();
+  const failures = new Map<string, Failures>();
   const work = new AbortController(); // outlives `signal` by the grace period
   let timer: ReturnType<typeof setTimeout> | undefined;
   const windDown = () => {
@@ -56,8 +56,9 @@ export async function runController(options: ControllerOptions, signal: AbortSig
         log.error("reconcile gave up until the next event", { key, error });
         return finished("terminal", reasonOf(error));
       }
-      const count = (failures.get(key) ?? 0) + 1;
-      failures.set(key, count);
+      const before = failures.get(key) ?? new Failures();
+      failures.set(key, before);
+      const count = before.add(error);
       const limits = isUnreachable(error) ? { maxMs: UNREACHABLE_BACKOFF_MS } : {};
       const retryAfterMs = (error instanceof KubeError && error.retryAfterMs) || 0;
       const afterMs = Math.max(backoffMs(count, random, limits), retryAfterMs);

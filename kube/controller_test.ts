@@ -135,6 +135,16 @@ Deno.test("a cluster that is back after hours is noticed within half a minute", 
   assert.equal(run.passes.length - length, 120);
 });
 
+Deno.test("one that is back but refuses at first is asked again soon", async () => {
+  await using run = start((_key, _signal, pass) =>
+    Promise.reject(pass <= 20 ? new KubeError("refused", { status: 0 }) : new KubeError("not yet", { status: 403 }))
+  );
+  run.queue.add("a");
+  await soon();
+  while (run.passes.length <= 20) await run.clock.advance(30_000);
+  assert.deepEqual(run.lines.slice(19, 21).map(({ afterMs }) => afterMs), [30_000, 5]);
+});
+
 Deno.test("what an object's author has to mend is tried at most every five minutes", async () => {
   await using run = start(() => Promise.reject(new KubeError("invalid", { status: 422 })));
   run.queue.add("a");

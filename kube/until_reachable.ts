@@ -1,4 +1,4 @@
-import { backoffMs } from "./backoff.ts";
+import { backoffMs, Failures } from "./backoff.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { isConflict, isInvalid, KubeError } from "./errors.ts";
 import type { Log } from "./log.ts";
@@ -18,15 +18,15 @@ export async function untilReachable<T>(
   { waitingFor, log, clock = systemClock }: { waitingFor: string; log: Log; clock?: Clock },
   signal: AbortSignal,
 ): Promise<T> {
-  for (let failures = 1;; failures++) {
+  const before = new Failures();
+  while (true) {
     try {
       return await action();
     } catch (error) {
       if (signal.aborted || !(error instanceof KubeError) || isInvalid(error)) throw error;
-      const afterMs = Math.max(
-        error.retryAfterMs ?? 0,
-        backoffMs(failures, Math.random, { firstMs: 250, maxMs: MAX_BACKOFF_MS }),
-      );
+      const failures = before.add(error);
+      const pauseMs = backoffMs(failures, Math.random, { firstMs: 250, maxMs: MAX_BACKOFF_MS });
+      const afterMs = Math.max(error.retryAfterMs ?? 0, pauseMs);
       // Another writer was faster: nothing anybody has to know.
       const tell = isConflict(error) ? log.debug : log.warn;
       tell("waiting for the cluster", { waitingFor, failures, afterMs: Math.round(afterMs), error });

@@ -1,4 +1,4 @@
-import { backoffMs } from "./backoff.ts";
+import { backoffMs, Failures } from "./backoff.ts";
 import type { Api, ListOptions } from "./api.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { isGone, isNotServed, isSilence, KubeError, type Status } from "./errors.ts";
@@ -55,7 +55,7 @@ export async function* watchObjects<T extends KubeObject>(
   const { schemaMayChange = false, silenceMs = 90_000, ...selection } = rest;
   let mode: "watchList" | "list" = "watchList";
   let position: string | undefined; // resourceVersion up to which everything was told
-  let failures = 0;
+  const failures = new Failures();
   while (true) {
     signal.throwIfAborted();
     let isHeard = false; // anything but what there was in the beginning
@@ -96,7 +96,7 @@ export async function* watchObjects<T extends KubeObject>(
         }
         if (initial) continue; // initial events come in no order: only their end is a state to go on from
         position = metadata.resourceVersion;
-        failures = 0;
+        failures.reset();
       }
       const lastedMs = clock.monotonicMs() - openedAt;
       if (schemaMayChange && lastedMs < timeoutSeconds * 1000 - 5_000) position = undefined;
@@ -116,12 +116,9 @@ export async function* watchObjects<T extends KubeObject>(
       onInterruption?.(error);
       // A resource that is served again later may be another one of that name.
       if (isGone(error) || isNotServed(error)) position = undefined;
-      failures++;
       const { retryAfterMs = 0 } = error instanceof KubeError ? error : {};
-      await clock.sleep(
-        Math.max(retryAfterMs, backoffMs(failures, random, { firstMs: 100, maxMs: MAX_BACKOFF_MS })),
-        signal,
-      );
+      const pauseMs = backoffMs(failures.add(error), random, { firstMs: 100, maxMs: MAX_BACKOFF_MS });
+      await clock.sleep(Math.max(retryAfterMs, pauseMs), signal);
     }
   }
 }

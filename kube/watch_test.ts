@@ -263,6 +263,13 @@ Deno.test("failures are waited out longer and longer, and as long as the server 
   assert.equal(errors.length, 13);
 });
 
+Deno.test("a server that is back but not ready yet is not waited for as long as one that is away", async () => {
+  await using server = new RecordedApi([...HISTORY], { cuts: Array(12).fill(1) }); // so many answers do not arrive
+  server.failures.push(...Array(14).fill({ code: 429, inStream: false }));
+  const { sleeps } = await observe(server.url, last);
+  assert.deepEqual(sleeps.slice(10), [30_000, 30_000, 100, 200]);
+});
+
 Deno.test("initial events that break off again and again do not reset the waiting time", async () => {
   const probe = new RecordedApi([...HISTORY]);
   await observe(probe.url, last);

@@ -12,15 +12,14 @@ import { hasFinalizer } from "../../kube/types.ts";
 import { eventually, within } from "../clusters.ts";
 import { mangoDbCrd } from "../mangodb.ts";
 import { AppClusters, type Credential } from "./app_clusters.ts";
-import { Story } from "./harness.ts";
+import { RECOVERY_MS, Story } from "./harness.ts";
 import { Mangos } from "./mangos.ts";
 import type { Program } from "./program.ts";
 
 const GROUP = "mangodb.com";
 const API = { group: GROUP, resource: "mangodbs" };
 const NAME = `mangodbs.${GROUP}`;
-/** A cluster that was gone is looked at again after half a minute at most. */
-const RECOVERY = { timeoutMs: 40_000 };
+const RECOVERY = { timeoutMs: RECOVERY_MS };
 const refTo = ({ namespace, name }: { namespace: string; name: string }) => ({
   namespace,
   name,

@@ -25,7 +25,7 @@ import type { DynamicObject, Resource } from "../../kube/types.ts";
 import { eventually, klutchBinary, within } from "../clusters.ts";
 import { mangoDbCrd } from "../mangodb.ts";
 import { assertGolden } from "./golden.ts";
-import { Story } from "./harness.ts";
+import { RECOVERY_MS, Story } from "./harness.ts";
 import { Mangos } from "./mangos.ts";
 import { assertColoured } from "./terminal_session.ts";
 
@@ -77,7 +77,7 @@ Deno.test("explain and status name the cause of whatever goes wrong", async (t) 
     eventually("all is well again", async () => {
       const { stdout } = await klutch("status");
       return /^OK/m.test(stdout) && !/FAIL/.test(stdout);
-    }, TIMEOUT);
+    }, { timeoutMs: RECOVERY_MS });
   const play = async (fault: Fault) => {
     await story.step(t, `${fault.what}: ${fault.reason}`, async () => {
       const undo = await fault.induce();

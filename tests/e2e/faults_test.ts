@@ -16,7 +16,7 @@ import { Editors } from "./faults/editors.ts";
 import { GROUP, type Kind } from "./faults/kind.ts";
 import { Random } from "./faults/random.ts";
 import { Witness } from "./faults/witness.ts";
-import { type Cluster, Story } from "./harness.ts";
+import { type Cluster, RECOVERY_MS, Story } from "./harness.ts";
 import { Mangos } from "./mangos.ts";
 import type { Program } from "./program.ts";
 
@@ -31,8 +31,6 @@ const CLAIM: PermissionClaim = { group: "", resource: "secrets", version: "v1", 
 /** Set to what a failed run has printed, its edits come again, though not at the same moments. */
 const SEED = Number(env.KLUTCH_TEST_SEED ?? Math.floor(Math.random() * 2 ** 31));
 
-/** A konnector that was cut off tries again after half a minute at most. */
-const RECOVERY_MS = 60_000;
 /** A watch that is silent without being closed is given up after 90 s. */
 const STALL_RECOVERY_MS = 150_000;
 

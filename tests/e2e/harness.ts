@@ -15,6 +15,12 @@ import { installCrd } from "../mangodb.ts";
 import { logInAndBind, type Visit } from "./browser.ts";
 import { type Program, type ProgramResult, startProgram } from "./program.ts";
 
+/**
+ * How long all may take to be well again once a cluster is back: its watches and the work for it are tried again after
+ * half a minute at most, a konnector notices within five seconds more, and machines may be slow.
+ */
+export const RECOVERY_MS = 60_000;
+
 /** One of a story's two clusters. */
 export interface Cluster {
   plane: ControlPlane;

@@ -2,15 +2,12 @@ import assert from "node:assert/strict";
 import type { DynamicObject } from "../../kube/types.ts";
 import { eventually, within } from "../clusters.ts";
 import { mangoDbCrd } from "../mangodb.ts";
-import { Story } from "./harness.ts";
+import { RECOVERY_MS, Story } from "./harness.ts";
 import { Mangos } from "./mangos.ts";
 import type { Program } from "./program.ts";
 
 const GROUP = "mangodb.com";
 const API = `mangodbs.${GROUP}`;
-
-/** Programs look at a cluster that was gone for so long again after some seconds. */
-const RECOVERY = 40_000;
 
 Deno.test("a cluster that goes away is waited for, and the binding says why", async (t) => {
   await using story = await Story.open();
@@ -56,15 +53,15 @@ Deno.test("a cluster that goes away is waited for, and the binding says why", as
 
   await story.step(t, "once it is back, everything goes on by itself", async () => {
     await story.provider.plane.startApiServer(within(30_000));
-    await story.condition(API, "Ready", { status: "True" }, RECOVERY);
-    await backend.logged("backend ready", RECOVERY);
-    await mangos.until("provider", "is Dedicated", isDedicated, { timeoutMs: RECOVERY });
+    await story.condition(API, "Ready", { status: "True" }, RECOVERY_MS);
+    await backend.logged("backend ready", RECOVERY_MS);
+    await mangos.until("provider", "is Dedicated", isDedicated, { timeoutMs: RECOVERY_MS });
     await mangos.until("provider", "appears", undefined, {
       key: { namespace: "default", name: "meanwhile" },
-      timeoutMs: RECOVERY,
+      timeoutMs: RECOVERY_MS,
     });
     await mangos.report({ phase: "Running" });
-    await mangos.until("consumer", "is Running", isRunning, { timeoutMs: RECOVERY });
+    await mangos.until("consumer", "is Running", isRunning, { timeoutMs: RECOVERY_MS });
     await story.bindOrFail(API);
   });
 
@@ -72,9 +69,9 @@ Deno.test("a cluster that goes away is waited for, and the binding says why", as
     await story.provider.plane.stopApiServer();
     await mangos.patch("consumer", { spec: { tier: "Shared" } });
     await story.provider.plane.startApiServer(within(30_000));
-    await mangos.until("provider", "is Shared", (object) => !isDedicated(object), { timeoutMs: RECOVERY });
+    await mangos.until("provider", "is Shared", (object) => !isDedicated(object), { timeoutMs: RECOVERY_MS });
     await mangos.report({ phase: "Failed" });
-    await mangos.until("consumer", "is Failed", (object) => !isRunning(object), { timeoutMs: RECOVERY });
+    await mangos.until("consumer", "is Failed", (object) => !isRunning(object), { timeoutMs: RECOVERY_MS });
   });
 
   await story.step(
@@ -85,7 +82,7 @@ Deno.test("a cluster that goes away is waited for, and the binding says why", as
       await mangos.report({ phase: "Running" });
       await konnector.logged("lost the lease");
       await story.consumer.plane.startApiServer(within(30_000));
-      await mangos.until("consumer", "is Running", isRunning, { timeoutMs: RECOVERY });
+      await mangos.until("consumer", "is Running", isRunning, { timeoutMs: RECOVERY_MS });
       assert.ok(konnector.isRunning);
     },
   );
@@ -97,7 +94,7 @@ Deno.test("a cluster that goes away is waited for, and the binding says why", as
     await konnector.logged("waiting for the cluster");
     await mangos.report({ phase: "Failed" });
     await story.consumer.plane.startApiServer(within(30_000));
-    await mangos.until("consumer", "is Failed", (object) => !isRunning(object), { timeoutMs: RECOVERY });
+    await mangos.until("consumer", "is Failed", (object) => !isRunning(object), { timeoutMs: RECOVERY_MS });
   });
 });
 
