@@ -84,6 +84,7 @@ Deno.test("APIs are bound without a browser, by device code, by a program's secr
   await using issuer = await openEmbeddedIssuer({ ...program, redirectUris, tokenAudience: AUDIENCE }, within(120_000));
   await using ci = await KeyServer.open();
   const { issuerUrl } = issuer;
+  const auditLog = `${directory.path}/audit.jsonl`;
   let url: string;
 
   await story.step(t, "given a backend that lets programs in", async () => {
@@ -95,7 +96,7 @@ Deno.test("APIs are bound without a browser, by device code, by a program's secr
       ...[`--oidc-issuer-url=${issuerUrl}`, "--oidc-issuer-client-id=klutch", "--oidc-issuer-client-secret=x"],
       ...[`--oidc-callback-url=http://${address}/callback`, `--cookie-signing-key=${btoa("k".repeat(32))}`],
       ...[`--oidc-token-audiences=${AUDIENCE}`, `--oidc-token-issuers=${ci.url}`],
-      `--oidc-allowed-programs=${ci.url}/repo:acme/*`,
+      ...[`--oidc-allowed-programs=${ci.url}/repo:acme/*`, `--audit-log-path=${auditLog}`],
     ], { name: "backend-for-programs" });
     url = `http://${address}/export`;
     await backendReady(url);
@@ -171,6 +172,21 @@ Deno.test("APIs are bound without a browser, by device code, by a program's secr
       assert.match(again.stderr, /Updating existing APIServiceBinding/);
     },
   );
+
+  await story.step(t, "the audit log tells who has got which credential, from where", async () => {
+    const records = (await Deno.readTextFile(auditLog)).trimEnd().split("\n").map((line) => JSON.parse(line));
+    const ofCi = records.filter(({ identity }) => identity?.startsWith(`${ci.url}/repo:acme/shop#`));
+    const issued = ofCi.find(({ msg }) => msg === "credential issued");
+    const handedOver = ofCi.find(({ msg }) => msg === "credential handed over");
+    assert.match(issued.id, /^JTI=./);
+    assert.deepEqual(
+      [handedOver.id, handedOver.namespace, handedOver.apis, handedOver.by, handedOver.address],
+      [issued.id, issued.namespace, [api("c")], "token", "127.0.0.1"],
+    );
+    const rights = ofCi.find(({ rules }) => rules?.some((rule: string) => rule.includes("mangodbs")));
+    assert.equal(rights?.namespace, issued.namespace);
+    assert.doesNotMatch(JSON.stringify(records), /eyJ/, "no token in it");
+  });
 
   await story.step(t, "what may not be is refused with a reason, and leaves nothing behind", async () => {
     const token = await write("token", await ci.sign({ sub: "repo:acme/shop" }));
