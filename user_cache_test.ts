@@ -1,22 +1,14 @@
 import { deepEqual, equal, rejects } from "node:assert/strict";
 import { join } from "node:path";
+import { inDirectory } from "./tests/directory.ts";
 import { makeOnce, sha256, userCacheDirectory } from "./user_cache.ts";
 
 const soon = () => AbortSignal.timeout(10_000);
 const namesIn = async (directory: string) =>
   (await Array.fromAsync(Deno.readDir(directory), ({ name }) => name)).toSorted();
 
-async function withDirectory(test: (directory: string) => Promise<void>): Promise<void> {
-  const directory = await Deno.makeTempDir();
-  try {
-    await test(directory);
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
-}
-
 Deno.test("makeOnce() lets one of many make it, and all others wait for that", () =>
-  withDirectory(async (directory) => {
+  inDirectory(async (directory) => {
     const path = join(directory, "thing");
     let made = 0;
     const make = async (draft: string) => {
@@ -34,7 +26,7 @@ Deno.test("makeOnce() lets one of many make it, and all others wait for that", (
   }));
 
 Deno.test("makeOnce() leaves nothing behind when making fails, and the next one tries again", () =>
-  withDirectory(async (directory) => {
+  inDirectory(async (directory) => {
     const path = join(directory, "thing");
     const fail = async (draft: string) => {
       await Deno.writeTextFile(join(draft, "a"), "half");
@@ -47,14 +39,14 @@ Deno.test("makeOnce() leaves nothing behind when making fails, and the next one 
   }));
 
 Deno.test("makeOnce() removes what a killed process left half made", () =>
-  withDirectory(async (directory) => {
+  inDirectory(async (directory) => {
     await Deno.mkdir(join(directory, "thing.draft-1"));
     await makeOnce(join(directory, "thing"), () => Promise.resolve(), { what: "it" }, soon());
     deepEqual(await namesIn(directory), ["thing", "thing.lock"]);
   }));
 
 Deno.test("makeOnce() says that it waits, and stops waiting when aborted", () =>
-  withDirectory(async (directory) => {
+  inDirectory(async (directory) => {
     const path = join(directory, "thing");
     const [begun, end] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const make = () => {

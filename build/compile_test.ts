@@ -1,23 +1,20 @@
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { env } from "node:process";
+import { inDirectory } from "../tests/directory.ts";
 import { bundle } from "./bundle.ts";
 import { checkMachine, compile } from "./compile.ts";
 
 const soon = () => AbortSignal.timeout(120_000);
 
-async function withSources(sources: Record<string, string>, test: (directory: string) => Promise<void>): Promise<void> {
-  const directory = await Deno.makeTempDir();
-  try {
+const withSources = (sources: Record<string, string>, test: (directory: string) => Promise<void>): Promise<void> =>
+  inDirectory(async (directory) => {
     for (const [name, text] of Object.entries(sources)) {
       await Deno.mkdir(dirname(join(directory, name)), { recursive: true });
       await Deno.writeTextFile(join(directory, name), text);
     }
     await test(directory);
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
-}
+  });
 
 /** esbuild's helper process is told to end, but nobody can wait until it has. */
 const LINGERING = { sanitizeOps: false, sanitizeResources: false };

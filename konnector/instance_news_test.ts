@@ -3,9 +3,10 @@ import { KubeError } from "../kube/errors.ts";
 import type { EventDetails } from "../kube/event_series.ts";
 import { createLog } from "../kube/log.ts";
 import { createRecorder } from "../kube/recorder.ts";
-import { EVENTS, NAMESPACES } from "../kube/resources.ts";
-import type { DynamicObject, KubeObject, Resource } from "../kube/types.ts";
-import { consumer, eventually, provider, uniqueName, within } from "../tests/clusters.ts";
+import { CUSTOM_RESOURCE_DEFINITIONS, EVENTS, NAMESPACES } from "../kube/resources.ts";
+import type { DynamicObject, KubeObject } from "../kube/types.ts";
+import { type AdmissionPolicy, installPolicy } from "../tests/admission_policy.ts";
+import { consumer, eventually, uniqueName, within } from "../tests/clusters.ts";
 import { FakeClock } from "../tests/fake_clock.ts";
 import { mangoDb } from "../tests/mangodb.ts";
 import { openPair } from "./instance_fixture.ts";
@@ -97,48 +98,16 @@ function listening() {
   };
 }
 
-const policies = (kind: string, plural: string): Resource => ({
-  group: "admissionregistration.k8s.io",
-  version: "v1",
-  plural,
-  kind,
-  namespaced: false,
+const onMangos = (group: string): AdmissionPolicy => ({
+  name: `policy.${group}`,
+  rule: { apiGroups: [group], operations: ["CREATE", "UPDATE"], resources: ["mangodbs"] },
 });
-
-/** An admission policy on the provider's objects of that group, in force when this settles. */
-async function installPolicy(mutating: boolean, group: string, spec: Record<string, unknown>) {
-  const cluster = await provider();
-  const kind = mutating ? "MutatingAdmissionPolicy" : "ValidatingAdmissionPolicy";
-  const name = `policy.${group}`;
-  const policy = cluster.client.api(policies(kind, `${kind.toLowerCase().slice(0, -1)}ies`));
-  const binding = cluster.client.api(policies(`${kind}Binding`, `${kind.toLowerCase()}bindings`));
-  const apiVersion = "admissionregistration.k8s.io/v1";
-  const rules = [{ apiGroups: [group], apiVersions: ["*"], operations: ["CREATE", "UPDATE"], resources: ["mangodbs"] }];
-  await policy.create({
-    apiVersion,
-    kind,
-    metadata: { name },
-    spec: { failurePolicy: "Fail", matchConstraints: { resourceRules: rules }, ...spec },
-  }, within(5_000));
-  await binding.create({
-    apiVersion,
-    kind: `${kind}Binding`,
-    metadata: { name },
-    spec: { policyName: name, ...(!mutating && { validationActions: ["Deny"] }) },
-  }, within(5_000));
-  return {
-    async [Symbol.asyncDispose]() {
-      await binding.delete({ name }, {}, within(5_000));
-      await policy.delete({ name }, {}, within(5_000));
-      cluster.client.close();
-    },
-  };
-}
 
 Deno.test("users hear of the first copy, of a refusal in the provider's words, and of its end; a settled restart is silent", async () => {
   await using pair = await openPair();
   const { told, recorder, heard } = listening();
-  await using _policy = await installPolicy(false, pair.group, {
+  await using _policy = await installPolicy(pair.provider.client, {
+    ...onMangos(pair.group),
     validations: [{ expression: "object.spec.region != 'mars'", message: "too far away" }],
   });
   const first = pair.open({ recorder });
@@ -234,7 +203,9 @@ Deno.test("users hear that a copy is lost, and made again", async () => {
 Deno.test("a provider that changes what users set is contradicted ever more rarely, and users are told", async () => {
   await using pair = await openPair();
   const { recorder, heard } = listening();
-  await using _policy = await installPolicy(true, pair.group, {
+  await using _policy = await installPolicy(pair.provider.client, {
+    ...onMangos(pair.group),
+    isMutating: true,
     reinvocationPolicy: "Never",
     mutations: [{
       patchType: "ApplyConfiguration",
@@ -275,19 +246,14 @@ Deno.test("no secret value is ever in logs, Events or metrics, at any verbosity"
     const log = createLog({ format: "text", level: "debug", write: (line) => lines.push(line) });
     await using recorder = createRecorder(app.client, { component: "test", instance: "test", metrics }, log);
     await using _sync = pair.open({ recorder, log, metrics });
-    await using _policy = await installPolicy(false, pair.group, {
+    await using _policy = await installPolicy(pair.provider.client, {
+      ...onMangos(pair.group),
       validations: [{ expression: "object.spec.region != 'mars'", message: "too far away" }],
     });
     await pair.consumer.create(mangoDb(pair.group, pair.key, { tokenSecret: secret }), within(5_000));
     await pair.mapNamespace();
     await pair.onProvider("the copy is made", () => true);
-    const crds = pair.provider.client.api({
-      group: "apiextensions.k8s.io",
-      version: "v1",
-      plural: "customresourcedefinitions",
-      kind: "CustomResourceDefinition",
-      namespaced: false,
-    });
+    const crds = pair.provider.client.api(CUSTOM_RESOURCE_DEFINITIONS);
     const stricter = [{
       op: "add" as const,
       path: "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/tokenSecret/pattern",

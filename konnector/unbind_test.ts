@@ -8,8 +8,9 @@ import { KubeClient } from "../kube/client.ts";
 import { silentLog } from "../kube/log.ts";
 import { parallel } from "../kube/parallel.ts";
 import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceDefinition } from "../kube/resources.ts";
-import { hasFinalizer, isDeleting, keyOf, type Resource } from "../kube/types.ts";
+import { hasFinalizer, isDeleting, keyOf } from "../kube/types.ts";
 import { toConsumerCrd } from "../sync/consumer_crd.ts";
+import { installPolicy } from "../tests/admission_policy.ts";
 import { consumer, eventually, uniqueName, within } from "../tests/clusters.ts";
 import { installCrd, mangoDb, mangoDbCrd, mangoDbResource } from "../tests/mangodb.ts";
 import { unbind, type Unbinding } from "./unbind.ts";
@@ -181,43 +182,17 @@ async function freeze(
   name: string,
 ): Promise<AsyncDisposable> {
   const app = await consumer();
-  const policies = app.client.api(admission("ValidatingAdmissionPolicy", "validatingadmissionpolicies"));
-  const policyBindings = app.client.api(
-    admission("ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings"),
-  );
-  const apiVersion = "admissionregistration.k8s.io/v1";
-  const metadata = { name: group };
-  await policies.create({
-    apiVersion,
-    kind: "ValidatingAdmissionPolicy",
-    metadata,
-    spec: {
-      matchConstraints: {
-        resourceRules: [{ apiGroups: [group], apiVersions: ["*"], operations: ["UPDATE"], resources: ["*"] }],
-      },
-      validations: [{ expression: `object.metadata.name != "${name}"` }],
-    },
-  }, within(5_000));
-  await policyBindings.create({
-    apiVersion,
-    kind: "ValidatingAdmissionPolicyBinding",
-    metadata,
-    spec: { policyName: group, validationActions: ["Deny"] },
-  }, within(5_000));
+  const policy = await installPolicy(app.client, {
+    name: group,
+    rule: { apiGroups: [group], operations: ["UPDATE"], resources: ["*"] },
+    validations: [{ expression: `object.metadata.name != "${name}"` }],
+  });
   await eventually("the object cannot be changed", () => label(name).then(() => false, () => true));
   return {
     async [Symbol.asyncDispose]() {
-      for (const api of [policyBindings, policies]) await api.delete(metadata, {}, within(5_000));
+      await policy[Symbol.asyncDispose]();
       await eventually("the object can be changed again", () => label(name).then(() => true));
       app[Symbol.dispose]();
     },
   };
 }
-
-const admission = (kind: string, plural: string): Resource => ({
-  group: "admissionregistration.k8s.io",
-  version: "v1",
-  plural,
-  kind,
-  namespaced: false,
-});

@@ -2,17 +2,14 @@ import { deepEqual, equal, match } from "node:assert/strict";
 import { join } from "node:path";
 import { env } from "node:process";
 import { within } from "../tests/clusters.ts";
+import { inDirectory } from "../tests/directory.ts";
 import { findBinaries } from "./binaries.ts";
 
-async function withPrograms(names: string[], test: (directory: string) => Promise<void>): Promise<void> {
-  const directory = await Deno.makeTempDir();
-  try {
+const withPrograms = (names: string[], test: (directory: string) => Promise<void>): Promise<void> =>
+  inDirectory(async (directory) => {
     for (const name of names) await Deno.writeTextFile(join(directory, name), "", { mode: 0o755 });
     await test(directory);
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
-}
+  });
 
 Deno.test("findBinaries() takes KUBEBUILDER_ASSETS when all four programs are there", () =>
   withPrograms(["etcd", "kube-apiserver", "kube-controller-manager", "kubectl"], async (directory) => {

@@ -1,19 +1,11 @@
 import { equal, rejects } from "node:assert/strict";
+import { inDirectory } from "../tests/directory.ts";
 import { findChromium } from "./chromium.ts";
 
 const soon = () => AbortSignal.timeout(10_000);
 
-async function withDirectory(test: (directory: string) => Promise<void>): Promise<void> {
-  const directory = await Deno.makeTempDir();
-  try {
-    await test(directory);
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
-}
-
 Deno.test("findChromium() takes CHROME, and complains when that is no file", () =>
-  withDirectory(async (directory) => {
+  inDirectory(async (directory) => {
     const path = `${directory}/chrome`;
     await rejects(findChromium({ env: { CHROME: path } }, soon()), /Cannot use CHROME=".*chrome": no such file/);
     await Deno.writeTextFile(path, "");
@@ -21,7 +13,7 @@ Deno.test("findChromium() takes CHROME, and complains when that is no file", () 
   }));
 
 Deno.test("findChromium() takes the one in PATH that starts fastest", () =>
-  withDirectory(async (directory) => {
+  inDirectory(async (directory) => {
     for (const name of ["google-chrome", "chromium-headless-shell"]) {
       await Deno.writeTextFile(`${directory}/${name}`, "");
     }
@@ -30,7 +22,7 @@ Deno.test("findChromium() takes the one in PATH that starts fastest", () =>
   }));
 
 Deno.test("findChromium() says what to install when it cannot do so itself", () =>
-  withDirectory(async (directory) => {
+  inDirectory(async (directory) => {
     const install = () => Promise.resolve("E: Unable to locate package");
     const search = { env: { PATH: directory }, install };
     await rejects(findChromium(search, soon()), /none of .* is in PATH, and .*\. Install one of them, or set CHROME/);

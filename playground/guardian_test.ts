@@ -2,16 +2,11 @@ import { deepEqual, equal, match } from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { eventually } from "../tests/clusters.ts";
+import { inDirectory } from "../tests/directory.ts";
 import { startGuarded } from "./guardian.ts";
 
-async function withLog(test: (logPath: string) => Promise<void>): Promise<void> {
-  const directory = await Deno.makeTempDir();
-  try {
-    await test(join(directory, "program.log"));
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
-}
+const withLog = (test: (logPath: string) => Promise<void>): Promise<void> =>
+  inDirectory((directory) => test(join(directory, "program.log")));
 
 /** Ids of the running processes whose command line contains `marker`. */
 async function processesWith(marker: string): Promise<string[]> {

@@ -1,16 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { eventually, within } from "../tests/clusters.ts";
+import { inDirectory } from "../tests/directory.ts";
 import { runGuarded } from "./run_guarded.ts";
-
-async function inDirectory(test: (directory: string) => Promise<void>): Promise<void> {
-  const directory = await Deno.makeTempDir();
-  try {
-    await test(directory);
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
-}
 
 Deno.test("runGuarded() tells all lines as they come, also one without an end", () =>
   inDirectory(async (directory) => {

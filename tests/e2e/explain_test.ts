@@ -22,6 +22,7 @@ import {
 } from "../../kube/resources.ts";
 import { formatMicroTime, formatTime } from "../../kube/time.ts";
 import type { DynamicObject, Resource } from "../../kube/types.ts";
+import { installPolicy } from "../admission_policy.ts";
 import { eventually, klutchBinary, within } from "../clusters.ts";
 import { mangoDbCrd } from "../mangodb.ts";
 import { assertGolden } from "./golden.ts";
@@ -50,7 +51,7 @@ const withoutWaits = (text: string): string => text.replace(/^ .* (NamespacePend
 interface Fault {
   what: string;
   /** Makes it so; what it returns takes it back. */
-  induce(): Promise<void | (() => Promise<unknown>)>;
+  induce(): Promise<void | (() => PromiseLike<unknown>)>;
   /** What is explained; the object of the story when absent. */
   explain?: string[];
   /** What `explain` gives as the cause. */
@@ -144,13 +145,6 @@ Deno.test("explain and status name the cause of whatever goes wrong", async (t) 
     await client.api(resource).create(created, within(5_000));
     return () => client.api(resource).delete(created.metadata, {}, within(5_000));
   };
-  const admission = (kind: string, plural: string): Resource => ({
-    group: "admissionregistration.k8s.io",
-    version: "v1",
-    plural,
-    kind,
-    namespaced: false,
-  });
 
   const faults: Fault[] = [
     {
@@ -183,35 +177,11 @@ Deno.test("explain and status name the cause of whatever goes wrong", async (t) 
     {
       what: "admission on the provider denies the object",
       async induce() {
-        const name = "no-dedicated.klutch.test";
-        const policy = admission("ValidatingAdmissionPolicy", "validatingadmissionpolicies");
-        const policyBinding = admission("ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings");
-        const rule = {
-          apiGroups: [GROUP],
-          apiVersions: ["*"],
-          resources: ["mangodbs"],
-          operations: ["CREATE", "UPDATE"],
-        };
-        const undo = [
-          await put(
-            there,
-            policy,
-            object(policy, name, {
-              spec: {
-                failurePolicy: "Fail",
-                matchConstraints: { resourceRules: [rule] },
-                validations: [{ expression: "object.spec.tier != 'Dedicated'", message: "no licence for Dedicated" }],
-              },
-            }),
-          ),
-          await put(
-            there,
-            policyBinding,
-            object(policyBinding, name, {
-              spec: { policyName: name, validationActions: ["Deny"] },
-            }),
-          ),
-        ];
+        const policy = await installPolicy(there, {
+          name: "no-dedicated.klutch.test",
+          rule: { apiGroups: [GROUP], resources: ["mangodbs"], operations: ["CREATE", "UPDATE"] },
+          validations: [{ expression: "object.spec.tier != 'Dedicated'", message: "no licence for Dedicated" }],
+        });
         await eventually("the policy is in force", async () => {
           const tried = object(
             { group: GROUP, version: "v1alpha1", plural: "", kind: "MangoDB", namespaced: true },
@@ -228,7 +198,7 @@ Deno.test("explain and status name the cause of whatever goes wrong", async (t) 
           );
         }, TIMEOUT);
         await mangos.create({ namespace: "default", name: "luxury" }, { tier: "Dedicated" });
-        return () => Promise.all(undo.map((one) => one()));
+        return () => policy[Symbol.asyncDispose]();
       },
       explain: ["mangodb", "luxury"],
       reason: "SpecRefused",

@@ -11,6 +11,7 @@ import {
   type OpenApiSchema,
 } from "../../kube/resources.ts";
 import type { DynamicObject } from "../../kube/types.ts";
+import { installPolicy } from "../admission_policy.ts";
 import { eventually, within } from "../clusters.ts";
 import { mangoDbCrd } from "../mangodb.ts";
 import { assertGolden } from "./golden.ts";
@@ -260,30 +261,17 @@ async function assertNobody(clusters: Cluster[], field: string): Promise<void> {
 }
 
 /** An app team's policy on CRDs; it takes a while until an API server minds it. */
-async function forbidField({ client, kubectl }: Cluster, field: string): Promise<void> {
-  const name = "no-new-fields";
-  const group = "admissionregistration.k8s.io/v1";
-  const rule = { apiGroups: ["apiextensions.k8s.io"], apiVersions: ["v1"], operations: ["UPDATE"] };
+async function forbidField({ client }: Cluster, field: string): Promise<void> {
   const properties = "object.spec.versions[0].schema.openAPIV3Schema.properties['spec'].properties";
-  const policies = [{
-    apiVersion: group,
-    kind: "ValidatingAdmissionPolicy",
-    metadata: { name },
-    spec: {
-      matchConstraints: { resourceRules: [{ ...rule, resources: ["customresourcedefinitions"] }] },
-      validations: [{
-        expression: `object.metadata.name != '${API}' || !('${field}' in ${properties})`,
-        message: `no ${field} in this cluster`,
-        reason: "Forbidden",
-      }],
-    },
-  }, {
-    apiVersion: group,
-    kind: "ValidatingAdmissionPolicyBinding",
-    metadata: { name },
-    spec: { policyName: name, validationActions: ["Deny"] },
-  }];
-  for (const policy of policies) await kubectl(["apply", "-f", "-"], JSON.stringify(policy));
+  await installPolicy(client, {
+    name: "no-new-fields",
+    rule: { apiGroups: ["apiextensions.k8s.io"], operations: ["UPDATE"], resources: ["customresourcedefinitions"] },
+    validations: [{
+      expression: `object.metadata.name != '${API}' || !('${field}' in ${properties})`,
+      message: `no ${field} in this cluster`,
+      reason: "Forbidden",
+    }],
+  });
   await eventually("the policy is minded", async () => {
     const crd = await crdOf({ client } as Cluster);
     fieldsOf(crd)[field] = text;
