@@ -165,7 +165,13 @@ const exportPage = (origin: string) => ({
   }],
 });
 
-function bindingResponse(sid: string, kubeconfig: string, group: string, permissionClaims?: PermissionClaim[]) {
+/** What a provider answers to somebody who has bound `mangodbs.<group>`. */
+export function bindingResponse(
+  sid: string,
+  kubeconfig: string,
+  group: string,
+  permissionClaims?: PermissionClaim[],
+) {
   return {
     kind: "BindingResponse",
     apiVersion: API_VERSION,

@@ -1,5 +1,6 @@
 import { deepEqual, equal, rejects, throws } from "node:assert/strict";
 import { API_VERSION } from "../crds/names.ts";
+import { bindingResponse } from "./bind_fixture.ts";
 import { decodeResponse, readBindingResponse } from "./binding_response.ts";
 
 const SECRET = "not-for-your-eyes";
@@ -14,23 +15,13 @@ current-context: default
 `;
 const GOOD = kubeconfig(`token: ${SECRET}`);
 
-const request = (fields: Record<string, unknown> = {}) => ({
-  kind: "APIServiceExportRequest",
-  apiVersion: API_VERSION,
-  metadata: { name: "mangodbs.mangodb.com" },
-  spec: { resources: [{ group: "mangodb.com", resource: "mangodbs" }] },
+const response = (fields: Record<string, unknown> = {}) => ({
+  ...bindingResponse("abc123", GOOD, "mangodb.com"),
   ...fields,
 });
+const request = (fields: Record<string, unknown> = {}) => ({ ...response().requests[0], ...fields });
 const resources = (...resources: unknown[]) => [request({ spec: { resources } })];
 
-const response = (fields: Record<string, unknown> = {}) => ({
-  kind: "BindingResponse",
-  apiVersion: API_VERSION,
-  authentication: { oauth2CodeGrant: { sid: "abc123", id: "https://issuer.example/alice" } },
-  kubeconfig: btoa(GOOD),
-  requests: [request()],
-  ...fields,
-});
 const withKubeconfig = (text: string) => response({ kubeconfig: btoa(text) });
 
 const refused: [name: string, document: unknown, why: RegExp][] = [

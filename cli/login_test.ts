@@ -1,5 +1,5 @@
 import { equal, match, ok, rejects } from "node:assert/strict";
-import { API_VERSION } from "../crds/names.ts";
+import { bindingResponse } from "./bind_fixture.ts";
 import { loginUrl, openLogin } from "./login.ts";
 
 const never = new AbortController().signal;
@@ -12,19 +12,7 @@ users: [{name: default, user: {token: not-for-your-eyes}}]
 current-context: default
 `;
 
-const response = (sid = "abc123") => ({
-  kind: "BindingResponse",
-  apiVersion: API_VERSION,
-  authentication: { oauth2CodeGrant: { sid, id: "https://issuer.example/alice" } },
-  kubeconfig: btoa(kubeconfig),
-  requests: [{
-    kind: "APIServiceExportRequest",
-    apiVersion: API_VERSION,
-    metadata: { name: "mangodbs.mangodb.com" },
-    spec: { resources: [{ group: "mangodb.com", resource: "mangodbs" }] },
-    status: {},
-  }],
-});
+const response = (sid = "abc123") => bindingResponse(sid, kubeconfig, "mangodb.com");
 
 const encode = (document: unknown) => btoa(JSON.stringify(document));
 

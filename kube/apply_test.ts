@@ -8,17 +8,31 @@ import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceDefinition } from "./re
 
 const ANYTHING = { type: "object", "x-kubernetes-preserve-unknown-fields": true };
 
+/** An API whose objects have settings of any shape. */
+async function openWidgets() {
+  await using opening = new AsyncDisposableStack();
+  const cluster = opening.use(await provider());
+  const { name: namespace } = opening.use(await cluster.namespace("apply"));
+  const schema = { type: "object", properties: { settings: ANYTHING } };
+  const { resource } = opening.use(await serveWidgets(cluster.client, schema));
+  const opened = opening.move();
+  return {
+    cluster,
+    resource,
+    api: cluster.client.api<Widget>(resource),
+    widget: (name: string, settings: unknown): Widget => ({
+      apiVersion: `${resource.group}/v1`,
+      kind: "Widget",
+      metadata: { namespace, name, labels: { mark: "1" } },
+      spec: { settings },
+    }),
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  };
+}
+
 Deno.test("an object inside an object can be emptied by apply, and nothing happens to one that changed meanwhile", async () => {
-  using cluster = await provider();
-  await using namespace = await cluster.namespace("apply");
-  await using widgets = await serveWidgets(cluster.client, { type: "object", properties: { settings: ANYTHING } });
-  const api = cluster.client.api<Widget>(widgets.resource);
-  const widget = (name: string, settings: unknown): Widget => ({
-    apiVersion: `${widgets.resource.group}/v1`,
-    kind: "Widget",
-    metadata: { namespace: namespace.name, name, labels: { mark: "1" } },
-    spec: { settings },
-  });
+  await using widgets = await openWidgets();
+  const { api, widget } = widgets;
   const options = { fieldManager: "klutch-test", force: true };
   const signal = within(10_000);
 
@@ -46,16 +60,9 @@ Deno.test("an object inside an object can be emptied by apply, and nothing happe
 });
 
 Deno.test("where nothing has to be emptied, apply is the only write", async () => {
-  using cluster = await provider();
-  await using namespace = await cluster.namespace("apply");
-  await using widgets = await serveWidgets(cluster.client, { type: "object", properties: { settings: ANYTHING } });
-  const api = cluster.client.api<Widget>(widgets.resource);
-  const desired: Widget = {
-    apiVersion: `${widgets.resource.group}/v1`,
-    kind: "Widget",
-    metadata: { namespace: namespace.name, name: "a" },
-    spec: { settings: { empty: {}, a: 1 } },
-  };
+  await using widgets = await openWidgets();
+  const { api, widget } = widgets;
+  const desired = widget("a", { empty: {}, a: 1 });
   const options = { fieldManager: "klutch-test" };
   const current = await applyOver(api, { desired }, options, within(10_000));
   const again = await applyOver(api, { current, desired }, options, within(10_000));
@@ -63,17 +70,9 @@ Deno.test("where nothing has to be emptied, apply is the only write", async () =
 });
 
 Deno.test("what a predecessor created vanishes with the first apply that does not have it", async () => {
-  using cluster = await provider();
-  using predecessor = new KubeClient(cluster.config, { userAgent: "founder/v1" });
-  await using namespace = await cluster.namespace("apply");
-  await using widgets = await serveWidgets(cluster.client, { type: "object", properties: { settings: ANYTHING } });
-  const api = cluster.client.api<Widget>(widgets.resource);
-  const widget = (name: string, settings: unknown): Widget => ({
-    apiVersion: `${widgets.resource.group}/v1`,
-    kind: "Widget",
-    metadata: { namespace: namespace.name, name, labels: { mark: "1" } },
-    spec: { settings },
-  });
+  await using widgets = await openWidgets();
+  const { api, widget } = widgets;
+  using predecessor = new KubeClient(widgets.cluster.config, { userAgent: "founder/v1" });
   const options = { fieldManager: "heir", predecessor: "founder", force: true };
   const signal = within(10_000);
   const create = (name: string) =>
@@ -102,20 +101,12 @@ Deno.test("what a predecessor created vanishes with the first apply that does no
 });
 
 Deno.test("what somebody else has set, too, vanishes with the first apply that does not have it", async () => {
-  using cluster = await provider();
-  await using namespace = await cluster.namespace("apply");
-  await using widgets = await serveWidgets(cluster.client, { type: "object", properties: { settings: ANYTHING } });
-  const api = cluster.client.api<Widget>(widgets.resource);
-  const widget = (settings: unknown): Widget => ({
-    apiVersion: `${widgets.resource.group}/v1`,
-    kind: "Widget",
-    metadata: { namespace: namespace.name, name: "a" },
-    spec: { settings },
-  });
+  await using widgets = await openWidgets();
+  const { api, widget } = widgets;
   const options = { fieldManager: "klutch-test", force: true };
   const signal = within(10_000);
 
-  const made = widget({ keep: 1, go: 1, below: { go: 1 }, mixed: { go: 1 } });
+  const made = widget("a", { keep: 1, go: 1, below: { go: 1 }, mixed: { go: 1 } });
   made.metadata.finalizers = ["example.com/theirs"];
   const founded = await api.create(made, signal);
   const adopted = await applyOver(api, { current: founded, desired: made }, options, signal);
@@ -125,7 +116,7 @@ Deno.test("what somebody else has set, too, vanishes with the first apply that d
     {},
     signal,
   );
-  const left = await applyOver(api, { current, desired: widget({ keep: 1 }) }, options, signal);
+  const left = await applyOver(api, { current, desired: widget("a", { keep: 1 }) }, options, signal);
   assert.deepEqual(left.spec.settings, { keep: 1, mixed: { theirs: 1 }, theirs: 1 });
   assert.deepEqual(left.metadata.finalizers, ["example.com/theirs"]);
 });

@@ -75,14 +75,7 @@ Deno.test("the API in the app cluster follows the provider's, and belongs to its
       async () => (await crdOf(story.consumer, API)).status?.storedVersions?.includes("v1beta1"),
     );
     await mangos.patch("provider", { metadata: { labels: { moved: "yes" } } });
-    await story.provider.kubectl([
-      "patch",
-      "crd",
-      API,
-      "--subresource=status",
-      "--type=merge",
-      `--patch={"status":{"storedVersions":["v1beta1"]}}`,
-    ]);
+    await forgetOldVersion(story.provider);
     await changeCrd(story.provider, API, ({ spec }) => void spec.versions.shift());
 
     const reason = "CustomResourceDefinitionUpdateFailed";
@@ -101,14 +94,7 @@ Deno.test("the API in the app cluster follows the provider's, and belongs to its
   });
 
   await story.step(t, "and once it is corrected, all is well by itself", async () => {
-    await story.consumer.kubectl([
-      "patch",
-      "crd",
-      API,
-      "--subresource=status",
-      "--type=merge",
-      `--patch={"status":{"storedVersions":["v1beta1"]}}`,
-    ]);
+    await forgetOldVersion(story.consumer);
     await story.condition(API, "Ready", { status: "True" });
     await eventually("one version is left", async () => (await crdOf(story.consumer, API)).spec.versions.length === 1);
   });
@@ -236,6 +222,12 @@ const template = ({ provider }: Story) =>
 
 const setPolicy = ({ provider }: Story, schemaChanges: APIServiceExportTemplate["spec"]["schemaChanges"]) =>
   provider.client.api(API_SERVICE_EXPORT_TEMPLATES).mergePatch(TEMPLATE, { spec: { schemaChanges } }, {}, soon());
+
+/** Says that no object is stored in the first version any more. */
+async function forgetOldVersion({ client }: Cluster): Promise<void> {
+  const patch = { status: { storedVersions: ["v1beta1"] } };
+  await client.api(CUSTOM_RESOURCE_DEFINITIONS).mergePatch({ name: API }, patch, { subresource: "status" }, soon());
+}
 
 /** The provider's operator changes an API. */
 async function changeCrd(
