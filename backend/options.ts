@@ -15,6 +15,7 @@ import { readNetworks } from "./client_address.ts";
 import { addLoginFlags, type LoginFlags, type LoginOptions, readLoginOptions, SECRETS_HELP } from "./login_options.ts";
 import { notEmpty, readUrl } from "./option_values.ts";
 import type { RateLimitOptions } from "./rate_limit.ts";
+import type { TlsFiles } from "./serving_certificate.ts";
 
 /** Where objects of app clusters may be watched: in mapped namespaces only, or on the whole provider. */
 export type ConsumerScope = "Namespaced" | "Cluster";
@@ -40,7 +41,7 @@ export interface BackendOptions extends LoginOptions {
   healthAddress: string;
   /** File that the audit log is written to besides the log. */
   auditLogPath?: string;
-  tls?: { certFile: string; keyFile: string };
+  tls?: TlsFiles;
   /** Proxies whose word on where a request comes from is taken. */
   trustedProxies: BlockList;
   /** How often one network may ask for what needs no login; absent for any number of times. */
@@ -102,7 +103,10 @@ export function backendCommand(context: ProgramContext): Command {
     .option("--audit-log-path <file>", "appends the audit log to this file, too: JSON, a line for each grant")
     .optionsGroup("Public listener:")
     .option("--listen-address <host:port>", "serves the pages and /export", "127.0.0.1:8080")
-    .option("--tls-cert-file <file>", "certificate chain; serves HTTPS together with the key")
+    .option(
+      "--tls-cert-file <file>",
+      "certificate chain; serves HTTPS together with the key; changes are taken up",
+    )
     .option("--tls-key-file <file>", "private key of the certificate")
     .option(
       "--trusted-proxy <network>",

@@ -9,17 +9,17 @@ import { installCrds } from "../crds/install.ts";
 import { collectWhenIdle } from "../idle_memory.ts";
 import { formatListenAddress } from "../kube/address.ts";
 import { KubeClient } from "../kube/client.ts";
-import { ConfigError } from "../kube/errors.ts";
 import { serveHealth } from "../kube/health.ts";
 import { type HttpServer, type HttpServerOptions, serveHttp } from "../kube/http_server.ts";
+import { serveHttps } from "../kube/https_server.ts";
 import { loadKubeconfig } from "../kube/kubeconfig.ts";
 import { Leadership } from "../kube/leadership.ts";
 import { runAsLeader } from "../kube/lease.ts";
 import type { Log } from "../kube/log.ts";
-import { createMetrics } from "../kube/metrics.ts";
+import { createMetrics, type MetricsRegistry } from "../kube/metrics.ts";
 import { createRecorder } from "../kube/recorder.ts";
 import { CLUSTER_ROLES, type Role } from "../kube/resources.ts";
-import { runTasks, TaskGroup } from "../kube/tasks.ts";
+import { fired, runTasks, TaskGroup } from "../kube/tasks.ts";
 import { untilReachable } from "../kube/until_reachable.ts";
 import { startAppClusters } from "./app_clusters.ts";
 import { openAudit } from "./audit.ts";
@@ -33,11 +33,17 @@ import {
 } from "./controllers.ts";
 import { ensureRole } from "./ensure.ts";
 import { impactReadings, schemaReadings } from "./export_template_plan.ts";
-import { readAuthority, readExternalAccess, readText } from "./external_access.ts";
+import { readAuthority, readExternalAccess } from "./external_access.ts";
 import { Login } from "./login.ts";
 import type { OidcOptions } from "./login_options.ts";
 import type { BackendOptions } from "./options.ts";
 import { BINDER_ROLE } from "./rbac.ts";
+import {
+  followServingCertificate,
+  readServingCertificate,
+  type ServingCertificate,
+  type TlsFiles,
+} from "./serving_certificate.ts";
 import { TokenLogin } from "./token_login.ts";
 import { createWebApp } from "./web_app.ts";
 
@@ -94,7 +100,7 @@ export async function runBackend(options: BackendOptions, log: Log, signal: Abor
   const underWay = new AbortController(); // requests may end in good order after the signal
   using _idle = collectWhenIdle();
   await using tasks = new TaskGroup((error) => failure ??= { error }, signal);
-  const { listener, origin, serve } = await listen(options, tasks.signal);
+  const { listener, origin, serve } = await listen(options, { log, metrics }, tasks);
   tasks.run(() => listener.finished.finally(() => underWay.abort(signal.reason)));
 
   const oidc = options.oidc === "embedded" ? await startIssuer(origin, log, tasks) : options.oidc;
@@ -130,31 +136,42 @@ export async function runBackend(options: BackendOptions, log: Log, signal: Abor
   log.info("backend stops");
 }
 
-/** Listens from the beginning, so that a wrong address is noticed at once, and answers once there is an app. */
-async function listen(options: BackendOptions, signal: AbortSignal) {
-  const tls = options.tls && {
-    cert: await readText(options.tls.certFile, "--tls-cert-file"),
-    key: await readText(options.tls.keyFile, "--tls-key-file"),
-  };
-  if (tls) checkCertificate(tls);
-  const app = Promise.withResolvers<HttpServerOptions["handler"]>();
-  const listener: HttpServer = serveHttp({
-    address: options.listen,
-    serves: "the web pages",
-    handler: async (request, info) => (await app.promise)(request, info),
-    tls,
-  }, signal);
-  const address = formatListenAddress({ ...options.listen, port: listener.port });
-  return { listener, origin: `${tls ? "https" : "http"}://${address}`, serve: app.resolve };
+interface Observers {
+  log: Log;
+  metrics: MetricsRegistry;
 }
 
-/** @throws {ConfigError} for what no TLS listener takes */
-function checkCertificate(tls: { cert: string; key: string }): void {
-  try {
-    Deno.listenTls({ hostname: "127.0.0.1", port: 0, ...tls }).close(); // nobody can connect: it never accepts
-  } catch (cause) {
-    throw new ConfigError("Cannot serve HTTPS with the files of --tls-cert-file and --tls-key-file", { cause });
-  }
+/** Listens from the beginning, so that a wrong address is noticed at once, and answers once there is an app. */
+async function listen({ listen: address, tls }: BackendOptions, observers: Observers, tasks: TaskGroup) {
+  const app = Promise.withResolvers<HttpServerOptions["handler"]>();
+  const http: HttpServerOptions = {
+    address,
+    serves: "the web pages",
+    handler: async (request, peer) => (await app.promise)(request, peer),
+  };
+  const listener = tls ? await listenTls(tls, http, observers, tasks) : serveHttp(http, tasks.signal);
+  const host = formatListenAddress({ ...address, port: listener.port });
+  return { listener, origin: `${tls ? "https" : "http"}://${host}`, serve: app.resolve };
+}
+
+/** Listens with the certificate that is in the files, now and later. */
+async function listenTls(
+  files: TlsFiles,
+  http: HttpServerOptions,
+  { log, metrics }: Observers,
+  tasks: TaskGroup,
+): Promise<HttpServer> {
+  let certificate = await readServingCertificate(files);
+  const listener = serveHttps({ ...http, tls: certificate.pair }, tasks.signal);
+  const renew = (renewed: ServingCertificate) => {
+    listener.renew(renewed.pair);
+    certificate = renewed;
+  };
+  tasks.run((signal) => followServingCertificate({ files, certificate, renew, log }, signal));
+  const help = "End of the public listener's certificate, in seconds since 1970.";
+  const name = "serving_certificate_expiration_timestamp_seconds";
+  metrics.observed(name, help, [], () => [[{}, certificate.notAfter.getTime() / 1000]]);
+  return listener;
 }
 
 /** The issuer for demos and tests, and our client there. */
@@ -206,11 +223,4 @@ function startCluster({ client, deps, caches, leadership, options }: ClusterPart
     await (lease ? runAsLeader({ client, ...lease, leadership, log }, lead, signal) : lead(signal));
   });
   return { readiness: () => readiness };
-}
-
-function fired(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }

@@ -1,7 +1,12 @@
 import { deepEqual, equal, match, rejects } from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
+import { once } from "node:events";
 import { ConfigError } from "../kube/errors.ts";
 import type { Log } from "../kube/log.ts";
+import { createTestAuthority } from "../playground/certificates.ts";
 import { eventually } from "../tests/clusters.ts";
+import { MountedSecret } from "../tests/mounted_secret.ts";
+import { ask, connectTls, issueForLoopback, serialOf, serialShown } from "../tests/tls_client.ts";
 import { type BackendFlags, type BackendOptions, readBackendOptions } from "./options.ts";
 import { FLAGS } from "./replica_fixture.ts";
 import { runBackend } from "./run.ts";
@@ -96,5 +101,40 @@ Deno.test("A backend that cannot listen gives up at once", async () => {
       runBackend({ ...options, healthAddress }, recordingLog([]), new AbortController().signal),
       ConfigError,
     );
+  });
+});
+
+Deno.test("A backend takes up a renewed certificate without a restart, and its metrics tell when that ends", async () => {
+  const authority = await createTestAuthority("test CA");
+  const [first, second] = [await issueForLoopback(authority), await issueForLoopback(authority)];
+  await using secret = await MountedSecret.mount({ "tls.crt": first.certificate, "tls.key": first.key });
+  await withOptions(async (options) => {
+    const tls = { certFile: secret.path("tls.crt"), keyFile: secret.path("tls.key") };
+    const lines: Line[] = [];
+    const stop = new AbortController();
+    const running = runBackend({ ...options, tls }, recordingLog(lines), stop.signal);
+    const told = (text: string) => lines.find(([message]) => message.startsWith(text));
+    const [, { address, healthPort }] = await eventually("it has started", () => told("backend started"));
+    const port = Number(new URL(String(address)).port);
+    const standing = await connectTls(port, authority);
+    equal(await serialShown(port, authority), serialOf(first));
+
+    await secret.update({ "tls.crt": second.certificate, "tls.key": first.key });
+    await eventually("it tells that they do not fit", () => told("cannot renew the serving certificate"));
+    equal(await serialShown(port, authority), serialOf(first));
+
+    await secret.update({ "tls.crt": second.certificate, "tls.key": second.key });
+    await eventually("it is renewed", () => told("serving certificate renewed"));
+    equal(await serialShown(port, authority), serialOf(second));
+    const metrics = await (await fetch(`http://127.0.0.1:${healthPort}/metrics`)).text();
+    const end = /^klutch_backend_serving_certificate_expiration_timestamp_seconds (\d+)$/m.exec(metrics)?.[1];
+    equal(Number(end) * 1000, new X509Certificate(second.certificate).validToDate.getTime());
+    match(await ask(standing, "/authorize?p=4711&s=Abc123&c=cl1"), /^HTTP\/1.1 503 [^]*This provider is starting/);
+
+    const closed = once(standing, "close");
+    stop.abort();
+    await running;
+    await closed;
+    await rejects(Deno.connect({ port }), Deno.errors.ConnectionRefused);
   });
 });

@@ -1,5 +1,6 @@
 import { ConfigError, messageOf } from "./errors.ts";
 import { checkTlsServerName } from "./kubeconfig.ts";
+import { close, relay } from "./relay.ts";
 
 /** A way to the API server on which its certificate is verified against another name than its address. */
 export interface ServerNameHop extends Disposable {
@@ -40,26 +41,22 @@ export function openServerNameHop(
   };
   const accept = async () => {
     for await (const inbound of listener) {
-      relay(inbound, address, open).catch((error) => hop.failure = messageOf(error));
+      forward(inbound, address, open).catch((error) => hop.failure = messageOf(error));
     }
   };
   accept().catch(() => {}); // closed
   return hop;
 }
 
-async function relay(inbound: Deno.Conn, address: { hostname: string; port: number }, open: Set<Deno.Conn>) {
+async function forward(inbound: Deno.TcpConn, address: { hostname: string; port: number }, open: Set<Deno.Conn>) {
   open.add(inbound);
-  let outbound: Deno.Conn | undefined;
+  let outbound: Deno.TcpConn | undefined;
   try {
     await readHead(inbound);
     outbound = await Deno.connect(address);
     open.add(outbound);
     await inbound.write(new TextEncoder().encode("HTTP/1.1 200 Connection established\r\n\r\n"));
-    // How an established connection ends is between client and server.
-    await Promise.allSettled([
-      inbound.readable.pipeTo(outbound.writable),
-      outbound.readable.pipeTo(inbound.writable),
-    ]);
+    await relay(inbound, outbound);
   } finally {
     for (const connection of [inbound, outbound]) {
       if (!connection) continue;
@@ -77,13 +74,5 @@ async function readHead(connection: Deno.Conn): Promise<void> {
     const count = await connection.read(buffer);
     if (count === null || text.length > 16_384) throw new Error("no CONNECT request");
     text += new TextDecoder().decode(buffer.subarray(0, count));
-  }
-}
-
-function close(connection: Deno.Conn): void {
-  try {
-    connection.close();
-  } catch {
-    // closed by the other end of the pipe
   }
 }

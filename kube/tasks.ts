@@ -59,3 +59,11 @@ export async function runTasks(start: (tasks: TaskGroup) => void | Promise<void>
   }
   if (failure) throw failure.error;
 }
+
+/** Settles when the signal fires, and never fails. */
+export function fired(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { ConfigError, messageOf } from "./errors.ts";
 
 /**
@@ -14,31 +15,50 @@ export function checkClientCertificate(
   { certificate, key }: { certificate: string; key: string },
   described = "the cluster",
 ): void {
+  checkPair({ cert: certificate, key }, { described, kind: "client " });
+}
+
+/**
+ * Reads the first certificate of a chain, and refuses what a server cannot show to its clients.
+ *
+ * @param described where certificate and key came from
+ * @throws {ConfigError} saying what is wrong with them
+ */
+export function parseServerCertificate(pair: Deno.TlsCertifiedKeyPem, described: string): X509Certificate {
+  checkPair(pair, { described, kind: "" });
   try {
-    // A TLS listener takes a certificate and its key through the same checks of rustls, and throws where the client
-    // ends the process. A parser of our own would only come close to them. Nobody can connect: it never accepts.
-    Deno.listenTls({ hostname: "127.0.0.1", port: 0, cert: certificate, key }).close();
-  } catch (cause) {
-    const text = messageOf(cause);
-    // No socket to be had says nothing about the certificate.
-    if (/os error|--allow-net/.test(text)) throw new Error("Cannot check the client certificate", { cause });
-    throw new ConfigError(`Cannot use ${described}: ${reasonOf(text)}`, { cause });
+    return new X509Certificate(pair.cert);
+  } catch (cause) { // rustls looks at less
+    throw new ConfigError(`Cannot use ${described}: ${reasonOf(messageOf(cause), "")}`, { cause });
   }
 }
 
-function reasonOf(text: string): string {
-  if (/KeyMismatch/.test(text)) return "the private key belongs to another client certificate";
-  if (/UnsupportedCertVersion/.test(text)) {
-    return "its client certificate is of X.509 version 1; issue one of version 3";
+function checkPair(pair: Deno.TlsCertifiedKeyPem, { described, kind }: { described: string; kind: "client " | "" }) {
+  try {
+    // A TLS listener takes a certificate and its key through the same checks of rustls, and throws where the client
+    // ends the process. A parser of our own would only come close to them. Nobody can connect: it never accepts.
+    Deno.listenTls({ hostname: "127.0.0.1", port: 0, ...pair }).close();
+  } catch (cause) {
+    const text = messageOf(cause);
+    // No socket to be had says nothing about the certificate.
+    if (/os error|--allow-net/.test(text)) throw new Error(`Cannot check the ${kind}certificate`, { cause });
+    throw new ConfigError(`Cannot use ${described}: ${reasonOf(text, kind)}`, { cause });
   }
-  if (/No certificates found|decode certificate/.test(text)) return "its client certificate is not PEM encoded";
+}
+
+function reasonOf(text: string, kind: string): string {
+  if (/KeyMismatch/.test(text)) return `the private key belongs to another ${kind}certificate`;
+  if (/UnsupportedCertVersion/.test(text)) {
+    return `the ${kind}certificate is of X.509 version 1; issue one of version 3`;
+  }
+  if (/No certificates found|decode certificate/.test(text)) return `the ${kind}certificate is not PEM encoded`;
   if (/No keys found|decode key/.test(text)) {
-    return "its client key is not a PEM encoded private key without a password";
+    return `the ${kind}key is not a PEM encoded private key without a password`;
   }
   if (/parse private key/.test(text)) {
-    return "its client key is none of RSA (from 2048 bits), ECDSA (P-256, P-384, P-521) and Ed25519";
+    return `the ${kind}key is none of RSA (from 2048 bits), ECDSA (P-256, P-384, P-521) and Ed25519`;
   }
-  return "its client certificate is not a valid X.509 certificate";
+  return `the ${kind}certificate is not a valid X.509 certificate`;
 }
 
 /**

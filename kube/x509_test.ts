@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createPrivateKey } from "node:crypto";
 import { createTestAuthority, type KeyAlgorithm, type KeyPair } from "../playground/certificates.ts";
 import { ConfigError } from "./errors.ts";
-import { checkAuthority, checkClientCertificate } from "./x509.ts";
+import { checkAuthority, checkClientCertificate, parseServerCertificate } from "./x509.ts";
 
 const RSA = {
   name: "RSASSA-PKCS1-v1_5",
@@ -76,6 +76,28 @@ for (const [name, pair, reason] of bad) {
     );
   });
 }
+
+Deno.test("a server certificate is read, or refused saying why, thousands of damaged ones among them", () => {
+  const { certificate: cert, key } = ec;
+  const { subject, validToDate } = parseServerCertificate({ cert, key }, "the files");
+  assert.equal(subject, "CN=user");
+  assert.ok(validToDate > new Date());
+  assert.throws(() => parseServerCertificate({ cert, key: otherEc.key }, "the files"), {
+    name: "ConfigError",
+    message: "Cannot use the files: the private key belongs to another certificate",
+  });
+  let read = 0;
+  for (let round = 0; round < 2000; round++) {
+    try {
+      const { validToDate } = parseServerCertificate({ cert: damage(cert, 1 + round % 2), key }, "the files");
+      assert.ok(!Number.isNaN(validToDate.getTime()));
+      read++;
+    } catch (error) {
+      assert.ok(error instanceof ConfigError, String(error));
+    }
+  }
+  assert.ok(read > 100 && read < 1900, `${read} of 2000`);
+});
 
 // A process of its own: had the check missed one, Deno 2.6 would end it without an exception.
 Deno.test("no certificate that passes the check ends the process, thousands of damaged ones among them", async () => {

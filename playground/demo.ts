@@ -1,4 +1,4 @@
-import { TaskGroup } from "../kube/tasks.ts";
+import { fired, TaskGroup } from "../kube/tasks.ts";
 import { resourceName } from "../kube/types.ts";
 import type { ProgramContext } from "../program.ts";
 import { ORDERS_DB, POSTGRESQL_INSTANCES } from "./demo_api.ts";
@@ -122,11 +122,4 @@ function columns(): number {
   } catch {
     return DEFAULT_COLUMNS; // not a terminal
   }
-}
-
-function fired(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }
