@@ -78,7 +78,7 @@ export class TestBackend implements AsyncDisposable {
   tenant!: Tenant;
   konnector!: KubeClient;
   caches!: ProviderCaches;
-  #tasks?: TaskGroup;
+  #running?: AsyncDisposableStack;
   readonly #tidy: (() => Promise<unknown>)[] = [];
 
   private constructor(cluster: TestCluster, scope: ConsumerScope) {
@@ -133,15 +133,16 @@ export class TestBackend implements AsyncDisposable {
   /** @param rest what is to be different this time */
   async start(rest: Partial<ControllersDeps> = {}): Promise<void> {
     const deps = { ...this.#deps(), ...rest };
-    const tasks = new TaskGroup(fail, new AbortController().signal);
-    this.#tasks = tasks;
+    const running = this.#running = new AsyncDisposableStack();
+    running.use(deps.recorder);
+    const tasks = running.use(new TaskGroup(fail, new AbortController().signal));
     this.caches = createCaches(deps);
     await watchContract(this.caches, { contract: this.namespace, templates: this.namespace }, tasks);
     startControllers(deps, this.caches, tasks);
   }
 
   async stop(): Promise<void> {
-    await this.#tasks?.[Symbol.asyncDispose]();
+    await this.#running?.disposeAsync();
   }
 
   /** A CRD with its template. */
@@ -208,7 +209,7 @@ export class TestBackend implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#tasks) await this.#giveBack();
+    if (this.#running) await this.#giveBack();
     for (const tidy of this.#tidy) await tidy();
     await this.stop();
     this.konnector.close();

@@ -173,7 +173,12 @@ export async function watchCaches(
 }
 
 /** What many exports have to tell comes together. */
-const EXPORT_NEWS_MS = 300;
+const EXPORT_NEWS_MS = 1_000;
+/** So does what happens to a contract in its first moments: each look at its credential is a request. */
+const CREDENTIAL_NEWS_MS = 1_000;
+
+/** Most of the time they wait for the API server, on which many app clusters that come at once have to wait less. */
+const WORKERS = 8;
 
 /** Runs all controllers; the caches have to be complete by then, since absence of an object is acted upon. */
 export function startControllers(deps: ControllersDeps, caches: ProviderCaches, tasks: TaskGroup): void {
@@ -214,7 +219,7 @@ export function startControllers(deps: ControllersDeps, caches: ProviderCaches, 
     }
   }, signal);
 
-  const addRequest = start("export requests", 2, (key, signal) => reconcileExportRequest(shared, key, signal));
+  const addRequest = start("export requests", WORKERS, (key, signal) => reconcileExportRequest(shared, key, signal));
   requests.subscribe((change) => addRequest(change.key, change), signal);
   const addRequestsFor = (name: string, change: Change<unknown>) => {
     for (const one of requests.store.by(REQUESTS_BY_API, name)) addRequest(keyOf(one), change);
@@ -224,6 +229,7 @@ export function startControllers(deps: ControllersDeps, caches: ProviderCaches, 
     addRequestsFor(change.key.name, change);
   }, signal);
   templates.subscribe((change) => {
+    if (deepEqual(decisiveOf(change.before), decisiveOf(change.after))) return;
     for (const template of [change.before, change.after]) {
       if (!template) continue;
       const name = groupResourceName(template.spec.APIServiceSelector);
@@ -253,7 +259,11 @@ export function startControllers(deps: ControllersDeps, caches: ProviderCaches, 
   templates.subscribe((change) => addCheck(change.key, change), signal);
 
   const bindingDeps = { ...shared, census: censuses.appClusters };
-  const addBinding = start("cluster bindings", 2, (key, signal) => reconcileClusterBinding(bindingDeps, key, signal));
+  const addBinding = start(
+    "cluster bindings",
+    WORKERS,
+    (key, signal) => reconcileClusterBinding(bindingDeps, key, signal),
+  );
   const addBindingIn = (namespace: string | undefined, change: Change<unknown>) => {
     const key = { namespace, name: CLUSTER_BINDING_NAME };
     if (clusterBindings.store.get(key)) addBinding(key, change);
@@ -272,14 +282,14 @@ export function startControllers(deps: ControllersDeps, caches: ProviderCaches, 
     roles.subscribe(onChange, signal);
   }
 
-  const addCredential = start("credentials", 2, (key, signal) => reconcileCredential(shared, key, signal));
-  clusterBindings.subscribe((change) => addCredential(change.key, change), signal);
+  const addCredential = start("credentials", WORKERS, (key, signal) => reconcileCredential(shared, key, signal));
+  clusterBindings.subscribe((change) => addCredential(change.key, change, CREDENTIAL_NEWS_MS), signal);
   caches.legacyTokens.subscribe((change) => {
     addCredential({ namespace: change.key.namespace, name: CLUSTER_BINDING_NAME }, change);
   }, signal);
 
   const mappingDeps = { ...shared, requests: serviceNamespaces, census: censuses.namespaces };
-  const addMapping = start("namespaces", 2, (key, signal) => reconcileServiceNamespace(mappingDeps, key, signal));
+  const addMapping = start("namespaces", WORKERS, (key, signal) => reconcileServiceNamespace(mappingDeps, key, signal));
   serviceNamespaces.subscribe((change) => addMapping(change.key, change), signal);
   exports.subscribe((change) => {
     for (const key of serviceNamespaces.store.keysBy(BY_NAMESPACE, change.key.namespace!)) addMapping(key, change);
@@ -298,4 +308,11 @@ export function startControllers(deps: ControllersDeps, caches: ProviderCaches, 
       addMappingOf(namespaces.store.get({ name: change.key.namespace! }), change);
     rights.subscribe(onChange, signal);
   }
+}
+
+/** What exports and requests go by; the rest of a template's status counts them, and changes with each of them. */
+function decisiveOf(template: APIServiceExportTemplate | undefined) {
+  if (!template) return undefined;
+  const { metadata: { annotations, labels, deletionTimestamp }, spec, status } = template;
+  return { annotations, labels, deletionTimestamp, spec, impact: status?.schema?.impact };
 }
