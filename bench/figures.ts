@@ -75,6 +75,13 @@ export interface Figure {
 /** What one konnector reached; figures that were not asked for are absent. */
 export type Figures = Partial<Record<FigureId, Figure>>;
 
+/** What a figure probably was at the time between two measurements of it. */
+export const between = (before: Figure, after: Figure): Figure => ({
+  ...before,
+  ...after,
+  value: (before.value + after.value) / 2,
+});
+
 /** `0.61 s`, `> 60 s`: three digits are as many as such measurements have. */
 export function formatFigure(id: FigureId, { value, beyond }: Figure): string {
   const { unit, better } = kindOf(id);

@@ -1,5 +1,5 @@
 import { numbered } from "./bench_api.ts";
-import type { Figure, Figures } from "./figures.ts";
+import { between, type Figure, type Figures } from "./figures.ts";
 import type { MeasuredProcess } from "./measured_process.ts";
 import { type Load, noteOn, runLoad } from "./load.ts";
 import { copyStatus, create, hasPhase, pair, settledPair, writeStatus } from "./objects.ts";
@@ -108,13 +108,6 @@ export async function measureBacklog(stage: Stage): Promise<Figures> {
       : { value: options.patienceSeconds, beyond: true, ...note },
   };
 }
-
-/** What a figure probably was at the time between two measurements of it. */
-const between = (before: Figure, after: Figure): Figure => ({
-  ...before,
-  ...after,
-  value: (before.value + after.value) / 2,
-});
 
 /** The load on a konnector that is warm and at rest, and what it takes of the CPUs. */
 async function runMeasured(stage: Stage, konnector: MeasuredProcess, load: Load) {
