@@ -1,3 +1,4 @@
+import { counted } from "../kube/plural.ts";
 import { Refusal } from "./refusal.ts";
 
 export interface RateLimitOptions {
@@ -24,7 +25,7 @@ export class RateLimit {
   admit(caller: string, now: Date): void {
     const retryAfterSeconds = Math.ceil(this.take(caller, now) / 1000);
     if (retryAfterSeconds === 0) return;
-    throw new Refusal(429, "Too often", `Try again in ${retryAfterSeconds} seconds.`, { retryAfterSeconds });
+    throw new Refusal(429, "Too often", `Try again in ${counted(retryAfterSeconds, "second")}.`, { retryAfterSeconds });
   }
 
   /** @returns milliseconds to wait; 0 when it may be done now, which is counted then */
