@@ -3,10 +3,16 @@ import type { APIServiceExportRequest } from "../crds/api_service_export_request
 import type { APIServiceExportTemplate } from "../crds/api_service_export_template.ts";
 import type { APIServiceNamespace } from "../crds/api_service_namespace.ts";
 import { KINDS } from "../crds/kinds.ts";
-import { API_SERVICE_EXPORT_REQUESTS, API_SERVICE_EXPORT_TEMPLATES, API_SERVICE_NAMESPACES } from "../crds/names.ts";
+import {
+  API_SERVICE_EXPORT_REQUESTS,
+  API_SERVICE_EXPORT_TEMPLATES,
+  API_SERVICE_NAMESPACES,
+  MAPPED_NAMESPACE_FINALIZER,
+} from "../crds/names.ts";
 import type { PermissionClaim } from "../crds/shared.ts";
 import { KubeClient } from "../kube/client.ts";
 import { isForbidden } from "../kube/errors.ts";
+import { removeFinalizer } from "../kube/finalizer.ts";
 import { silentLog } from "../kube/log.ts";
 import { createRecorder } from "../kube/recorder.ts";
 import { parseReceivedKubeconfig } from "../kube/received_kubeconfig.ts";
@@ -210,8 +216,9 @@ export class TestBackend implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#running) await this.#giveBack();
-    for (const tidy of this.#tidy) await tidy();
     await this.stop();
+    await this.#letGo();
+    for (const tidy of this.#tidy) await tidy();
     this.konnector.close();
     this.cluster[Symbol.dispose]();
   }
@@ -226,6 +233,13 @@ export class TestBackend implements AsyncDisposable {
         .filter(({ metadata: { name } }) => name.startsWith(`${this.namespace}-`));
       return mapped.every(isDeleting);
     });
+  }
+
+  /** Nobody waits any more for what is being deleted, or the contract would stay for ever and keep other tests waiting. */
+  async #letGo(): Promise<void> {
+    const requests = this.cluster.client.api(API_SERVICE_NAMESPACES);
+    const { items } = await requests.list({ namespace: this.namespace }, within(10_000));
+    for (const request of items) await removeFinalizer(requests, request, MAPPED_NAMESPACE_FINALIZER, within(10_000));
   }
 
   #deps(): ControllersDeps {

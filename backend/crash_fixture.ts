@@ -22,6 +22,7 @@ import {
   SECRETS,
   SERVICE_ACCOUNTS,
 } from "../kube/resources.ts";
+import type { KubeObject } from "../kube/types.ts";
 import { eventually, type TestCluster, within } from "../tests/clusters.ts";
 
 // A backend may be killed at any of its writes; what is there by then has to be enough for the next one. Each story is
@@ -85,6 +86,22 @@ export async function workTwice(
   return process.hasDied;
 }
 
+/**
+ * Lets controllers work of which each dies after a single write, until one finds nothing left to do: for stories that
+ * would get into each other's way.
+ *
+ * @returns how many died
+ */
+export async function workWriteByWrite(controllers: Controllers, isDone: () => Promise<boolean>): Promise<number> {
+  for (let deaths = 0;; deaths++) {
+    using process = new Process(controllers.cluster, 1);
+    await controllers.start({ client: process.client });
+    await eventually("it dies or is done", async () => process.hasDied || await isDone(), PATIENCE);
+    await controllers.stop();
+    if (!process.hasDied) return deaths;
+  }
+}
+
 const OF_NAMESPACES = [
   API_SERVICE_BINDINGS,
   API_SERVICE_EXPORT_REQUESTS,
@@ -120,7 +137,7 @@ export async function tracesOf(
   { client }: TestCluster,
   namespace: string,
   aliases: Record<string, string> = {},
-): Promise<unknown[]> {
+): Promise<KubeObject[]> {
   const isOurs = ({ metadata: { name } }: { metadata: { name: string } }) => name.includes(namespace);
   const wide = await Promise.all(
     [NAMESPACES, CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS].map((one) => client.api(one).list({}, within(10_000))),
