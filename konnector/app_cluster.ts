@@ -41,7 +41,7 @@ const PROBE_MS = 5_000;
 export class AppCluster {
   readonly #secret: { namespace: string; name: string; key: string };
   #trouble: string | undefined;
-  #reach: Reach = {};
+  #reach: Reach | undefined;
 
   constructor(secret: { namespace: string; name: string; key: string }) {
     this.#secret = secret;
@@ -49,7 +49,8 @@ export class AppCluster {
 
   /** True, or why there is nothing to work with. */
   get readiness(): true | string {
-    return this.#trouble ?? this.#reach.trouble ?? true;
+    const { trouble, isSynced } = this.#reach ?? { isSynced: true };
+    return this.#trouble ?? trouble ?? (isSynced || "the app cluster has not been read yet");
   }
 
   /** What tells from now on whether the app cluster answers. */
@@ -84,7 +85,7 @@ export class AppCluster {
         return log.info("credentials of the app cluster renewed", { server: config.server });
       }
       await running?.stop();
-      this.#reach = {};
+      this.#reach = undefined;
       running = start(found, work, tasks);
       log.info("working for the app cluster", { server: config.server });
     };
@@ -97,7 +98,7 @@ export class AppCluster {
       await runController({ name: "app cluster", queue, reconcile, log, metrics }, tasks.signal);
     } finally {
       this.#trouble = undefined; // whoever does not lead needs no app cluster
-      this.#reach = {};
+      this.#reach = undefined;
     }
     if (failure) throw failure.error;
   }

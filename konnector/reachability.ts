@@ -7,19 +7,16 @@ const LOOK_EVERY_MS = 5_000;
 const ASK_EVERY_MS = 15_000;
 const ANSWER_WITHIN_MS = 5_000;
 
-/** Whether a cluster answers. */
+/** Whether a cluster answers, as seen by what stands on its answers, an informer for example. */
 export interface Reach {
   /** Why it does not; undefined when it does. */
   readonly trouble?: string;
-}
-
-/** What stands on a cluster's answers, an informer for example. */
-interface Watched extends Reach {
+  /** Whether it has answered with all that was asked for at first. */
   readonly isSynced: boolean;
 }
 
 /** Asks a cluster for next to nothing: a watch that stands does not tell that its credentials are refused by now. */
-export class Probe implements Watched {
+export class Probe implements Reach {
   readonly isSynced = true;
   trouble: string | undefined;
 
@@ -41,11 +38,11 @@ export class Probe implements Watched {
 
 /** Whether a cluster answers, by the watches on it and by a `Probe`. */
 export class Reachability implements Reach {
-  readonly #watched: readonly Watched[];
+  readonly #watched: readonly Reach[];
   readonly #clock: Clock;
   #trouble: string | undefined;
 
-  constructor(watched: readonly Watched[], clock: Clock = systemClock) {
+  constructor(watched: readonly Reach[], clock: Clock = systemClock) {
     this.#watched = watched;
     this.#clock = clock;
   }
