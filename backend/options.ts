@@ -131,9 +131,9 @@ export function backendCommand(context: ProgramContext): Command {
         [
           "Behind an ingress, with a real issuer",
           "KLUTCH_OIDC_CLIENT_SECRET=$SECRET KLUTCH_COOKIE_SIGNING_KEY=$KEY \\\n" +
-          "  klutch backend --listen-address :8080 --oidc-issuer-url https://sso.example.com \\\n" +
-          "    --oidc-issuer-client-id klutch --oidc-callback-url https://klutch.example.com/callback \\\n" +
-          "    --external-address https://api.example.com:6443",
+          "  klutch backend --listen-address :8080 --trusted-proxy 10.0.0.0/8 \\\n" +
+          "    --oidc-issuer-url https://sso.example.com --oidc-issuer-client-id klutch \\\n" +
+          "    --oidc-callback-url https://klutch.example.com/callback --external-address https://api.example.com:6443",
         ],
       ),
     );
