@@ -51,7 +51,7 @@ export function konnectorCommand(context: ProgramContext): Command {
     )
     .option("--context <name>", "context of that kubeconfig")
     .option("--health-address <address>", "listen here for /healthz, /readyz and /metrics", ":8080")
-    .option("--workers <number>", "objects of one API worked on at the same time", "32")
+    .option("--workers <number>", "objects of one API worked on at the same time", "24")
     .option(
       "--qps <number>",
       "requests per second to each cluster at most (default: what the servers' flow control admits)",
