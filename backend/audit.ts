@@ -22,7 +22,9 @@ export type Audit = (what: string, record: AuditRecord) => void;
  * @throws {ConfigError} when nothing can be appended to it
  */
 export function openAudit(log: Log, path?: string): Audit {
-  const append = (text: string) => Deno.writeTextFileSync(path!, text, { append: true, mode: 0o600 });
+  const toLog: Audit = (what, record) => log.info(what, { audit: true, ...record });
+  if (path === undefined) return toLog;
+  const append = (text: string) => Deno.writeTextFileSync(path, text, { append: true, mode: 0o600 });
   const write = (line: string) => {
     try {
       append(`${line}\n`);
@@ -30,16 +32,14 @@ export function openAudit(log: Log, path?: string): Audit {
       log.error("audit record not written", { path, error });
     }
   };
-  if (path !== undefined) {
-    try {
-      append("");
-    } catch (cause) {
-      throw new ConfigError(`Cannot write the audit log "${path}" (--audit-log-path)`, { cause });
-    }
+  try {
+    append("");
+  } catch (cause) {
+    throw new ConfigError(`Cannot write the audit log "${path}" (--audit-log-path)`, { cause });
   }
-  const trail = path === undefined ? undefined : createLog({ format: "json", level: "info", write });
+  const file = createLog({ format: "json", level: "info", write });
   return (what, record) => {
-    log.info(what, { audit: true, ...record });
-    trail?.info(what, record);
+    toLog(what, record);
+    file.info(what, record);
   };
 }

@@ -5,15 +5,14 @@ import { UsageError } from "../program.ts";
 export function readNetworks(texts: readonly string[], flag: string): BlockList {
   const networks = new BlockList();
   for (const text of texts) {
-    const [address = "", length, ...rest] = text.split("/");
+    const [, address = "", length] = /^([^/]+)(?:\/(\d+))?$/.exec(text) ?? [];
     const family = familyOf(address);
-    const bits = length === undefined ? BITS[family ?? "ipv6"] : Number(length);
-    if (!family || rest.length > 0 || !/^\d+$/.test(length ?? "0") || bits > BITS[family]) {
+    if (!family || Number(length ?? 0) > BITS[family]) {
       throw new UsageError(
         `invalid value '${text}' for '${flag}': it takes an address or a network, e.g. 10.0.0.0/8 or fd00::/8`,
       );
     }
-    networks.addSubnet(address, bits, family);
+    networks.addSubnet(address, Number(length ?? BITS[family]), family);
   }
   return networks;
 }
@@ -39,8 +38,11 @@ export function clientAddress(connected: string, forwardedFor: string | null, pr
 export function networkOf(address: string): string {
   if (familyOf(address) !== "ipv6") return address;
   const [head = "", tail] = new URL(`http://[${address}]`).hostname.slice(1, -1).split("::");
-  const groups = head.split(":").filter(Boolean);
-  if (tail !== undefined) { while (groups.length < 8 - tail.split(":").filter(Boolean).length) groups.push("0"); }
+  const groupsOf = (text = "") => text.split(":").filter(Boolean);
+  const zeros = Array(8).fill("0");
+  const groups = tail === undefined
+    ? groupsOf(head)
+    : [...groupsOf(head), ...zeros].toSpliced(8 - groupsOf(tail).length);
   return `${groups.slice(0, 4).join(":")}::/64`;
 }
 

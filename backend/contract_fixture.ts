@@ -23,7 +23,7 @@ import {
   NAMESPACES,
   type Role,
 } from "../kube/resources.ts";
-import { TaskGroup } from "../kube/tasks.ts";
+import { fired, TaskGroup } from "../kube/tasks.ts";
 import { isDeleting, type Resource } from "../kube/types.ts";
 import { eventually, provider, type TestCluster, uniqueName, within } from "../tests/clusters.ts";
 import { Census } from "./census.ts";
@@ -72,7 +72,8 @@ export async function watchContract(
     serviceNamespaces: contract,
     clusterBindings: contract,
   };
-  await watchCaches(caches, tasks, scopes);
+  const late = fired(within(20_000)).then(() => fail(new Error("The caches are not complete within 20 s")));
+  await Promise.race([watchCaches(caches, tasks, scopes), late]);
 }
 
 /** A backend without its listener, for one app cluster. */

@@ -17,7 +17,7 @@ export class ControlPlaneMode implements Controllers, AsyncDisposable {
   readonly cluster: TestCluster;
   readonly key = { namespace: uniqueName("team"), name: "app" };
   readonly #templates: string;
-  #tasks?: TaskGroup;
+  #running?: AsyncDisposableStack;
 
   constructor(cluster: TestCluster, templates: string) {
     this.cluster = cluster;
@@ -26,7 +26,9 @@ export class ControlPlaneMode implements Controllers, AsyncDisposable {
 
   async start(rest?: { client: KubeClient }): Promise<void> {
     const deps = { ...depsFor(this.cluster), ...rest, konnectorImage: "klutch:test" };
-    const tasks = this.#tasks = new TaskGroup(fail, new AbortController().signal);
+    const running = this.#running = new AsyncDisposableStack();
+    running.use(deps.recorder);
+    const tasks = running.use(new TaskGroup(fail, new AbortController().signal));
     const caches = createCaches(deps);
     await watchContract(caches, { contract: this.root, templates: this.#templates }, tasks);
     startControllers(deps, caches, tasks);
@@ -34,7 +36,7 @@ export class ControlPlaneMode implements Controllers, AsyncDisposable {
   }
 
   async stop(): Promise<void> {
-    await this.#tasks?.[Symbol.asyncDispose]();
+    await this.#running?.disposeAsync();
   }
 
   async connect(group: string, spec: Partial<AppClusterBinding["spec"]> = {}): Promise<void> {

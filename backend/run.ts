@@ -161,16 +161,13 @@ async function listenTls(
   { log, metrics }: Observers,
   tasks: TaskGroup,
 ): Promise<HttpServer> {
-  let certificate = await readServingCertificate(files);
-  const listener = serveHttps({ ...http, tls: certificate.pair }, tasks.signal);
-  const renew = (renewed: ServingCertificate) => {
-    listener.renew(renewed.pair);
-    certificate = renewed;
-  };
-  tasks.run((signal) => followServingCertificate({ files, certificate, renew, log }, signal));
+  const served = { certificate: await readServingCertificate(files) };
+  const listener = serveHttps({ ...http, tls: served.certificate.pair }, tasks.signal);
+  const renew = ({ pair }: ServingCertificate) => listener.renew(pair);
+  tasks.run((signal) => followServingCertificate({ files, served, renew, log }, signal));
   const help = "End of the public listener's certificate, in seconds since 1970.";
   const name = "serving_certificate_expiration_timestamp_seconds";
-  metrics.observed(name, help, [], () => [[{}, certificate.notAfter.getTime() / 1000]]);
+  metrics.observed(name, help, [], () => [[{}, served.certificate.notAfter.getTime() / 1000]]);
   return listener;
 }
 

@@ -19,8 +19,8 @@ export interface ServingCertificate {
 
 export interface FollowOptions {
   files: TlsFiles;
-  /** What is served with already. */
-  certificate: ServingCertificate;
+  /** What is served with, kept up to date. */
+  served: { certificate: ServingCertificate };
   renew: (certificate: ServingCertificate) => void;
   log: Log;
   clock?: Clock;
@@ -42,10 +42,9 @@ export async function readServingCertificate(files: TlsFiles): Promise<ServingCe
  * while they are written one after the other, changes nothing and is told once.
  */
 export async function followServingCertificate(
-  { files, certificate, renew, log, clock = systemClock }: FollowOptions,
+  { files, served, renew, log, clock = systemClock }: FollowOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  let current = certificate;
   let refused: string | undefined;
   warnOfEnd();
   while (true) {
@@ -54,22 +53,22 @@ export async function followServingCertificate(
     try {
       const pair = await readPair(files);
       content = contentOf(pair);
-      if (content === contentOf(current.pair)) continue;
+      if (content === contentOf(served.certificate.pair)) continue;
       const next = toCertificate(pair, files);
       renew(next);
-      current = next;
+      served.certificate = next;
     } catch (error) {
       if (content !== refused) log.warn(NOT_RENEWED, { error });
       refused = content;
       continue;
     }
-    const { subject, serialNumber, notAfter } = current;
+    const { subject, serialNumber, notAfter } = served.certificate;
     log.info("serving certificate renewed", { subject, serialNumber, notAfter });
     warnOfEnd();
   }
 
   function warnOfEnd() {
-    const { subject, serialNumber, notAfter } = current;
+    const { subject, serialNumber, notAfter } = served.certificate;
     if (notAfter.getTime() - clock.now().getTime() > SOON_MS) return;
     log.warn("the serving certificate has ended or is about to: renew it", { subject, serialNumber, notAfter });
   }

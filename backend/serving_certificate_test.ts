@@ -30,8 +30,8 @@ async function follow({ clock = new FakeClock(new Date().toISOString()), refusal
     renewed.push(serialNumber);
   };
   const stop = new AbortController();
-  const certificate = await readServingCertificate(files);
-  const following = followServingCertificate({ files, certificate, renew, log, clock }, stop.signal);
+  const served = { certificate: await readServingCertificate(files) };
+  const following = followServingCertificate({ files, served, renew, log, clock }, stop.signal);
   return {
     secret,
     lines,

@@ -2,6 +2,7 @@ import type { ListenAddress } from "./address.ts";
 import { listenOn } from "./listen.ts";
 import { fired } from "./tasks.ts";
 
+/** How long requests under way may go on, unless somebody says otherwise. */
 export const GRACE_MS = 5_000;
 
 export interface HttpServerOptions {

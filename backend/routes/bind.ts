@@ -1,8 +1,8 @@
 import type { Context } from "hono";
 import { encodePortableBase64 } from "../../oidc/portable_base64.ts";
 import type { AppDeps, AppEnv } from "../app.ts";
+import { auditHandOver } from "../audit_request.ts";
 import { bindingResponse } from "../binding_documents.ts";
-import { recordHandOver } from "../hand_over.ts";
 import { readChoice, readQuery, readSessionId } from "../query.ts";
 import { checkToken, sessionOf } from "../session_of.ts";
 
@@ -23,7 +23,7 @@ export const bindRoute = (deps: AppDeps) => async (c: Context<AppEnv>) => {
     return c.redirect(target.href);
   }
   const tenant = await ensureTenant(session, deps.signal);
-  recordHandOver(c, deps, session, tenant, { apis, by: "browser" });
+  auditHandOver(c, deps, session, tenant, { apis, by: "browser" });
   target.searchParams.set("response", encodePortableBase64(bindingResponse(session, offers, tenant.kubeconfig)));
   return c.redirect(target.href);
 };

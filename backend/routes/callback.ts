@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import type { AppDeps, AppEnv } from "../app.ts";
 import { admit } from "../admit.ts";
+import { auditRequest } from "../audit_request.ts";
 import { clearLogin, readLogin, writeSession } from "../cookies.ts";
 import { readQuery } from "../query.ts";
 
@@ -8,7 +9,7 @@ const SESSION_MS = 60 * 60_000;
 
 /** Ends the login at the issuer, and begins the session in which the person chooses. */
 export const callbackRoute = (deps: AppDeps) => async (c: Context<AppEnv>) => {
-  const { states, relyingParty, sessions, isSecure, audit, now, signal } = deps;
+  const { states, relyingParty, sessions, isSecure, now, signal } = deps;
   const { state } = readQuery(c, "state");
   const browserSecret = state && await readLogin(c, state, isSecure);
   const login = await states.finish(state, browserSecret || undefined);
@@ -27,6 +28,6 @@ export const callbackRoute = (deps: AppDeps) => async (c: Context<AppEnv>) => {
   const sealed = await sessions.seal({ ...person, ...purpose, createdAt, expiresAt });
   writeSession(c, { sessionId, sealed, expires: expiresAt, isSecure });
   const { issuer, subject } = identity;
-  audit("logged in", { issuer, subject, clusterId, address: c.env.address, requestId: c.get("requestId") });
+  auditRequest(c, deps, "logged in", { issuer, subject, clusterId });
   return c.redirect(`/resources?${new URLSearchParams({ s: sessionId })}`);
 };

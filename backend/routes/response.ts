@@ -2,8 +2,8 @@ import type { Context } from "hono";
 import { decode } from "../../crds/check.ts";
 import { CodeRedemption } from "../../crds/code_redemption.ts";
 import type { AppDeps, AppEnv } from "../app.ts";
+import { auditHandOver } from "../audit_request.ts";
 import { bindingResponse } from "../binding_documents.ts";
-import { recordHandOver } from "../hand_over.ts";
 import { answerOf, bodyOf, type Operation, problems } from "../openapi.ts";
 import { readForm, readValid } from "../query.ts";
 import { Refusal } from "../refusal.ts";
@@ -44,6 +44,6 @@ export const responseRoute = (deps: AppDeps) => async (c: Context<AppEnv>) => {
     const message = "Each code can be used once. If it was not you, tell whoever runs this provider.";
     throw new Refusal(400, "This code has been used already", message);
   }
-  recordHandOver(c, deps, choice, tenant, { apis: choice.apis, by: "code" });
+  auditHandOver(c, deps, choice, tenant, { apis: choice.apis, by: "code" });
   return c.json(bindingResponse(choice, offers, tenant.kubeconfig));
 };

@@ -4,9 +4,9 @@ import { decodeJson } from "../../crds/check.ts";
 import { API_VERSION } from "../../crds/names.ts";
 import { admitBearer } from "../admit.ts";
 import type { AppDeps, AppEnv } from "../app.ts";
+import { auditHandOver } from "../audit_request.ts";
 import { bearerOf } from "../bearer.ts";
 import { bindingResponse } from "../binding_documents.ts";
-import { recordHandOver } from "../hand_over.ts";
 import { answerOf, bodyOf, type Operation, problems } from "../openapi.ts";
 import { readApiNames, readBody, readValid } from "../query.ts";
 
@@ -41,6 +41,6 @@ export const tokenBindRoute = (deps: AppDeps) => async (c: Context<AppEnv>) => {
   const who = { ...person, sessionId: sessionID, clusterId: clusterID };
   if (dryRun) return c.json(bindingResponse(who, offers));
   const tenant = await ensureTenant(who, deps.signal);
-  recordHandOver(c, deps, who, tenant, { apis, by: "token" });
+  auditHandOver(c, deps, who, tenant, { apis, by: "token" });
   return c.json(bindingResponse(who, offers, tenant.kubeconfig));
 };

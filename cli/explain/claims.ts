@@ -122,8 +122,8 @@ async function objectFindings(
   const shown = findings.slice(0, SHOWN);
   const rest = findings.length - shown.length;
   const more = `${rest > 0 ? `${rest} more like these; ` : ""}${
-    counted(others, "other")
-  } in this namespace not claimed`;
+    counted(others, "other in this namespace is", "others in this namespace are")
+  } not claimed`;
   return [...shown, passed("Claims", `${name} ${direction}: ${findings.length} claimed; ${more}`)];
 }
 
