@@ -3,13 +3,20 @@ import type { APIServiceExport } from "../crds/api_service_export.ts";
 import type { APIServiceExportTemplate } from "../crds/api_service_export_template.ts";
 import type { ClusterBinding } from "../crds/cluster_binding.ts";
 import { sourceSpecHash } from "../crds/export_schema.ts";
-import { API_SERVICE_EXPORT_TEMPLATES, API_SERVICE_EXPORTS, CLUSTER_BINDINGS } from "../crds/names.ts";
+import { API_SERVICE_EXPORT_TEMPLATES, API_SERVICE_EXPORTS, CLUSTER_BINDINGS, SCHEMA_LABEL } from "../crds/names.ts";
 import { findCondition } from "../kube/conditions.ts";
-import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceDefinition, type OpenApiSchema } from "../kube/resources.ts";
+import {
+  CONTROLLER_REVISIONS,
+  type ControllerRevision,
+  CUSTOM_RESOURCE_DEFINITIONS,
+  type CustomResourceDefinition,
+  type OpenApiSchema,
+} from "../kube/resources.ts";
 import { eventually, within } from "../tests/clusters.ts";
 import { TestBackend } from "./contract_fixture.ts";
 import { MyClusters } from "./my_clusters.ts";
 import { MAX_SNAPSHOTS } from "./schema_snapshots.ts";
+import { claim } from "./test_objects.ts";
 
 type Policy = APIServiceExportTemplate["spec"]["schemaChanges"];
 type Fields = Record<string, OpenApiSchema | null>;
@@ -221,6 +228,41 @@ Deno.test("App clusters go back to a kept schema, and follow the CRD again", asy
   await api.until("SchemaPinned", "plan size");
   await api.policy({ policy: "Auto" });
   await api.until(undefined, "name plan size zone");
+});
+
+Deno.test("Nothing but the schema is kept and goes back, also out of what an earlier backend has kept", async () => {
+  await using api = await ChangingApi.open();
+  const { client } = api.backend.cluster;
+  const revisions = client.api<ControllerRevision>(CONTROLLER_REVISIONS);
+  await api.change({ size: text });
+  await api.until(undefined, "plan size");
+  const { items: [kept] } = await revisions.list({ namespace: api.backend.namespace }, within(5000));
+  deepEqual(Object.keys(kept!.data as object).sort(), ["group", "names", "scope", "versions"]);
+
+  const { apiVersion, kind, metadata: { ownerReferences }, revision } = kept!;
+  const spec = structuredClone((await api.exported()).spec);
+  const { properties } = spec.versions[0]!.schema.openAPIV3Schema as { properties: { spec: OpenApiSchema } };
+  properties.spec.properties = { old: text };
+  const hash = sourceSpecHash(spec);
+  const claims = [claim("secrets", { selector: { owner: "Consumer" } })];
+  await revisions.create({
+    apiVersion,
+    kind,
+    metadata: {
+      namespace: api.backend.namespace,
+      name: "kept-by-an-earlier-backend",
+      labels: { [SCHEMA_LABEL]: hash },
+      ownerReferences,
+    },
+    revision: revision + 1,
+    data: { ...spec, informerScope: "Cluster", permissionClaims: claims },
+  }, within(5000));
+  await eventually("the backend knows it", async () => (await api.status(undefined)).snapshots?.[0]?.hash === hash);
+
+  await api.policy({ policy: "Auto", rollBackTo: hash });
+  await api.until("SchemaRolledBack", "old");
+  const { informerScope, permissionClaims } = (await api.exported()).spec;
+  deepEqual([informerScope, permissionClaims], ["Namespaced", undefined]);
 });
 
 Deno.test("So many schemas are kept, and no more; the one that is gone back to among them", async () => {

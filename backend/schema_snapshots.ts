@@ -1,5 +1,5 @@
 import type { APIServiceExportTemplate } from "../crds/api_service_export_template.ts";
-import { type ExportCrdSpec, sourceSpecHash } from "../crds/export_schema.ts";
+import { crdPartOf, type ExportCrdSpec, sourceSpecHash } from "../crds/export_schema.ts";
 import { SCHEMA_LABEL } from "../crds/names.ts";
 import { isAlreadyExists, isNotFound } from "../kube/errors.ts";
 import type { Informer } from "../kube/informer.ts";
@@ -60,7 +60,7 @@ export class Snapshots {
     if (snapshotsOf(this.informer, template)[0]?.hash === hash) return;
     let keeping = this.#underWay.get(id);
     if (!keeping) {
-      keeping = this.#write(template, hash, spec, signal).finally(() => this.#underWay.delete(id));
+      keeping = this.#write(template, hash, crdPartOf(spec), signal).finally(() => this.#underWay.delete(id));
       this.#underWay.set(id, keeping);
     }
     await keeping;
@@ -75,7 +75,7 @@ export class Snapshots {
     if (!wanted) return undefined;
     const snapshot = snapshotsOf(this.informer, template).find(({ hash }) => hash === wanted);
     const found = snapshot && await this.informer.api.find(snapshot.key, signal);
-    return found?.data;
+    return found && crdPartOf(found.data); // backends before this one kept whole specs
   }
 
   async #write(template: APIServiceExportTemplate, hash: string, data: ExportCrdSpec, signal: AbortSignal) {

@@ -14,6 +14,14 @@ import { exportCrdJson } from "./go_json.ts";
 /** The part of an export's spec that comes from a CRD. */
 export type ExportCrdSpec = Pick<APIServiceExport["spec"], "group" | "names" | "scope" | "versions">;
 
+/** That part alone, without what only time and place of an export decided. */
+export const crdPartOf = ({ group, names, scope, versions }: ExportCrdSpec): ExportCrdSpec => ({
+  group,
+  names,
+  scope,
+  versions,
+});
+
 /**
  * What of a CRD goes into an export: its served versions, or only the stored one where a webhook converts between
  * them, since that webhook cannot be reached from the app cluster.
