@@ -49,7 +49,7 @@ export interface AppDeps {
   tokenOffer?: TokenOffer;
   /** How often one network may ask for what needs no login; any number of times when absent. */
   networkLimit?: RateLimit;
-  /** How often one identity may bind by token. */
+  /** How often one identity may get a credential, whatever way it asks. */
   bindLimit: RateLimit;
   states: LoginStates;
   sessions: SessionSealer;

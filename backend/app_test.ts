@@ -3,10 +3,18 @@ import fc from "fast-check";
 import { KubeError } from "../kube/errors.ts";
 import { type Log } from "../kube/log.ts";
 import { decodePortableBase64 } from "../oidc/portable_base64.ts";
-import { CHALLENGE, type TestApp, testApp, VERIFIER } from "./app_fixture.ts";
+import { bindByToken, CHALLENGE, type TestApp, testApp, VERIFIER } from "./app_fixture.ts";
 import { RateLimit } from "./rate_limit.ts";
 import { Refusal } from "./refusal.ts";
 import { claim } from "./test_objects.ts";
+
+const BIND_REQUEST = JSON.stringify({
+  kind: "BindRequest",
+  apiVersion: "klutch.anynines.com/v1alpha1",
+  sessionID: "Abc123",
+  clusterID: "cl1",
+  apis: ["dbs.acme.io"],
+});
 
 /** Carries cookies from answer to request, and nothing else. */
 class Browser {
@@ -475,6 +483,25 @@ Deno.test("One address that asks for more and more without a login is told to wa
   await clock.advance(15_000);
   equal((await app.request("/export")).status, 200, "later");
   equal((await app.request("/export")).status, 429);
+});
+
+Deno.test("A script with somebody's session that makes contract after contract is told to wait, whatever way it takes", async () => {
+  const test = testApp(); // five in a row
+  const browser = new Browser(test);
+  const codes = [await choose(browser), await choose(browser), await choose(browser)];
+  const link = await browser.link("dbs", await browser.logIn("Two222"));
+  for (const code of codes.slice(0, 2)) equal((await redeem(test, code)).status, 200);
+  for (let count = 0; count < 2; count++) equal((await browser.open(link)).status, 302);
+  equal((await bindByToken(test, BIND_REQUEST)).status, 200);
+  for (const again of [redeem(test, codes[2]!), browser.open(link), bindByToken(test, BIND_REQUEST)]) {
+    const response = await again;
+    equal(response.status, 429);
+    equal(response.headers.get("retry-after"), "60");
+    await response.body?.cancel();
+  }
+  equal(test.bound.length, 5);
+  await test.clock.advance(60_000);
+  equal((await redeem(test, codes[2]!)).status, 200, "the code is not lost");
 });
 
 Deno.test("Addresses of one IPv6 network count as one", async () => {

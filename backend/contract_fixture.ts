@@ -39,7 +39,7 @@ import {
 import { ensureRole } from "./ensure.ts";
 import type { ConsumerScope } from "./options.ts";
 import { BINDER_ROLE } from "./rbac.ts";
-import { ensureTenant, type Tenant } from "./tenant.ts";
+import { ensureTenant, type Tenant, type TenantDeps } from "./tenant.ts";
 import { crd, template } from "./test_objects.ts";
 
 // The cluster is shared with other tests: what is watched is narrowed to the namespaces that a test made.
@@ -124,15 +124,16 @@ export class TestBackend implements AsyncDisposable {
     return this.tenant.namespace;
   }
 
-  async bind(rest: Partial<ControllersDeps> = {}): Promise<Tenant> {
+  /** @param rest what is to be different this time */
+  async bind(rest: Partial<TenantDeps> = {}, clusterId = this.identity.clusterId): Promise<Tenant> {
     const deps = { ...this.#deps(), ...rest };
     await using tasks = new TaskGroup(fail, within(30_000));
     const { namespaces } = createCaches(deps);
     tasks.run((signal) => namespaces.watch({}, signal));
     await namespaces.synced(within(10_000));
     return await ensureTenant(
-      { ...deps, namespaces: namespaces.store, namespacePrefix: "t", prettyName: "Test" },
-      this.identity,
+      { namespaces: namespaces.store, namespacePrefix: "t", prettyName: "Test", ...deps },
+      { ...this.identity, clusterId },
       within(20_000),
     );
   }

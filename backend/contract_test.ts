@@ -33,6 +33,7 @@ import { eventually, provider, uniqueName, within } from "../tests/clusters.ts";
 import { depsFor, fail, TestBackend } from "./contract_fixture.ts";
 import { createCaches } from "./controllers.ts";
 import { identityText } from "./identity.ts";
+import { Refusal } from "./refusal.ts";
 import { ensureTenant } from "./tenant.ts";
 import { claim } from "./test_objects.ts";
 
@@ -62,6 +63,21 @@ Deno.test("Five first binds at once end at one namespace, too", async () => {
   );
   await cluster.client.api(NAMESPACES).delete({ name: tenants[0]!.namespace }, {}, within(5000));
   equal(new Set(tenants.map(({ namespace }) => namespace)).size, 1);
+});
+
+Deno.test("A user who invents one app cluster after another fills no provider: there is a limit, and what is bound goes on", async () => {
+  await using backend = await TestBackend.open();
+  const limit = { appClustersPerUser: 2 };
+  const second = await backend.bind(limit, "cl2");
+  await rejects(backend.bind(limit, "cl3"), (error) => {
+    return error instanceof Refusal && error.status === 403 &&
+      /2 app clusters.*--app-clusters-per-user/.test(error.message);
+  });
+  equal((await backend.bind(limit)).namespace, backend.namespace);
+  const namespaces = backend.cluster.client.api<Namespace>(NAMESPACES);
+  await namespaces.delete({ name: second.namespace }, {}, within(5000));
+  const third = await backend.bind(limit, "cl3");
+  await namespaces.delete({ name: third.namespace }, {}, within(5000));
 });
 
 Deno.test("A contract of the original backend is taken over", async () => {

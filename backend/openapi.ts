@@ -51,13 +51,16 @@ const PROBLEMS = {
       },
     },
   },
-  403: { description: "Whoever it is, they may not use this provider." },
+  403: { description: "Whoever it is, they may not use this provider, or bind no more app clusters." },
   404: { description: "An API is not on offer to whoever asks." },
   408: { description: "The body took too long." },
   413: { description: `The body is longer than ${LONGEST_BODY} bytes.` },
   414: { description: `The address is longer than ${LONGEST_URL} characters.` },
   415: { description: "The body is of another content type." },
-  429: { description: "The same identity binds too often.", headers: retryAfter({ required: true }) },
+  429: {
+    description: "The same network asks, or the same identity binds, too often.",
+    headers: retryAfter({ required: true }),
+  },
   503: { description: "The provider, its cluster or its issuer is not there at the moment.", headers: retryAfter() },
   "5XX": { description: "Something is wrong on the provider's side; `requestId` finds it in the log." },
 } satisfies Record<string, Answer>;

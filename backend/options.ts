@@ -46,6 +46,8 @@ export interface BackendOptions extends LoginOptions {
   trustedProxies: BlockList;
   /** How often one network may ask for what needs no login; absent for any number of times. */
   networkLimit?: RateLimitOptions;
+  /** How many app clusters one user may have; absent for any number. */
+  appClustersPerUser?: number;
   /** Origins besides loopback that credentials may be handed to. */
   redirectOrigins: string[];
   /** Whether command lines that know no one-time codes get the credential itself by way of the browser. */
@@ -114,6 +116,7 @@ export function backendCommand(context: ProgramContext): Command {
       (network: string, others: string[] = []) => [...others, network],
     )
     .option("--login-rate <n>", "requests a minute from one address that need no login; 0: any number", "300")
+    .option("--app-clusters-per-user <n>", "app clusters that one user or program may have; 0: any number", "500")
     .option(
       "--allowed-redirect-origin <origin>",
       "hand one-time codes to this origin too, not only to loopback",
@@ -169,6 +172,7 @@ export interface BackendFlags extends LoginFlags {
   tlsKeyFile?: string;
   trustedProxy?: string[];
   loginRate: string;
+  appClustersPerUser: string;
   allowedRedirectOrigin?: string[];
   legacyCallback?: boolean;
   testingAutoSelect?: string;
@@ -217,6 +221,7 @@ export function readBackendOptions(
     tls: flags.tlsKeyFile && flags.tlsCertFile ? { certFile: flags.tlsCertFile, keyFile: flags.tlsKeyFile } : undefined,
     trustedProxies: readNetworks(flags.trustedProxy ?? [], "--trusted-proxy"),
     networkLimit: readLoginRate(flags.loginRate),
+    appClustersPerUser: readLimit(flags.appClustersPerUser, "--app-clusters-per-user"),
     redirectOrigins: (flags.allowedRedirectOrigin ?? []).map(readOrigin),
     legacyCallback: flags.legacyCallback ?? true,
     controlPlaneMode: flags.controlPlaneMode
@@ -247,10 +252,13 @@ function readNamespacePrefix(text: string): string {
 }
 
 function readLoginRate(text: string): RateLimitOptions | undefined {
-  const perMinute = Number(text);
-  if (/^0+$/.test(text)) return undefined;
-  if (/^\d{1,9}$/.test(text)) return { burst: perMinute, everyMs: 60_000 / perMinute };
-  throw new UsageError(`invalid value '${text}' for '--login-rate': it takes a number, 0 for no limit`);
+  const perMinute = readLimit(text, "--login-rate");
+  return perMinute === undefined ? undefined : { burst: perMinute, everyMs: 60_000 / perMinute };
+}
+
+function readLimit(text: string, flag: string): number | undefined {
+  if (/^\d{1,9}$/.test(text)) return Number(text) || undefined;
+  throw new UsageError(`invalid value '${text}' for '${flag}': it takes a number, 0 for no limit`);
 }
 
 /** API servers refuse less, and a credential of years is none that expires. */

@@ -11,6 +11,7 @@ const DEFAULTS: BackendFlags = {
   clusterScopedIsolation: "Prefixed",
   healthAddress: ":8081",
   loginRate: "300",
+  appClustersPerUser: "500",
   tokenLifetime: "168h",
   listenAddress: "127.0.0.1:8080",
 };
@@ -174,6 +175,11 @@ const mistakes: [name: string, flags: Partial<BackendFlags>, message: RegExp][] 
     /'--konnector-image' must not be empty/,
   ],
   ["a rate that is none", { loginRate: "-1" }, /'--login-rate'.*0 for no limit/],
+  [
+    "a number of app clusters that is none",
+    { appClustersPerUser: "many" },
+    /'--app-clusters-per-user'.*0 for no limit/,
+  ],
   ["a proxy that is none", { trustedProxy: ["10.0.0.0/8", "ingress"] }, /'ingress' for '--trusted-proxy'.*10.0.0.0\/8/],
   ["a credential that is gone in a moment", { tokenLifetime: "599s" }, /'--token-lifetime'.*10m to 8760h/],
   ["a credential for ever", { tokenLifetime: "8761h" }, /'--token-lifetime'/],

@@ -10,6 +10,7 @@ export const FLAGS = {
   clusterScopedIsolation: "Prefixed",
   listenAddress: "127.0.0.1:0",
   healthAddress: "127.0.0.1:0",
+  appClustersPerUser: "500",
   loginRate: "0",
   tokenLifetime: "168h",
   oidcEmbedded: true,

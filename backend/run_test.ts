@@ -81,7 +81,7 @@ Deno.test("A backend limits how often an address asks, and believes trusted prox
       }
       stop.abort();
       await running;
-    }, { loginRate: "1", trustedProxy });
+    }, { appClustersPerUser: "500", loginRate: "1", trustedProxy });
     return statuses;
   };
   deepEqual(await asked(["127.0.0.0/8"]), [503, 429, 503]); // 503: its cluster is down

@@ -45,10 +45,11 @@ export function createWebApp(
   { options, oidc, caches, login, tokenLogin, isReady, stopping, deps }: WebAppParts,
   signal: AbortSignal,
 ): HttpServerOptions["handler"] {
-  const { prettyName, namespacePrefix, redirectOrigins, legacyCallback, admission, autoSelect } = options;
+  const { prettyName, redirectOrigins, legacyCallback, admission, autoSelect } = options;
   const { callbackUrl } = oidc;
   const keys = options.cookieKeys ?? { signing: crypto.getRandomValues(new Uint8Array(32)) };
-  const tenants = { ...deps, namespaces: caches.namespaces.store, namespacePrefix, prettyName };
+  const { namespacePrefix, appClustersPerUser } = options;
+  const tenants = { ...deps, namespaces: caches.namespaces.store, namespacePrefix, appClustersPerUser, prettyName };
   const cataloguePages = new CataloguePages({ prettyName, catalogue: caches.catalogue });
   caches.templates.subscribe(() => cataloguePages.forget(), stopping);
   caches.apis.subscribe(() => cataloguePages.forget(), stopping);

@@ -3,8 +3,6 @@ import { HttpBrowser, type Page } from "../playground/browser.ts";
 /** As in appendix B of RFC 7636: what a command line sends along to show that it is the one that asked. */
 export const VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
-/** Who logs in; the embedded issuer takes any name. */
-const USER = "alice";
 
 /** A person on the catalogue page. */
 export interface Visit {
@@ -13,12 +11,17 @@ export interface Visit {
   cookie: string;
 }
 
-/** Logs in as the user of one app cluster. @param address of the backend */
+/**
+ * Logs in as the user of one app cluster: somebody else for each, since one person may not bind many in a row. The
+ * embedded issuer takes any name.
+ *
+ * @param address of the backend
+ */
 export async function logIn(address: string, clusterId: string, signal: AbortSignal): Promise<Visit> {
   using browser = new HttpBrowser();
   const query = new URLSearchParams({ p: "4711", s: clusterId, c: clusterId, code_challenge: CHALLENGE });
   const login = await browser.open(`${address}/authorize?${query}`, signal);
-  const page = await browser.submit(login.form("login"), { login: USER }, signal);
+  const page = await browser.submit(login.form("login"), { login: clusterId }, signal);
   if (page.status !== 200) throw new Error(`Cannot log in at ${address}: ${page.status}: ${page.text.slice(0, 300)}`);
   return { page, cookie: browser.cookiesFor(page.url) };
 }

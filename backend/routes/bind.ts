@@ -1,8 +1,7 @@
 import type { Context } from "hono";
 import { encodePortableBase64 } from "../../oidc/portable_base64.ts";
 import type { AppDeps, AppEnv } from "../app.ts";
-import { auditHandOver } from "../audit_request.ts";
-import { bindingResponse } from "../binding_documents.ts";
+import { handOver } from "../hand_over.ts";
 import { readChoice, readQuery, readSessionId } from "../query.ts";
 import { checkToken, sessionOf } from "../session_of.ts";
 
@@ -11,7 +10,7 @@ import { checkToken, sessionOf } from "../session_of.ts";
  * has; for the others, the app cluster is provided with what it needs on the provider, and the credential goes along.
  */
 export const bindRoute = (deps: AppDeps) => async (c: Context<AppEnv>) => {
-  const { bindTokens, catalogue, codes, ensureTenant } = deps;
+  const { bindTokens, catalogue, codes } = deps;
   const { s, token } = readQuery(c, "s", "token");
   const apis = readChoice(c);
   const { session, sealed } = await sessionOf(c, readSessionId(s), deps);
@@ -22,8 +21,7 @@ export const bindRoute = (deps: AppDeps) => async (c: Context<AppEnv>) => {
     target.searchParams.set("code", await codes.issue({ ...session, apis }, session.codeChallenge));
     return c.redirect(target.href);
   }
-  const tenant = await ensureTenant(session, deps.signal);
-  auditHandOver(c, deps, session, tenant, { apis, by: "browser" });
-  target.searchParams.set("response", encodePortableBase64(bindingResponse(session, offers, tenant.kubeconfig)));
+  const response = await handOver(c, deps, { who: session, offers, by: "browser" });
+  target.searchParams.set("response", encodePortableBase64(response));
   return c.redirect(target.href);
 };

@@ -1,7 +1,7 @@
 import type { Context } from "hono";
 import type { AppDeps, AppEnv } from "../app.ts";
 import { admit } from "../admit.ts";
-import { auditRequest } from "../audit_request.ts";
+import { requestAudit } from "../audit_request.ts";
 import { clearLogin, readLogin, writeSession } from "../cookies.ts";
 import { readQuery } from "../query.ts";
 
@@ -28,6 +28,6 @@ export const callbackRoute = (deps: AppDeps) => async (c: Context<AppEnv>) => {
   const sealed = await sessions.seal({ ...person, ...purpose, createdAt, expiresAt });
   writeSession(c, { sessionId, sealed, expires: expiresAt, isSecure });
   const { issuer, subject } = identity;
-  auditRequest(c, deps, "logged in", { issuer, subject, clusterId });
+  requestAudit(c, deps)("logged in", { issuer, subject, clusterId });
   return c.redirect(`/resources?${new URLSearchParams({ s: sessionId })}`);
 };

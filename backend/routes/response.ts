@@ -2,8 +2,8 @@ import type { Context } from "hono";
 import { decode } from "../../crds/check.ts";
 import { CodeRedemption } from "../../crds/code_redemption.ts";
 import type { AppDeps, AppEnv } from "../app.ts";
-import { auditHandOver } from "../audit_request.ts";
 import { bindingResponse } from "../binding_documents.ts";
+import { handOver } from "../hand_over.ts";
 import { answerOf, bodyOf, type Operation, problems } from "../openapi.ts";
 import { readForm, readValid } from "../query.ts";
 import { Refusal } from "../refusal.ts";
@@ -29,7 +29,7 @@ export const responseOperation: Operation = {
  * began the login, against the code it got by the browser; once.
  */
 export const responseRoute = (deps: AppDeps) => async (c: Context<AppEnv>) => {
-  const { codes, catalogue, ensureTenant, takeCode } = deps;
+  const { codes, catalogue } = deps;
   const form = await readForm(c, ...Object.keys(CodeRedemption.properties));
   const { code, code_verifier: verifier, dry_run: dryRun } = readValid(() => decode(CodeRedemption, form));
   const choice = await codes.open(code, verifier);
@@ -39,11 +39,5 @@ export const responseRoute = (deps: AppDeps) => async (c: Context<AppEnv>) => {
   }
   const offers = choice.apis.map((name) => catalogue.get(name, choice));
   if (dryRun === "true") return c.json(bindingResponse(choice, offers));
-  const tenant = await ensureTenant(choice, deps.signal);
-  if (!await takeCode({ ...choice, namespace: tenant.namespace }, deps.signal)) {
-    const message = "Each code can be used once. If it was not you, tell whoever runs this provider.";
-    throw new Refusal(400, "This code has been used already", message);
-  }
-  auditHandOver(c, deps, choice, tenant, { apis: choice.apis, by: "code" });
-  return c.json(bindingResponse(choice, offers, tenant.kubeconfig));
+  return c.json(await handOver(c, deps, { who: choice, offers, by: "code", code: choice }));
 };

@@ -4,9 +4,9 @@ import { decodeJson } from "../../crds/check.ts";
 import { API_VERSION } from "../../crds/names.ts";
 import { admitBearer } from "../admit.ts";
 import type { AppDeps, AppEnv } from "../app.ts";
-import { auditHandOver } from "../audit_request.ts";
 import { bearerOf } from "../bearer.ts";
 import { bindingResponse } from "../binding_documents.ts";
+import { handOver } from "../hand_over.ts";
 import { answerOf, bodyOf, type Operation, problems } from "../openapi.ts";
 import { readApiNames, readBody, readValid } from "../query.ts";
 
@@ -31,16 +31,11 @@ export const tokenBindOperation: Operation = {
 
 /** Binds for whoever shows a token of an issuer, by the same rules as after a login by browser. */
 export const tokenBindRoute = (deps: AppDeps) => async (c: Context<AppEnv>) => {
-  const { catalogue, ensureTenant, bindLimit, now } = deps;
-  const bearer = await bearerOf(c, deps);
-  bindLimit.admit(`${bearer.identity.issuer} ${bearer.identity.subject}`, now());
-  const person = admitBearer(deps, bearer);
+  const person = admitBearer(deps, await bearerOf(c, deps));
   const text = await readBody(c, "application/json");
   const { clusterID, sessionID, apis, dryRun } = readValid(() => decodeJson(BindRequest, text));
-  const offers = readApiNames(apis).map((name) => catalogue.get(name, person));
+  const offers = readApiNames(apis).map((name) => deps.catalogue.get(name, person));
   const who = { ...person, sessionId: sessionID, clusterId: clusterID };
   if (dryRun) return c.json(bindingResponse(who, offers));
-  const tenant = await ensureTenant(who, deps.signal);
-  auditHandOver(c, deps, who, tenant, { apis, by: "token" });
-  return c.json(bindingResponse(who, offers, tenant.kubeconfig));
+  return c.json(await handOver(c, deps, { who, offers, by: "token" }));
 };
