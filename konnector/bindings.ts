@@ -4,14 +4,7 @@ import { Informer } from "../kube/informer.ts";
 import type { Log } from "../kube/log.ts";
 import { WorkQueue } from "../kube/queue.ts";
 import { createRecorder } from "../kube/recorder.ts";
-import {
-  CUSTOM_RESOURCE_DEFINITIONS,
-  type CustomResourceDefinition,
-  type Namespace,
-  NAMESPACES,
-  type Secret,
-  SECRETS,
-} from "../kube/resources.ts";
+import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceDefinition, type Secret, SECRETS } from "../kube/resources.ts";
 import { Scopes } from "../kube/scopes.ts";
 import { TaskGroup } from "../kube/tasks.ts";
 import { formatKey, type ObjectKey } from "../kube/types.ts";
@@ -22,6 +15,7 @@ import { Claims } from "./claims.ts";
 import { Connection, Connections } from "./connection.ts";
 import { InstanceSync } from "./instance_sync.ts";
 import type { KonnectorMetrics } from "./metrics.ts";
+import { openConsumerNamespaces } from "./namespaces.ts";
 import { Probe, Reachability } from "./reachability.ts";
 import type { Clusters } from "./run.ts";
 
@@ -63,7 +57,7 @@ export async function runBindings(deps: BindingsDeps, signal: AbortSignal): Prom
   });
   const secrets = new Informer<Secret>(clusters.bindings.api(SECRETS), options);
   const crds = new Informer<CustomResourceDefinition>(consumer.api(CUSTOM_RESOURCE_DEFINITIONS), options);
-  const namespaces = new Informer<Namespace, true>(consumer.api(NAMESPACES), { ...options, project: () => true });
+  const namespaces = openConsumerNamespaces(consumer, options);
   const probe = new Probe();
   const reachability = new Reachability([namespaces, probe]);
   observeConsumer?.(reachability);

@@ -19,10 +19,11 @@ import type { Metrics } from "../kube/metrics.ts";
 import { WorkQueue } from "../kube/queue.ts";
 import { type Secret, SECRETS } from "../kube/resources.ts";
 import { TaskGroup } from "../kube/tasks.ts";
-import { formatKey } from "../kube/types.ts";
+import { formatKey, type ObjectKey } from "../kube/types.ts";
 import { mappedNamespaceIndex } from "../sync/mapping.ts";
 import { type Heartbeat, reconcileHeartbeat } from "./heartbeat.ts";
-import { cleanUpNamespace, type ConsumerNamespaces } from "./namespaces.ts";
+import { NamespaceCleanUp } from "./namespace_cleanup.ts";
+import type { ConsumerNamespaces } from "./namespaces.ts";
 import { Reachability } from "./reachability.ts";
 
 export interface ConnectionDeps {
@@ -60,6 +61,7 @@ export class Connection implements AsyncDisposable {
   /** How the last heartbeat went. */
   readonly heartbeat: Heartbeat = {};
   readonly #reachability: Reachability;
+  readonly #cleanUp: NamespaceCleanUp;
   readonly #tasks: TaskGroup;
   #credentials: ClusterConfig["credentials"];
 
@@ -125,7 +127,8 @@ export class Connection implements AsyncDisposable {
     );
 
     this.#tasks.run((signal) => this.#reachability.follow(onChange, signal));
-    this.#tasks.run((signal) => this.#cleanUpNamespaces(deps.namespaces, log, metrics, signal));
+    this.#cleanUp = new NamespaceCleanUp({ provider: this, consumerNamespaces: deps.namespaces, log, metrics });
+    this.#tasks.run((signal) => this.#cleanUp.run(signal));
   }
 
   /** Takes other credentials from the next request on; watches, caches and work under way stay. */
@@ -138,6 +141,11 @@ export class Connection implements AsyncDisposable {
     return this.#reachability.isSynced;
   }
 
+  /** Whether somebody saw that the consumer's namespace of an object was deleted, or is being deleted. */
+  isNamespaceDeletionSeen({ namespace }: ObjectKey): boolean {
+    return namespace !== undefined && this.#cleanUp.isDeletionSeen(namespace);
+  }
+
   /** Why the provider does not answer. */
   get trouble(): string | undefined {
     return this.#reachability.trouble;
@@ -146,29 +154,6 @@ export class Connection implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#tasks[Symbol.asyncDispose]();
     this.client.close();
-  }
-
-  async #cleanUpNamespaces(
-    consumerNamespaces: ConsumerNamespaces,
-    log: Log,
-    metrics: Metrics | undefined,
-    signal: AbortSignal,
-  ): Promise<void> {
-    await Promise.all([consumerNamespaces.synced(signal), this.serviceNamespaces.synced(signal)]);
-    const queue = new WorkQueue();
-    const check = (name: string) => {
-      if (!consumerNamespaces.store.get({ name })) queue.add(name);
-    };
-    consumerNamespaces.subscribe(({ key }) => check(key.name), signal);
-    this.serviceNamespaces.subscribe(({ key }) => check(key.name), signal);
-    const deps = {
-      consumerNamespaces: consumerNamespaces.api,
-      serviceNamespaces: this.serviceNamespaces,
-      clusterNamespace: this.namespace,
-      log,
-    };
-    const reconcile = ({ name }: { name: string }, signal: AbortSignal) => cleanUpNamespace(deps, name, signal);
-    await runController({ name: "namespace cleanup", queue, reconcile, log, metrics }, signal);
   }
 }
 

@@ -2,11 +2,10 @@ import { APIServiceExport } from "../crds/api_service_export.ts";
 import { APIServiceNamespace } from "../crds/api_service_namespace.ts";
 import { ClusterBinding } from "../crds/cluster_binding.ts";
 import { installCrds } from "../crds/install.ts";
-import { Informer } from "../kube/informer.ts";
 import { silentLog } from "../kube/log.ts";
-import { type Namespace, NAMESPACES } from "../kube/resources.ts";
 import { type TestCluster, within } from "../tests/clusters.ts";
 import { Connection } from "./connection.ts";
+import { openConsumerNamespaces } from "./namespaces.ts";
 
 /** What a connection reads in its cluster namespace. */
 export const installProviderCrds = ({ client }: TestCluster) =>
@@ -21,10 +20,7 @@ export async function openTestConnection(opened: AsyncDisposableStack, app: Test
   await installProviderCrds(plane);
   const clusterNamespace = opened.use(await plane.namespace("cluster")).name;
   const stop = new AbortController();
-  const namespaces = new Informer<Namespace, true>(app.client.api(NAMESPACES), {
-    log: silentLog,
-    project: () => true as const,
-  });
+  const namespaces = openConsumerNamespaces(app.client, { log: silentLog });
   const watching = namespaces.watch({}, stop.signal);
   opened.defer(async () => {
     stop.abort();

@@ -3,20 +3,14 @@ import { APIServiceExport } from "../crds/api_service_export.ts";
 import { toExportSpec } from "../crds/export_schema.ts";
 import { API_SERVICE_EXPORTS, API_VERSION } from "../crds/names.ts";
 import { KubeClient } from "../kube/client.ts";
-import { Informer } from "../kube/informer.ts";
 import { staticConfig } from "../kube/kubeconfig.ts";
 import { silentLog } from "../kube/log.ts";
-import {
-  CLUSTER_ROLE_BINDINGS,
-  type Namespace,
-  NAMESPACES,
-  type RoleBinding,
-  SERVICE_ACCOUNTS,
-} from "../kube/resources.ts";
+import { CLUSTER_ROLE_BINDINGS, NAMESPACES, type RoleBinding, SERVICE_ACCOUNTS } from "../kube/resources.ts";
 import { consumer, eventually, provider, type TestCluster, within } from "../tests/clusters.ts";
 import { mangoDbCrd } from "../tests/mangodb.ts";
 import { Connection, Connections, type ConnectionTarget } from "./connection.ts";
 import { installProviderCrds } from "./connection_fixture.ts";
+import { openConsumerNamespaces } from "./namespaces.ts";
 
 /** Two administrators of the provider, each with a token of his own that ends with him. */
 async function openAdministrators(opened: AsyncDisposableStack, plane: TestCluster, namespace: string) {
@@ -54,10 +48,7 @@ Deno.test("a renewed token is used from then on, and nothing that is open is ope
   const { configs: [first, second], dismiss } = await openAdministrators(opened, plane, namespace);
   const stop = new AbortController();
   opened.defer(() => stop.abort());
-  const namespaces = new Informer<Namespace, true>(app.client.api(NAMESPACES), {
-    log: silentLog,
-    project: () => true as const,
-  });
+  const namespaces = openConsumerNamespaces(app.client, { log: silentLog });
   let opens = 0;
   const connections = opened.use(
     new Connections((target, onChange) => {

@@ -138,7 +138,8 @@ async function runSync(
     consumer: sideOf(consumer, agenda.inHand.consumer),
     provider: sideOf(provider, agenda.inHand.provider),
     mapping,
-    isDeletionKnown: (key) => agenda.isDeletionSeen(key) || deps.mayDeleteOrphans(),
+    isDeletionKnown: (key) =>
+      agenda.isDeletionSeen(key) || connection.isNamespaceDeletionSeen(key) || deps.mayDeleteOrphans(),
     noteOrphan: (key, isOrphan) => agenda.noteOrphan(key, isOrphan),
     passed: (key, providerKey) => agenda.passed(key, providerKey),
     requestNamespace: (name, signal) => requestNamespace({ serviceNamespaces, clusterNamespace, log }, name, signal),

@@ -1,13 +1,25 @@
 import type { APIServiceNamespace } from "../crds/api_service_namespace.ts";
-import type { Api } from "../kube/api.ts";
+import type { KubeClient } from "../kube/client.ts";
 import { isAlreadyExists } from "../kube/errors.ts";
-import type { Informer } from "../kube/informer.ts";
+import { Informer } from "../kube/informer.ts";
 import type { Log } from "../kube/log.ts";
-import type { Namespace } from "../kube/resources.ts";
+import type { Metrics } from "../kube/metrics.ts";
+import { type Namespace, NAMESPACES } from "../kube/resources.ts";
+import { isDeleting } from "../kube/types.ts";
 import { namespaceRequest } from "../sync/mapping.ts";
 
-/** The app cluster's namespaces; of each only that it is there. */
-export type ConsumerNamespaces = Informer<Namespace, true>;
+/** The app cluster's namespaces; of each only that it is there, and whether for long. */
+export type ConsumerNamespaces = Informer<Namespace, { isDeleting: boolean }>;
+
+/** To be watched by whoever opens it. */
+export const openConsumerNamespaces = (
+  consumer: KubeClient,
+  options: { log: Log; metrics?: Metrics },
+): ConsumerNamespaces =>
+  new Informer(consumer.api<Namespace>(NAMESPACES), {
+    ...options,
+    project: (namespace) => ({ isDeleting: isDeleting(namespace) }),
+  });
 
 export interface NamespaceDeps {
   serviceNamespaces: Informer<APIServiceNamespace>;
@@ -29,20 +41,4 @@ export async function requestNamespace(
   } catch (error) {
     if (!isAlreadyExists(error)) throw error;
   }
-}
-
-/**
- * Gives a namespace on the provider back after the app cluster's own is gone. The backend then deletes it with all it
- * holds, so the app cluster is asked, not the cache.
- */
-export async function cleanUpNamespace(
-  deps: NamespaceDeps & { consumerNamespaces: Api<Namespace> },
-  name: string,
-  signal: AbortSignal,
-): Promise<void> {
-  const { serviceNamespaces, clusterNamespace, consumerNamespaces, log } = deps;
-  const known = serviceNamespaces.store.get({ namespace: clusterNamespace, name });
-  if (!known || await consumerNamespaces.find({ name }, signal)) return;
-  await serviceNamespaces.api.delete(known.metadata, { uid: known.metadata.uid }, signal);
-  log.info("namespace given back to the provider", { namespace: name });
 }

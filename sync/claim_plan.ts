@@ -51,7 +51,7 @@ export function planClaim(view: ClaimView, terms: ClaimTerms): ClaimPlan {
     return { steps: view.isCopyDeleted && !isRecreated(claims, terms) ? ["deleteSource"] : ["createCopy", ...mark] };
   }
   if (isDeleting(copy)) return { steps: [], isConflict: !isOurCopy(copy, terms) };
-  if (!mayOverwrite(copy, terms)) {
+  if (!isOrWasOurCopy(copy, terms)) {
     const givesWay = terms.owner === "Provider" && claims.some(({ create }) => create?.replaceExisting);
     return givesWay && !isMarked(copy)
       ? { steps: ["deleteForeign", "createCopy", ...mark] }
@@ -94,7 +94,7 @@ export const isOurCopy = (object: DynamicObject, { owner, clusterNamespace }: Cl
   appliedFields(object, OWNER) !== undefined;
 
 /** Also a copy of the konnector before this one, which knew no label, and one that came out of a backup. */
-const mayOverwrite = (object: DynamicObject, terms: ClaimTerms): boolean =>
+export const isOrWasOurCopy = (object: DynamicObject, terms: ClaimTerms): boolean =>
   isOurCopy(object, terms) ||
   (annotationOf(object, RESOURCE_OWNER_ANNOTATION) === terms.owner &&
     (labelOf(object) ?? terms.clusterNamespace) === terms.clusterNamespace);
