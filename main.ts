@@ -4,6 +4,7 @@ import { COMPLETE, type Invocation, readInvocation, runCommandLine } from "./com
 import { examples } from "./help.ts";
 import { messageOf } from "./kube/errors.ts";
 import { reachLoopbackDirectly } from "./loopback.ts";
+import { printableLines } from "./printable.ts";
 import { Answer, type CommandFactory, type ProgramContext, UsageError } from "./program.ts";
 import { VERSION } from "./version.ts";
 
@@ -234,8 +235,8 @@ const exitCodeOf = (signal: Deno.Signal) => signal === "SIGINT" ? 130 : 143;
 
 /** Prints what went wrong as one readable message; the stack only on demand, for those who look for a bug of ours. */
 function report(error: unknown): void {
-  writeError(`Error: ${messageOf(error)}\n`);
-  if (Deno.env.get("KLUTCH_DEBUG") && error instanceof Error) writeError(`${error.stack}\n`);
+  writeError(`Error: ${printableLines(messageOf(error))}\n`);
+  if (Deno.env.get("KLUTCH_DEBUG") && error instanceof Error) writeError(`${printableLines(error.stack ?? "")}\n`);
 }
 
 const isInterruption = (error: unknown): boolean =>

@@ -78,6 +78,16 @@ Deno.test("a failure ends with 1 and one readable line", async () => {
   equal(stderr, "Error: Cannot find a kubeconfig: pass --kubeconfig, set KUBECONFIG, or create ~/.kube/config\n");
 });
 
+Deno.test("an error paints nothing on the terminal", async () => {
+  const { code, stderr } = await klutch(["bind", "x\x1b[2J\x1b]52;c;b3c=\x07\u202e"]);
+  equal(code, 2);
+  const [line] = stderr.split("\n");
+  equal(
+    line,
+    "Error: unknown argument: 'x [2J ]52;c;b3c= ': it has to be a URL like https://HOST/export, or 'apiservice'",
+  );
+});
+
 Deno.test("as kubectl-klutch it is a plugin, without the servers", async () => {
   const { stdout } = await klutch(["--help"], "kubectl-klutch");
   match(stdout, /\nUsage:\n {2}kubectl klutch <command> \[flags\]\n/);

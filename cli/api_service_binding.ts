@@ -8,7 +8,7 @@ import type { KubeClient } from "../kube/client.ts";
 import { conditionFalse, isTrue, READY, setCondition } from "../kube/conditions.ts";
 import { isNotServed, KubeError } from "../kube/errors.ts";
 import type { ObjectKey } from "../kube/types.ts";
-import { printable } from "./printable.ts";
+import { printable } from "../printable.ts";
 import type { Terminal } from "./terminal.ts";
 import { waitForObject, WaitTimeoutError } from "./wait.ts";
 

@@ -5,7 +5,7 @@ import { API_VERSION } from "../crds/names.ts";
 import { messageOf } from "../kube/errors.ts";
 import { isJsonObject, parseJson } from "../kube/json.ts";
 import { readReceivedKubeconfig, type ReceivedKubeconfig } from "./remote_kubeconfig.ts";
-import { printable } from "./printable.ts";
+import { printable } from "../printable.ts";
 
 /** What a provider hands out after login, checked and reduced to what we use of it. */
 export interface BoundIdentity {

@@ -21,7 +21,7 @@ import {
   type Manifest,
 } from "./konnector/manifests.ts";
 import { compareVersions, parseVersion } from "./semver.ts";
-import { printable } from "./printable.ts";
+import { printable } from "../printable.ts";
 import type { TakeBack } from "./take_back.ts";
 import type { Terminal } from "./terminal.ts";
 import { formatDuration } from "./duration.ts";

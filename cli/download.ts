@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { messageOf } from "../kube/errors.ts";
 import { UsageError } from "../program.ts";
-import { printable } from "./printable.ts";
+import { printable } from "../printable.ts";
 
 export interface DownloadOptions {
   /** What is expected there, for messages: `a provider's export page`. */

@@ -6,7 +6,7 @@ import { NAMESPACES } from "../kube/resources.ts";
 import { findBindingApi, resourcesOf } from "./api_service_binding.ts";
 import { findKonnectorPlan, type KonnectorChoice } from "./deploy_konnector.ts";
 import { type ExportRequest, namesOf } from "./export_requests.ts";
-import { printable } from "./printable.ts";
+import { printable } from "../printable.ts";
 
 /** Says line by line what a bind of these requests would make, on both sides; looks, and changes nothing. */
 export async function describeDryRun(

@@ -8,7 +8,7 @@ import type { KubeClient } from "../kube/client.ts";
 import { type Clock, systemClock } from "../kube/clock.ts";
 import { isAlreadyExists, isForbidden, isUnreachable } from "../kube/errors.ts";
 import { isJsonObject } from "../kube/json.ts";
-import { printable } from "./printable.ts";
+import { printable } from "../printable.ts";
 import { TakeBack } from "./take_back.ts";
 import { waitForObject } from "./wait.ts";
 

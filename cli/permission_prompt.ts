@@ -1,6 +1,6 @@
 import { describeClaim as explainClaim } from "../crds/claim_words.ts";
 import { type AcceptablePermissionClaim, groupResourceName, type PermissionClaim } from "../crds/shared.ts";
-import { printable } from "./printable.ts";
+import { printable } from "../printable.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Says in words what a provider asks for, and ends with the question. */

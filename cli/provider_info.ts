@@ -10,7 +10,7 @@ import { messageOf } from "../kube/errors.ts";
 import { isJsonObject, parseJson } from "../kube/json.ts";
 import { download } from "./download.ts";
 import { compareVersions, parseVersion } from "./semver.ts";
-import { printable } from "./printable.ts";
+import { printable } from "../printable.ts";
 
 /** What a command needs to know about a provider before anybody logs in. */
 export interface ProviderInfo {

@@ -4,7 +4,7 @@ import { isJsonObject } from "../kube/json.ts";
 import type { ClusterConfig } from "../kube/kubeconfig.ts";
 import { parseReceivedKubeconfig } from "../kube/received_kubeconfig.ts";
 import type { Json } from "../kube/types.ts";
-import { printable } from "./printable.ts";
+import { printable } from "../printable.ts";
 
 /** A provider's kubeconfig that may be used and stored. */
 export interface ReceivedKubeconfig {

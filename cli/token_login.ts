@@ -7,7 +7,7 @@ import type { DeviceCode } from "../oidc/token_grants.ts";
 import { UsageError } from "../program.ts";
 import { type BoundIdentity, readBindingResponse } from "./binding_response.ts";
 import { download } from "./download.ts";
-import { printable } from "./printable.ts";
+import { printable } from "../printable.ts";
 import type { ProviderInfo, TokenWay } from "./provider_info.ts";
 import { qrCode } from "./qr_code.ts";
 import type { Terminal } from "./terminal.ts";

@@ -1,5 +1,5 @@
 import { UsageError } from "../program.ts";
-import { printable } from "./printable.ts";
+import { printable } from "../printable.ts";
 
 /** Whether a URL can only lead to this machine. */
 export const isLoopback = ({ hostname }: URL): boolean => /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);

@@ -5,7 +5,7 @@ import { messageOf } from "../../kube/errors.ts";
 import type { ProgramContext } from "../../program.ts";
 import { type DataFormat, printData } from "../data.ts";
 import { download, readCertificates } from "../download.ts";
-import { printable } from "../printable.ts";
+import { printable } from "../../printable.ts";
 import { fetchProviderInfo } from "../provider_info.ts";
 import { formatTable } from "../table.ts";
 import { createTerminal, LineReader } from "../terminal.ts";

@@ -1,7 +1,7 @@
 import { type Checkpoint, type Obstacle, obstacle } from "../../crds/checkpoints.ts";
 import { adviceOn, severityOf } from "../../crds/reasons.ts";
 import type { ConditionState, Severity } from "../../kube/conditions.ts";
-import { printable } from "../printable.ts";
+import { printable } from "../../printable.ts";
 
 /** `OK`: nothing to do. `WAIT`: it goes on by itself. `FAIL`: somebody has to act. */
 export type Verdict = "OK" | "WAIT" | "FAIL";

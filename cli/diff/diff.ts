@@ -2,6 +2,7 @@ import type { APIServiceBinding } from "../../crds/api_service_binding.ts";
 import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceDefinition, isEstablished } from "../../kube/resources.ts";
 import { deepEqual } from "../../kube/json.ts";
 import { formatKey } from "../../kube/types.ts";
+import { printableLines } from "../../printable.ts";
 import { Answer, type ProgramContext } from "../../program.ts";
 import { isOurs } from "../../sync/consumer_crd.ts";
 import { definitionOf } from "../../sync/definition.ts";
@@ -44,7 +45,7 @@ export async function runDiff({ object, format, ...options }: DiffOptions, conte
     .toSorted((a, b) => pathOf(a).localeCompare(pathOf(b)));
   const { problems } = rehearsal;
   await printData({ changes, problems }, format, () => formatChanges(changes, createStyle(context)), context);
-  if (format === "table") { for (const problem of problems) context.writeError(`Error: ${problem}\n`); }
+  if (format === "table") { for (const problem of problems) context.writeError(`Error: ${printableLines(problem)}\n`); }
   if (problems.length > 0) throw new Answer(2);
   if (changes.length > 0) throw new Answer(1);
 }

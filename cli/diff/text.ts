@@ -1,6 +1,6 @@
 import { parse, stringify } from "yaml";
 import { formatKey, keyOf } from "../../kube/types.ts";
-import { printable } from "../printable.ts";
+import { printableLines } from "../../printable.ts";
 import type { Style } from "../style.ts";
 import type { Change } from "./change.ts";
 import { unifiedHunks } from "./unified.ts";
@@ -18,7 +18,7 @@ function formatChange(change: Change, style: Style): string {
   const hunks = unifiedHunks(toYaml(before), toYaml(after));
   const path = pathOf(change);
   const head = [`--- ${path}${before ? "" : " (none)"}`, `+++ ${path}${after ? "" : " (none)"}`].map(style.strong);
-  const body = hunks.split("\n").slice(0, -1).map((line) => style.diff(printable(line, line.length)));
+  const body = printableLines(hunks).split("\n").slice(0, -1).map(style.diff);
   return hunks && [...head, ...body, ""].join("\n");
 }
 

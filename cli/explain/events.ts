@@ -3,7 +3,7 @@ import { EVENTS } from "../../kube/resources.ts";
 import type { KubeObject, ObjectKey } from "../../kube/types.ts";
 import { readable } from "../diagnosis/konnector.ts";
 import { formatAge } from "../duration.ts";
-import { printable } from "../printable.ts";
+import { printable } from "../../printable.ts";
 import type { Target } from "./target.ts";
 
 interface CoreEvent extends KubeObject {

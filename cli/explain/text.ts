@@ -1,7 +1,7 @@
 import { formatKey, type ObjectKey } from "../../kube/types.ts";
 import { type Finding, type Verdict, worstOf } from "../diagnosis/finding.ts";
 import { formatFindings } from "../diagnosis/text.ts";
-import { printable } from "../printable.ts";
+import { printable } from "../../printable.ts";
 import type { Style } from "../style.ts";
 import type { RecentEvent } from "./events.ts";
 

@@ -1,4 +1,4 @@
-import { printable } from "../printable.ts";
+import { printable } from "../../printable.ts";
 import type { Style } from "../style.ts";
 import { formatTable } from "../table.ts";
 import type { AuditedCluster } from "./audit.ts";

@@ -1,7 +1,7 @@
 import { type Change, CHANGE_RULES, type Verdict, verdictOf } from "../../crds/compatibility/change.ts";
 import type { ProgramContext } from "../../program.ts";
 import { type DataFormat, printData } from "../data.ts";
-import { printable } from "../printable.ts";
+import { printable } from "../../printable.ts";
 import { createStyle } from "../style.ts";
 import type { Impact } from "../../crds/compatibility/impact.ts";
 import { formatTable } from "../table.ts";

@@ -6,7 +6,7 @@ import { formatKey } from "../../kube/types.ts";
 import type { ProgramContext } from "../../program.ts";
 import { type AppClusterFlags, openAppCluster } from "../app_cluster.ts";
 import { type DataFormat, printData } from "../data.ts";
-import { printable } from "../printable.ts";
+import { printable } from "../../printable.ts";
 import { formatTable } from "../table.ts";
 
 export interface SchemaStatusOptions {

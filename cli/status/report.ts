@@ -1,7 +1,7 @@
 import { type BindingView, heartbeatAgeMs } from "../diagnosis/binding.ts";
 import { byVerdict, type Finding, type Verdict, worstOf } from "../diagnosis/finding.ts";
 import type { KonnectorView } from "../diagnosis/konnector.ts";
-import { printable } from "../printable.ts";
+import { printable } from "../../printable.ts";
 
 /** What `status` says; `-o json` prints it as it is. */
 export interface Status {

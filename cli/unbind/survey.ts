@@ -12,7 +12,7 @@ import { readable } from "../diagnosis/konnector.ts";
 import type { Landscape } from "../diagnosis/landscape.ts";
 import type { ProviderView } from "../diagnosis/provider.ts";
 import { listOnProvider, mappingOf, sideOf } from "../diagnosis/provider_side.ts";
-import { printable } from "../printable.ts";
+import { printable } from "../../printable.ts";
 
 /** All that hangs on one binding, on both clusters, as it is now. */
 export interface Survey {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { PermissionClaim } from "../../crds/shared.ts";
 import { NAMESPACES, type Secret, SECRETS } from "../../kube/resources.ts";
+import { installPolicy } from "../admission_policy.ts";
 import { eventually, klutchBinary, within } from "../clusters.ts";
 import { mangoDbCrd } from "../mangodb.ts";
 import { assertGolden } from "./golden.ts";
@@ -130,6 +131,18 @@ Deno.test("klutch diff tells what the next sync writes, and it writes that", asy
       assert.match(stderr, says);
     }
     await mangos.patch("consumer", { spec: { tier: "Shared" } }, ORDERS);
+    {
+      await using _ = await installPolicy(there, {
+        name: "no-changes",
+        rule: { apiGroups: [GROUP], resources: ["mangodbs"], operations: ["UPDATE"] },
+        validations: [{ expression: "false", messageExpression: "'look\\x1b[2J\\x07 here'" }],
+      });
+      const refused = await eventually("the policy is minded", async () => {
+        const answer = await diff("mangodb", "orders");
+        return answer.code === 2 ? answer : undefined;
+      });
+      assert.match(refused.stderr, /^Error: .*look \[2J {2}here.*\n$/);
+    }
     await story.provider.plane.stopApiServer();
     const { code, stderr } = await diff("mangodb", "orders");
     assert.equal(code, 2);

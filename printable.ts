@@ -7,3 +7,7 @@ export function printable(text: string, maxLength = 1000): string {
   const safe = text.replace(UNPRINTABLE, " ");
   return safe.length > maxLength ? `${safe.slice(0, maxLength)}…` : safe;
 }
+
+/** The same for text of several lines, of whatever length. */
+export const printableLines = (text: string): string =>
+  text.split("\n").map((line) => printable(line, line.length)).join("\n");
