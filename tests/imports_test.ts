@@ -96,6 +96,7 @@ const HOMES: Record<string, RegExp> = {
   "openid-client": /^oidc\//,
   "playwright-core": /^playground\//,
   "prom-client": /^kube\//,
+  re2js: /^crds\/compatibility\//,
   "reflect-metadata": /^playground\//,
   typebox: /^crds\//,
   uqr: /^cli\//,

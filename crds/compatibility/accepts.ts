@@ -1,10 +1,13 @@
 import { deepEqual, isJsonObject } from "../../kube/json.ts";
 import type { Json } from "../../kube/types.ts";
 import { keepsUnknown, type SchemaNode, typesOf, valuesOf } from "./node.ts";
+import { matches } from "./pattern.ts";
 
-/** Formats that an API server checks in strings; it ignores all others. Rough, since these only tell examples apart. */
-const TEXT_FORMATS: Record<string, RegExp> = {
-  "date-time": /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d/,
+/**
+ * Formats that an API server checks in strings, without their dashes, as it reads them; it ignores all others. Rough,
+ * since these only tell examples apart.
+ */
+const TEXT_FORMATS = new Map(Object.entries({
   datetime: /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d/,
   date: /^\d{4}-\d\d-\d\d$/,
   duration: /^\d+(\.\d+)? ?(ns|us|µs|ms|s|m|h|d|w)/,
@@ -28,12 +31,15 @@ const TEXT_FORMATS: Record<string, RegExp> = {
   hexcolor: /^#?([0-9a-f]{3}|[0-9a-f]{6})$/i,
   rgbcolor: /^rgb\(/,
   bsonobjectid: /^[0-9a-f]{24}$/i,
-};
+  k8sshortname: /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
+  k8slongname: /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/,
+}));
+const textFormat = (format: string): RegExp | undefined => TEXT_FORMATS.get(format.replaceAll("-", ""));
 const NUMBER_LIMITS: Record<string, number> = { int32: 2 ** 31 - 1, float: 3.4028235e38 };
 
 /** Whether an API server looks at a format at all. */
 export const isChecked = (format: string): boolean =>
-  Object.hasOwn(TEXT_FORMATS, format) || Object.hasOwn(NUMBER_LIMITS, format);
+  textFormat(format) !== undefined || Object.hasOwn(NUMBER_LIMITS, format);
 
 /**
  * Whether a value fits a schema, and nothing of it would be dropped. Knows nothing of CEL rules.
@@ -41,7 +47,7 @@ export const isChecked = (format: string): boolean =>
  * @param isPart of an allOf, anyOf, oneOf or not: those name only the fields they are about
  */
 export function accepts(node: SchemaNode, value: Json, isPart = false): boolean {
-  if (value === null) return node.nullable === true || !typesOf(node);
+  if (value === null) return node.nullable === true || !typesOf(node) || node.default !== undefined;
   const types = typesOf(node);
   if (types && !types.some((type) => isOfType(type, value))) return false;
   if (node.enum && !node.enum.some((one) => deepEqual(one, value))) return false;
@@ -73,8 +79,8 @@ const isWithin = (size: number, least = -Infinity, most = Infinity): boolean => 
 
 function acceptsText({ minLength, maxLength, pattern, format }: SchemaNode, text: string): boolean {
   return isWithin([...text].length, minLength, maxLength) &&
-    (pattern === undefined || new RegExp(pattern, "u").test(text)) &&
-    (format === undefined || (TEXT_FORMATS[format]?.test(text) ?? true));
+    (pattern === undefined || matches(pattern, text)) &&
+    (format === undefined || (textFormat(format)?.test(text) ?? true));
 }
 
 function acceptsNumber(node: SchemaNode, number: number): boolean {

@@ -10,7 +10,7 @@ import { WHOLE } from "./compare_node.ts";
 import { compareSchemas } from "./compare_schema.ts";
 import type { SchemaNode } from "./node.ts";
 import { PAIRS } from "./testing/corpus.ts";
-import { schemaChanges, valuesOf } from "./testing/generate.ts";
+import { hasRules, schemaChanges, valuesOf } from "./testing/generate.ts";
 
 type Fields = Record<string, SchemaNode>;
 
@@ -51,35 +51,40 @@ Deno.test("an API server takes every example of the corpus with the schema befor
   assert.ok(examples > 90, `${examples} examples`);
 });
 
+/** Another one finds what this one does not. */
+const SEED = Number(Deno.env.get("KLUTCH_SEED") ?? 1);
 const ROUNDS = 4;
 const FIELDS = 60;
 const OBJECTS = 12;
 
 Deno.test("whatever fits a schema fits the one after a change that is called safe", async (t) => {
   using cluster = await provider();
-  const seed = Number(crypto.getRandomValues(new Uint32Array(1))[0]! >>> 1);
-  for (let round = 0; round < ROUNDS; round++) {
-    await t.step(`seed ${seed + round}`, async () => {
+  for (let seed = SEED; seed < SEED + ROUNDS; seed++) {
+    await t.step(`seed ${seed}`, async () => {
       const safe = schemaChanges.filter(([before, after]) =>
         verdictOf(compareSchemas(inObject(before), inObject(after), WHOLE)) === "safe" &&
         JSON.stringify(before) !== JSON.stringify(after)
       );
-      const pairs = fc.sample(safe, { seed: seed + round, numRuns: FIELDS });
+      const pairs = fc.sample(safe, { seed, numRuns: FIELDS });
       const fieldsOf = (side: 0 | 1): Fields => Object.fromEntries(pairs.map((pair, n) => [`f${n}`, pair[side]]));
       await using before = await serve(cluster, fieldsOf(0));
       await using after = await serve(cluster, fieldsOf(1));
-      const specs = fc.record(
-        Object.fromEntries(Object.entries(fieldsOf(0)).map(([name, node]) => [name, valuesOf(node)])),
-      );
-      for (const spec of fc.sample(specs as fc.Arbitrary<Json>, { seed: seed + round, numRuns: OBJECTS })) {
+      const values = Object.entries(fieldsOf(0)).map(([name, node]) => [name, valuesOf(node)]);
+      const specs: fc.Arbitrary<Record<string, Json>> = fc.record(Object.fromEntries(values));
+      for (const spec of fc.sample(specs, { seed, numRuns: OBJECTS })) {
+        // Which values obey a rule, only the API server knows.
+        for (const name of namesIn(await refusal(cluster, before, spec))) {
+          if (hasRules(fieldsOf(0)[name]!)) delete spec[name];
+        }
         assert.equal(await refusal(cluster, before, spec), undefined, JSON.stringify(fieldsOf(0)));
         const answer = await refusal(cluster, after, spec);
-        const names = [...answer?.matchAll(/spec\.(f\d+)/g) ?? []].map(([, name]) => name!);
-        const blame = names.map((name) => [fieldsOf(0)[name], fieldsOf(1)[name], (spec as Record<string, Json>)[name]]);
+        const blame = namesIn(answer).map((name) => [fieldsOf(0)[name], fieldsOf(1)[name], spec[name]]);
         assert.equal(answer, undefined, JSON.stringify(blame));
       }
     });
   }
 });
+
+const namesIn = (refusal = ""): string[] => [...refusal.matchAll(/spec\.(f\d+)/g)].map(([, name]) => name!);
 
 const inObject = (field: SchemaNode): SchemaNode => ({ type: "object", properties: { field } });

@@ -42,6 +42,7 @@ export const CHANGE_RULES = {
   "junctor-changed": "allOf, anyOf, oneOf or not changed",
   "rule-added": "A CEL rule is new or has changed",
   "rule-removed": "A CEL rule is gone",
+  "rule-view-changed": "CEL rules see the values of a field in another way",
 } as const;
 export type ChangeRule = keyof typeof CHANGE_RULES;
 
@@ -71,6 +72,7 @@ const ABOUT_VALUES: ReadonlySet<ChangeRule> = new Set([
   "junctor-changed",
   "pattern-changed",
   "rule-added",
+  "rule-view-changed",
 ]);
 
 /** Whether stored objects alone tell if changes do harm. */

@@ -2,7 +2,7 @@ import { deepEqual } from "../../kube/json.ts";
 import type { Json } from "../../kube/types.ts";
 import type { Change, ChangeRule, Verdict } from "./change.ts";
 import { RESTRICTIONS } from "./keywords.ts";
-import { type CelRule, keepsUnknown, type SchemaNode, typesOf } from "./node.ts";
+import { type CelRule, keepsUnknown, type SchemaNode, typesOf, valuesOf } from "./node.ts";
 import { findExample, plainestOf } from "./samples.ts";
 
 /** Where in an object two schemas are compared. */
@@ -10,14 +10,16 @@ export interface Site {
   path: string;
   /** Written by the provider and read by users, so that more values can surprise them. */
   isStatus: boolean;
-  /** Whether something above looks at which fields there are: a CEL rule, `oneOf` and its like, or `maxProperties`. */
+  /** Whether a CEL rule, here or above, sees the values. */
   isRuled: boolean;
+  /** Whether `oneOf` and its like, or `maxProperties`, here or above, look at which fields there are. */
+  isCounted: boolean;
   /** Whether null is dropped where it is not allowed, as in optional fields and in maps, instead of being refused. */
   dropsNull: boolean;
 }
 
 /** An object as a whole. */
-export const WHOLE: Site = { path: "", isStatus: false, isRuled: false, dropsNull: false };
+export const WHOLE: Site = { path: "", isStatus: false, isRuled: false, isCounted: false, dropsNull: false };
 
 /** What changed at one place, without a look at fields, values and items. */
 export function compareNodes(before: SchemaNode, after: SchemaNode, site: Site): Change[] {
@@ -29,6 +31,7 @@ export function compareNodes(before: SchemaNode, after: SchemaNode, site: Site):
     ...compareUnknownFields(before, after, site),
     ...compareMerging(before, after, site),
     ...compareRules(before, after, site),
+    ...compareViews(before, after, site),
     ...compareWords(before, after, site),
   ];
 }
@@ -157,6 +160,25 @@ function compareRules(before: SchemaNode, after: SchemaNode, site: Site): Change
 const byMeaning = (
   rule: CelRule,
 ): [string, CelRule] => [JSON.stringify([rule.rule, rule.optionalOldSelf ?? false]), rule];
+
+function compareViews(before: SchemaNode, after: SchemaNode, site: Site): Change[] {
+  if (!site.isRuled || deepEqual(viewOf(before), viewOf(after))) return [];
+  return [change("risky", "rule-view-changed", site, "CEL rules see the same values in another way")];
+}
+
+/**
+ * What decides how CEL sees a value: texts of some formats as times or bytes, null only where it is allowed, and of
+ * objects what has a schema.
+ *
+ * @see https://kubernetes.io/docs/reference/using-api/cel/#type-system-integration
+ */
+function viewOf(node: SchemaNode): Json {
+  const format = CEL_FORMATS.find((format) => format === node.format) ?? null;
+  const isEmbedded = node["x-kubernetes-embedded-resource"] === true;
+  return [typesOf(node) ?? null, format, node.nullable === true, valuesOf(node) !== undefined, isEmbedded];
+}
+
+const CEL_FORMATS = ["byte", "date", "date-time", "duration"];
 
 function compareWords(before: SchemaNode, after: SchemaNode, site: Site): Change[] {
   const [was, is] = [before, after].map(({ description, title, example, externalDocs }) => [

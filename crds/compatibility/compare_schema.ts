@@ -1,6 +1,6 @@
 import { deepEqual } from "../../kube/json.ts";
 import type { Json } from "../../kube/types.ts";
-import type { Change } from "./change.ts";
+import { type Change, verdictOf } from "./change.ts";
 import { change, compareNodes, shortened, type Site } from "./compare_node.ts";
 import { ANYTHING, keepsUnknown, type SchemaNode, valuesOf } from "./node.ts";
 import { findExample, inField, inList } from "./samples.ts";
@@ -13,10 +13,14 @@ import { findExample, inField, inList } from "./samples.ts";
  */
 export function compareSchemas(before: SchemaNode, after: SchemaNode, site: Site): Change[] {
   if (deepEqual(before, after)) return [];
-  const own = compareNodes(before, after, site);
+  const inner = {
+    ...site,
+    isRuled: site.isRuled || hasAny(RULES, before, after),
+    isCounted: site.isCounted || hasAny(COUNTING, before, after),
+  };
+  const own = compareNodes(before, after, inner);
   // Keywords of another type say nothing about the values that were accepted.
   if (own.some(({ rule }) => rule === "type-changed")) return own;
-  const inner = { ...site, isRuled: site.isRuled || isRuled(before) || isRuled(after) };
   return [
     ...own,
     ...compareFields(before, after, inner),
@@ -25,10 +29,10 @@ export function compareSchemas(before: SchemaNode, after: SchemaNode, site: Site
   ];
 }
 
-const isRuled = (node: SchemaNode): boolean =>
-  ["x-kubernetes-validations", "allOf", "anyOf", "oneOf", "not", "maxProperties"].some((keyword) =>
-    Object.hasOwn(node, keyword)
-  );
+const RULES = ["x-kubernetes-validations"];
+const COUNTING = ["allOf", "anyOf", "oneOf", "not", "maxProperties"];
+const hasAny = (keywords: readonly string[], ...nodes: SchemaNode[]): boolean =>
+  nodes.some((node) => keywords.some((keyword) => Object.hasOwn(node, keyword)));
 
 function compareFields(before: SchemaNode, after: SchemaNode, site: Site): Change[] {
   const [had, has] = [before.properties ?? {}, after.properties ?? {}];
@@ -50,7 +54,7 @@ function compareFields(before: SchemaNode, after: SchemaNode, site: Site): Chang
         dropsNull: !before.required?.includes(name),
       };
       const changes = [
-        ...compareDefaults(before, after, name, inner),
+        ...compareDefaults(had[name]!, has[name]!, inner, requiredWithoutDefault(before, after, name)),
         ...compareSchemas(had[name]!, has[name]!, inner),
       ];
       return wrapped(changes, inner.path, (example) => inField(before, name, example));
@@ -78,7 +82,14 @@ function fieldGone(before: SchemaNode, after: SchemaNode, name: string, twin: st
   if (keepsUnknown(after)) {
     return change("risky", "field-removed", at, "the field is gone; its values are kept, but not checked any more");
   }
-  const { [name]: _, ...properties } = before.properties!;
+  const { [name]: field, ...properties } = before.properties!;
+  const values = valuesOf(after);
+  if (values) {
+    const verdict = verdictOf(compareSchemas(field!, values, at)) === "breaking" ? "breaking" : "risky";
+    const example = findExample(field!, values);
+    const whole = example === undefined ? undefined : inField(before, name, example);
+    return change(verdict, "field-removed", at, "the field is gone; its values are checked as any other key's", whole);
+  }
   const example = findExample(before, { ...before, properties });
   if (twin) {
     const message = `the field is gone, ${joined(site.path, twin)} looks like its new name: values are dropped`;
@@ -90,33 +101,41 @@ function fieldGone(before: SchemaNode, after: SchemaNode, name: string, twin: st
 function fieldAdded(before: SchemaNode, after: SchemaNode, name: string, site: Site): Change[] {
   const at = { ...site, path: joined(site.path, name) };
   const field = after.properties![name]!;
-  const anything = valuesOf(before) ?? (keepsUnknown(before) ? ANYTHING : undefined);
-  if (anything) {
-    const example = findExample(anything, field);
+  const wasFree = valuesOf(before) ?? (keepsUnknown(before) ? ANYTHING : undefined);
+  const verdict = wasFree ? verdictOf(compareSchemas(wasFree, field, at)) : "safe";
+  if (verdict !== "safe") {
+    const example = findExample(wasFree!, field);
     const whole = example === undefined ? undefined : inField(before, name, example);
-    if (example !== undefined) {
-      return [change("breaking", "field-checked", at, "the field could hold anything, and is checked now", whole)];
-    }
+    return [change(verdict, "field-checked", at, "the field could be given before, and is checked now", whole)];
   }
-  if (site.isRuled && field.default !== undefined) {
+  if ((site.isRuled || site.isCounted) && field.default !== undefined) {
     const message = "the field is new and filled with a default, which rules on the object around it may see";
     return [change("risky", "field-added", at, message)];
   }
   return [change("safe", "field-added", at, "the field is new")];
 }
 
-function compareDefaults(before: SchemaNode, after: SchemaNode, name: string, site: Site): Change[] {
-  const [was, is] = [before, after].map(({ properties }) => properties![name]!.default);
+/** @param refusal of what is left out where there is no default any more; absent where that is accepted */
+function compareDefaults(
+  { default: was }: SchemaNode,
+  { default: is }: SchemaNode,
+  site: Site,
+  refusal?: { words: string; example: Json | undefined },
+): Change[] {
   if (deepEqual(was, is)) return [];
-  const words = `the default became ${shortened(JSON.stringify(is) ?? "none")}, before ${
-    shortened(JSON.stringify(was) ?? "none")
-  }`;
-  if (is === undefined && after.required?.includes(name)) {
-    const { default: _, ...field } = before.properties![name]!;
-    const only = { ...before, required: after.required, properties: { ...before.properties, [name]: field } };
-    return [change("breaking", "default-changed", site, `${words}, and it must be given`, findExample(before, only))];
+  const [from, to] = [was, is].map((value) => shortened(JSON.stringify(value) ?? "none"));
+  const words = `the default became ${to}, before ${from}`;
+  if (is === undefined && refusal) {
+    return [change("breaking", "default-changed", site, `${words}, and ${refusal.words}`, refusal.example)];
   }
   return [change("risky", "default-changed", site, `${words}: objects that leave it out mean something else`)];
+}
+
+function requiredWithoutDefault(before: SchemaNode, after: SchemaNode, name: string) {
+  if (!after.required?.includes(name)) return undefined;
+  const { default: _, ...field } = before.properties![name]!;
+  const only = { ...before, required: after.required, properties: { ...before.properties, [name]: field } };
+  return { words: "it must be given", example: findExample(before, only) };
 }
 
 function compareRequired(before: SchemaNode, after: SchemaNode, added: ReadonlySet<string>, site: Site): Change[] {
@@ -142,7 +161,8 @@ function compareValues(before: SchemaNode, after: SchemaNode, site: Site): Chang
   const [had, has] = [valuesOf(before), valuesOf(after)];
   const at = { ...site, path: `${site.path}{}`, dropsNull: true };
   if (had && has) {
-    return wrapped(compareSchemas(had, has, at), at.path, (example) => inField(before, "key", example));
+    const changes = [...compareDefaults(had, has, at), ...compareSchemas(had, has, at)];
+    return wrapped(changes, at.path, (example) => inField(before, "key", example));
   }
   if (had && !keepsUnknown(after)) {
     const example = findExample(before, { ...before, additionalProperties: undefined });
@@ -160,5 +180,10 @@ function compareItems(before: SchemaNode, after: SchemaNode, site: Site): Change
   const at = { ...site, path: `${site.path}[]`, dropsNull: false };
   const [had, has] = [before.items, after.items];
   if (!had || !has) return [];
-  return wrapped(compareSchemas(had, has, at), at.path, (example) => inList(before, example));
+  const refusal = { words: "null is refused", example: inList(before, null) };
+  const changes = [
+    ...compareDefaults(had, has, at, had.nullable ? undefined : refusal),
+    ...compareSchemas(had, has, at),
+  ];
+  return wrapped(changes, at.path, (example) => inList(before, example));
 }

@@ -26,6 +26,7 @@ const map = (additionalProperties: SchemaNode, rest: SchemaNode = {}): SchemaNod
 });
 const required = (...names: string[]): SchemaNode => ({ required: names });
 const cel = (...rules: string[]): SchemaNode => ({ "x-kubernetes-validations": rules.map((rule) => ({ rule })) });
+const ruled = (properties: Record<string, SchemaNode>): SchemaNode => o(properties, cel("true"));
 const merged = (type: "atomic" | "set" | "map", ...keys: string[]): SchemaNode => ({
   "x-kubernetes-list-type": type,
   ...(keys.length > 0 && { "x-kubernetes-list-map-keys": keys }),
@@ -56,11 +57,15 @@ export const PAIRS: Record<string, Pair[]> = {
     [map(o({ a: s })), map(o({ a: s, b: i })), "safe field-added"],
     [open, { ...open, ...o({ a: s }) }, "breaking field-checked"],
     [open, { ...open, ...o({ a: any }) }, "safe field-added"],
+    [map(s), { ...open, ...o({ a: s }) }, "safe field-added unknown-fields-changed"],
+    [map(s), { ...open, ...o({ a: { ...s, maxLength: 3 } }) }, "breaking field-checked unknown-fields-changed"],
     [map(s), o({ a: s }), "breaking field-added field-removed"],
     [{ type: "object" }, map(s), "safe field-added"],
     [{ type: "object" }, o({ a: s }), "safe field-added"],
   ],
   "fields are removed or renamed": [
+    [o({ a: s }), map(s), "risky field-added field-removed"],
+    [o({ a: i }), map(s), "breaking field-added field-removed"],
     [o({ a: s, b: s }), o({ a: s }), "breaking field-removed"],
     [o({ a: s, b: s }, required("b")), o({ a: s }), "breaking field-removed"],
     [o({ a: backup }), o({ b: backup }), "breaking field-renamed field-added"],
@@ -132,6 +137,9 @@ export const PAIRS: Record<string, Pair[]> = {
     [{ ...i, format: "int64" }, { ...i, format: "int32" }, "breaking format-changed"],
     [{ ...n, format: "float" }, { ...n, format: "double" }, "safe format-changed"],
     [{ ...i, format: "int32" }, i, "safe format-changed"],
+    [s, { ...s, format: "datetime" }, "breaking format-changed"],
+    [s, { ...s, format: "k8s-short-name" }, "breaking format-changed"],
+    [s, { ...s, format: "k8s-long-name" }, "breaking format-changed"],
   ],
   "null is taken or not": [
     [s, { ...s, nullable: true }, "safe nullable-changed"],
@@ -156,6 +164,8 @@ export const PAIRS: Record<string, Pair[]> = {
     [b, { ...b, enum: [true] }, "breaking enum-narrowed"],
   ],
   "patterns change": [
+    [{ ...s, pattern: "(?i)^a+$" }, { ...s, pattern: "^a+$" }, "breaking pattern-changed"],
+    [{ ...s, pattern: "^[a-z]+\\:[0-9]+$" }, { ...s, pattern: "^[a-z]+\\:[0-9]*$" }, "risky pattern-changed"],
     [s, { ...s, pattern: "^[a-z]+$" }, "breaking pattern-changed"],
     [{ ...s, pattern: "^[a-z]+$" }, s, "safe pattern-changed"],
     [{ ...s, pattern: "^[a-z]*$" }, { ...s, pattern: "^[a-z]+$" }, "breaking pattern-changed"],
@@ -209,6 +219,11 @@ export const PAIRS: Record<string, Pair[]> = {
     [o({ a: o({ b: s }) }), o({ a: o({ b: s }, { default: {} }) }), "risky default-changed"],
     [list(o({ a: { ...i, default: 1 } })), list(o({ a: { ...i, default: 2 } })), "risky default-changed"],
     [o({ a: { ...list(s), default: ["*"] } }), o({ a: { ...list(s), default: [] } }), "risky default-changed"],
+    [list({ ...s, default: "x" }), list({ ...s, default: "y" }), "risky default-changed"],
+    [list({ ...s, default: "x" }), list(s), "breaking default-changed"],
+    [list({ ...s, default: "x" }, { minItems: 2 }), list(s, { minItems: 2 }), "breaking default-changed"],
+    [list(s), list({ ...s, default: "x" }), "risky default-changed"],
+    [map({ ...s, default: "x" }), map(s), "risky default-changed"],
   ],
   "fields without a schema are kept or not": [
     [o({ a: s }), { ...open, ...o({ a: s }) }, "safe unknown-fields-changed"],
@@ -254,6 +269,10 @@ export const PAIRS: Record<string, Pair[]> = {
     ],
     [o({ a: i }), o({ a: { ...i, ...cel("self < 5") } }), "risky rule-added"],
     [list(o({ a: i })), list(o({ a: i }, cel("!has(self.a) || self.a < 5"))), "risky rule-added"],
+    [ruled({ a: { ...s, format: "date-time" } }), ruled({ a: s }), "risky format-changed rule-view-changed"],
+    [ruled({ a: { ...s, format: "uuid" } }), ruled({ a: s }), "safe format-changed"],
+    [ruled({ a: s }), ruled({ a: { ...s, nullable: true } }), "risky nullable-changed rule-view-changed"],
+    [ruled({ a: map(s) }), ruled({ a: open }), "risky rule-view-changed unknown-fields-changed"],
   ],
   "combinations of schemas change": [
     [o({ a: s, b: s }), o({ a: s, b: s }, { oneOf: [required("a"), required("b")] }), "breaking junctor-changed"],

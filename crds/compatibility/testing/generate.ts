@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import type { Json } from "../../../kube/types.ts";
-import { keepsUnknown, type SchemaNode } from "../node.ts";
+import { keepsUnknown, type SchemaNode, typesOf, valuesOf as mapValuesOf } from "../node.ts";
 
 // Random schemas of every construct that the comparison knows, random changes of them, and random values that fit.
 
@@ -20,7 +20,10 @@ const texts: fc.Arbitrary<SchemaNode> = fc.oneof(
     default: maybe(fc.constantFrom("abc", "aaa")),
   }).map((rest) => defined({ type: "string", ...rest })),
   fc.subarray(["a", "b", "c"], { minLength: 1 }).map((values): SchemaNode => ({ type: "string", enum: values })),
-  fc.constantFrom("date", "ipv4", "uuid", "made-up").map((format): SchemaNode => ({ type: "string", format })),
+  fc.constantFrom("date-time", "duration", "ipv4", "uuid", "k8s-short-name", "made-up").map((format): SchemaNode => ({
+    type: "string",
+    format,
+  })),
 );
 
 const numbers: fc.Arbitrary<SchemaNode> = fc.record({
@@ -70,15 +73,38 @@ export function schemas(depth = 2): fc.Arbitrary<SchemaNode> {
   return fc.oneof(leaves, objects, maps, lists, sets);
 }
 
-/** API servers take sets of plain values only, and defaults that fit; ours fit no format. */
-const isPossible = ({ "x-kubernetes-list-type": listType, items, format, default: standard }: SchemaNode): boolean =>
-  (format === undefined || standard === undefined) &&
-  (listType !== "set" || (["string", "integer", "number", "boolean"].includes(items?.type ?? "") && !items?.nullable));
+/** API servers take sets of plain values only, defaults that fit (ours fit no format), and rules on what CEL knows. */
+const isPossible = (node: SchemaNode): boolean =>
+  (node.format === undefined || node.default === undefined) &&
+  (node["x-kubernetes-list-type"] !== "set" || isPlain(node.items!)) &&
+  (!hasRules(node) || RULED.every((name) => node.properties?.[name] && isKnownToCel(node.properties[name])));
+
+const isPlain = ({ type = "", nullable }: SchemaNode): boolean =>
+  ["string", "integer", "number", "boolean"].includes(type) && !nullable;
+
+function isKnownToCel(node: SchemaNode): boolean {
+  const inner = node.items ?? mapValuesOf(node);
+  return typesOf(node) !== undefined && (!inner || isKnownToCel(inner));
+}
+
+const RULED = ["a", "b"];
+/** Sees everything that a change does to two fields: a default in one of them makes it equal to the other. */
+const RULE = { rule: "!has(self.a) || !has(self.b) || dyn(self.a) != dyn(self.b)" };
+
+export const hasRules = (node: SchemaNode): boolean => node["x-kubernetes-validations"] !== undefined;
+
+/** Rules are for what is there once: in lists and maps without a limit, they may cost API servers too much. */
+const ruled: fc.Arbitrary<SchemaNode> = schemas(1).filter(isKnownToCel).map((field) => ({
+  type: "object",
+  properties: Object.fromEntries(RULED.map((name) => [name, field])),
+  "x-kubernetes-validations": [RULE],
+}));
 
 /** A schema and what became of it: one place somewhere in it is different. */
-export const schemaChanges: fc.Arbitrary<[before: SchemaNode, after: SchemaNode]> = schemas().chain((before) =>
-  changed(before).map((after) => [before, after])
-);
+export const schemaChanges: fc.Arbitrary<[before: SchemaNode, after: SchemaNode]> = fc.oneof(
+  { weight: 3, arbitrary: schemas() },
+  { weight: 1, arbitrary: ruled },
+).chain((before) => changed(before).map((after) => [before, after]));
 
 function changed(node: SchemaNode): fc.Arbitrary<SchemaNode> {
   const { properties, items, additionalProperties } = node;
@@ -132,10 +158,13 @@ function sameType(node: SchemaNode): fc.Arbitrary<SchemaNode> {
   return schemas(1).filter(({ type }) => type === node.type);
 }
 
-const FORMATTED: Record<string, string> = {
-  date: "2026-01-01",
-  ipv4: "10.0.0.1",
-  uuid: "6ba7b810-9dad-41d1-80b4-00c04fd430c8",
+/** Where CEL does not see texts, two of one meaning. */
+const FORMATTED: Record<string, string[]> = {
+  "date-time": ["2026-01-01T00:00:00Z", "2026-01-01T01:00:00+01:00"],
+  duration: ["60s", "1m"],
+  "k8s-short-name": ["a-name"],
+  ipv4: ["10.0.0.1"],
+  uuid: ["6ba7b810-9dad-41d1-80b4-00c04fd430c8"],
 };
 
 /** Values that fit a schema. */
@@ -157,8 +186,11 @@ export function valuesOf(node: SchemaNode): fc.Arbitrary<Json> {
       return fc.boolean();
     case "array": {
       const bounds = { minLength: node.minItems ?? 0, maxLength: node.maxItems ?? 3 };
-      const isSet = node["x-kubernetes-list-type"] === "set";
-      return isSet ? fc.uniqueArray(valuesOf(node.items!), bounds) : fc.array(valuesOf(node.items!), bounds);
+      const values = valuesOf(node.items!);
+      if (node["x-kubernetes-list-type"] === "set") return fc.uniqueArray(values, bounds);
+      // Where there is a default, null means it.
+      const isFilled = node.items!.default !== undefined;
+      return fc.array(isFilled ? fc.oneof(values, fc.constant(null)) : values, bounds);
     }
     case "object":
       return objectsOf(node);
@@ -169,7 +201,7 @@ export function valuesOf(node: SchemaNode): fc.Arbitrary<Json> {
 const ANYTHING: fc.Arbitrary<Json> = fc.constantFrom<Json>("x", 1, true, [], ["x", 1], {}, { a: { b: [null] } });
 
 function textsOf({ format, pattern = ".*", minLength = 0, maxLength = 6 }: SchemaNode): fc.Arbitrary<string> {
-  if (format) return fc.constant(FORMATTED[format] ?? "anything at all");
+  if (format) return fc.constantFrom(...FORMATTED[format] ?? ["anything at all"]);
   const characters = pattern === ".*" ? ["a", "Z", "-", "ü", "😀"] : ["a", "b", "c"];
   const least = Math.max(minLength, pattern.includes("+") || pattern.includes("{1") ? 1 : 0);
   const most = pattern.includes("{1,3}") ? Math.min(3, maxLength) : maxLength;
