@@ -271,11 +271,16 @@ async function liveThrough(ann: TestBackend, bob: TestBackend): Promise<void> {
   await ann.mapNamespace("dev");
   const exports = client.api(API_SERVICE_EXPORTS);
   await exports.delete({ namespace: ann.namespace, name: `${API}.${ann.group}` }, {}, within(5000));
-  await eventually("rights go with the export", async () => !(await mayRead(`get ${API}.${ann.group}`)));
+  await eventually(
+    "rights go with the export",
+    async () => !(await mayRead(`get ${API}.${ann.group}`)),
+    { timeoutMs: 60_000 },
+  );
   await client.api(NAMESPACES).delete({ name: ann.namespace }, {}, within(5000));
   await eventually(
     "the credential ends with the contract",
     () => rightsIn(ann.konnector, "default").then(() => false, isUnauthorized),
+    { timeoutMs: 60_000 }, // first the namespace, then what the API server remembers
   );
 }
 

@@ -3,7 +3,7 @@ import { BOUND_ANNOTATION, FIELD_MANAGER, SYNC_FINALIZER } from "../crds/names.t
 import { KubeClient } from "../kube/client.ts";
 import { systemClock } from "../kube/clock.ts";
 import { parseJson } from "../kube/json.ts";
-import type { DynamicObject } from "../kube/types.ts";
+import { type DynamicObject, hasFinalizer } from "../kube/types.ts";
 import { eventually, provider, within } from "../tests/clusters.ts";
 import { mangoDb, mangoDbResource } from "../tests/mangodb.ts";
 import { openPair } from "./instance_fixture.ts";
@@ -24,7 +24,8 @@ for (const informerScope of ["Namespaced", "Cluster"] as const) {
       assert.deepEqual(specOf(object), { tokenSecret: "token", tier: "Shared", region: "us-east-1", backup: true });
       assert.equal(object.metadata.annotations?.[BOUND_ANNOTATION], "true");
       assert.equal(object.metadata.finalizers, undefined);
-      assert.deepEqual((await consumer.get(key, within(5_000))).metadata.finalizers, [SYNC_FINALIZER]);
+      const own = await pair.onConsumer("it is held", (own) => hasFinalizer(own, SYNC_FINALIZER));
+      assert.deepEqual(own.metadata.finalizers, [SYNC_FINALIZER]);
     });
 
     await t.step("a changed field follows, a removed one vanishes", async () => {

@@ -31,6 +31,7 @@ Deno.test("a code is worthless to one who caught it on its way, later, tampered 
   equal(await at(NOW).open(code, "w".repeat(43)), undefined);
   equal(await at(NOW).open(code, ""), undefined);
   equal(await at(new Date(NOW.getTime() + 5 * 60_000 + 1000)).open(code, VERIFIER), undefined);
-  equal(await at(NOW).open(code.replace(/.$/, (last) => last === "A" ? "B" : "A"), VERIFIER), undefined);
+  const changed = code.at(-2) === "A" ? "B" : "A"; // the last character may carry bits that decoders drop
+  equal(await at(NOW).open(`${code.slice(0, -2)}${changed}${code.at(-1)}`, VERIFIER), undefined);
   equal(await new OneTimeCodes({ signing: new Uint8Array(32) }, { now: () => NOW }).open(code, VERIFIER), undefined);
 });

@@ -114,11 +114,15 @@ Deno.test("a cookie that was tampered with does not open", async () => {
   });
   await fc.assert(fc.asyncProperty(edits, async ({ at, remove, insert }) => {
     const forged = text.slice(0, at) + insert + text.slice(at + remove);
-    // The last character of a part may carry bits that decoders drop: the same bytes are the same cookie.
-    const bytes = (cookie: string) => cookie.split(".").map((part) => base64url.decode(part).toHex()).join(".");
+    // The last character of a part may carry bits that decoders drop: the same bytes are the same cookie. The header
+    // is authenticated as it is written.
+    const meaning = (cookie: string) => {
+      const [header, ...parts] = cookie.split(".");
+      return [header, ...parts.map((part) => base64url.decode(part).toHex())].join(".");
+    };
     const isSame = (() => {
       try {
-        return bytes(forged) === bytes(text);
+        return meaning(forged) === meaning(text);
       } catch {
         return false;
       }

@@ -27,7 +27,9 @@ Deno.test("a konnector watches what it needs, as long as it needs it, and tells 
   const watches = async (side: "consumer" | "provider", what: string) =>
     (await countWatches(story[side])).get(what) ?? 0;
   const untilWatched = (what: string, count: number) =>
-    eventually(`${count} watches on ${what}`, async () => await watches("provider", what) === count);
+    eventually(`${count} watches on ${what}`, async () => await watches("provider", what) === count, {
+      timeoutMs: 60_000, // a namespace goes in its own time
+    });
   const namespaces = story.consumer.client.api(NAMESPACES);
 
   await story.step(t, "each mapped namespace is watched, also one for a name of 63 characters", async () => {
@@ -60,12 +62,15 @@ Deno.test("a konnector watches what it needs, as long as it needs it, and tells 
   await story.step(t, "metrics tell what was brought over, what waits, and what agrees", async () => {
     await mangos.report({ phase: "Running" });
     await mangos.until("consumer", "runs", ({ status }) => (status as { phase?: string })?.phase === "Running");
-    const value = await readMetrics(konnector);
-    const lag = (direction: string) => value("sync_lag_seconds_count", `api="${API}"`, `direction="${direction}"`);
-    assert.ok(lag("up")! >= 2 && lag("down")! >= 1);
-    for (const gauge of ["objects", "objects_in_sync"]) assert.equal(value(gauge, `api="${API}"`), 1);
-    for (const gauge of ["queue_depth", "queue_oldest_seconds"]) assert.equal(value(gauge, `controller="${API}"`), 0);
-    assert.ok(value("api_requests_total", 'verb="POST"', 'code="201"')! >= 2);
+    await eventually("they tell it", async () => {
+      const value = await readMetrics(konnector);
+      const lag = (direction: string) => value("sync_lag_seconds_count", `api="${API}"`, `direction="${direction}"`);
+      assert.ok(lag("up")! >= 2 && lag("down")! >= 1);
+      for (const gauge of ["objects", "objects_in_sync"]) assert.equal(value(gauge, `api="${API}"`), 1);
+      for (const gauge of ["queue_depth", "queue_oldest_seconds"]) assert.equal(value(gauge, `controller="${API}"`), 0);
+      assert.ok(value("api_requests_total", 'verb="POST"', 'code="201"')! >= 2);
+      return true;
+    });
   });
 
   await story.step(t, "a change of one schema disturbs no other API", async () => {
@@ -89,11 +94,12 @@ Deno.test("a konnector watches what it needs, as long as it needs it, and tells 
   });
 
   await story.step(t, "a konnector that stands by watches nothing", async () => {
-    const before = await eventually("watches have been opened again after the change", async () => {
+    const before = await eventually("all watches are there, also those of the garbage collector", async () => {
       const watches = await countWatches(story.consumer);
+      const areThere = [API, OTHER].every((api) => watches.get(`${api} cluster`) === 2);
       await systemClock.sleep(1_000, within(5_000));
-      return isDeepStrictEqual(watches, await countWatches(story.consumer)) && watches;
-    });
+      return areThere && isDeepStrictEqual(watches, await countWatches(story.consumer)) && watches;
+    }, { timeoutMs: 60_000 }); // it looks for new APIs every 30 s
     const standby = await story.run([
       "konnector",
       `--kubeconfig=${story.consumer.plane.kubeconfigPath}`,

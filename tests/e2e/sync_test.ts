@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { stringify } from "yaml";
 import { BOUND_ANNOTATION, SYNC_FINALIZER } from "../../crds/names.ts";
+import { hasFinalizer } from "../../kube/types.ts";
 import { eventually } from "../clusters.ts";
 import { mangoDb, mangoDbCrd } from "../mangodb.ts";
 import { Story } from "./harness.ts";
@@ -36,12 +37,12 @@ Deno.test("with kubectl on the app cluster, objects are made, changed and delete
     assert.match(await kubectl(["create", "-f", "-"], text), /mangodb\.mangodb\.com\/orders created/);
 
     const { metadata, spec: arrived } = await mangos.until("provider", "appears", undefined, { key: KEY });
-    const own = await mangos.find("consumer", KEY);
-    assert.equal(JSON.stringify(arrived), JSON.stringify(own?.spec));
+    const own = await mangos.until("consumer", "is held", (own) => hasFinalizer(own, SYNC_FINALIZER), { key: KEY });
+    assert.equal(JSON.stringify(arrived), JSON.stringify(own.spec));
     assert.match(JSON.stringify(arrived), /"sizeBytes":9007199254740993\b/);
     assert.deepEqual(metadata.labels, { team: "shop" });
     assert.deepEqual(metadata.annotations, { note: "first", [BOUND_ANNOTATION]: "true" });
-    assert.deepEqual(own?.metadata.finalizers, [SYNC_FINALIZER]);
+    assert.deepEqual(own.metadata.finalizers, [SYNC_FINALIZER]);
   });
 
   await story.step(t, "the operator reports, and kubectl get prints the columns of the API", async () => {
