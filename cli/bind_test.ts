@@ -158,6 +158,15 @@ const hostile: [name: string, behaviour: Parameters<typeof openStage>[0], why: R
     { tamper: () => ({ apiVersion: "v1", kind: "Secret" }) },
     /unexpected response type "v1", Kind="Secret"/,
   ],
+  ["an API of Kubernetes", {
+    tamper: (response) => ({
+      ...response,
+      requests: [{
+        ...(response.requests as object[])[0],
+        spec: { resources: [{ group: "rbac.authorization.k8s.io", resource: "clusterroles" }] },
+      }],
+    }),
+  }, /"clusterroles\.rbac\.authorization\.k8s\.io", which may never be bound/],
   [
     "a kubeconfig that runs a program",
     { kubeconfig: (text) => text.replace(/token: .*/, "exec: {command: id}") },

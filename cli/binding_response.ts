@@ -2,8 +2,10 @@ import type { APIServiceExportRequestResponse } from "../crds/api_service_export
 import { BindingResponse } from "../crds/binding_response.ts";
 import { decode } from "../crds/check.ts";
 import { API_VERSION } from "../crds/names.ts";
+import { groupResourceName } from "../crds/shared.ts";
 import { messageOf } from "../kube/errors.ts";
 import { isJsonObject, parseJson } from "../kube/json.ts";
+import { protectedIn } from "./export_requests.ts";
 import { readReceivedKubeconfig, type ReceivedKubeconfig } from "./remote_kubeconfig.ts";
 import { printable } from "../printable.ts";
 
@@ -40,14 +42,15 @@ export async function decodeResponse(parameter: string): Promise<unknown> {
 }
 
 /**
- * Checks a decoded response, and that it answers the login of this session.
+ * Checks a decoded response, that it answers the login of this session, and that it binds what was asked for.
  *
+ * @param apis `<resource>.<group>` of each; absent when the person chooses on the provider's page
  * @throws {Error} "unexpected response…", or why its kubeconfig is refused; nothing of it has been used then
  */
 export function readBindingResponse(
   document: unknown,
   sessionId: string,
-  { isDryRun = false }: { isDryRun?: boolean } = {},
+  { isDryRun = false, apis }: { isDryRun?: boolean; apis?: readonly string[] } = {},
 ): BoundIdentity {
   const { kind, apiVersion, authentication, requests } = isJsonObject(document) ? document : {};
   if (kind !== "BindingResponse" || apiVersion !== API_VERSION) {
@@ -75,16 +78,23 @@ export function readBindingResponse(
   } catch (error) {
     throw new Error(`unexpected response: ${messageOf(error)}`);
   }
-  for (const { spec } of response.requests) {
-    const core = spec.resources.find(({ group }) => group === "");
-    if (core) throw new Error(`unexpected response: a request for ${quote(core.resource)} of the core group`);
-  }
+  const requested = response.requests.flatMap(({ spec }) => spec.resources);
+  const refused = protectedIn(requested);
+  if (refused) throw new Error(`unexpected response: a request for ${quote(refused)}, which may never be bound`);
+  if (apis) checkAnswered(apis, requested.map(groupResourceName));
   if (response.kubeconfig === undefined && !isDryRun) throw new Error("unexpected response: kubeconfig is missing");
   return {
     identity: printable(response.authentication.oauth2CodeGrant?.id ?? ""),
     ...(response.kubeconfig !== undefined && { kubeconfig: decodeKubeconfig(response.kubeconfig) }),
     requests: response.requests,
   };
+}
+
+function checkAnswered(asked: readonly string[], answered: readonly string[]): void {
+  const stranger = answered.find((name) => !asked.includes(name));
+  if (stranger) throw new Error(`unexpected response: a request for ${quote(stranger)}, which was not asked for`);
+  const missing = asked.find((name) => !answered.includes(name));
+  if (missing) throw new Error(`unexpected response: no request for ${quote(missing)}, which was asked for`);
 }
 
 function decodeKubeconfig(base64: string): ReceivedKubeconfig {

@@ -54,7 +54,21 @@ const refused: [name: string, document: unknown, why: RegExp][] = [
     response({ requests: resources({ group: "a.b", resource: "../secrets" }) }),
     /resource/,
   ],
-  ["a request for the core group", response({ requests: resources({ group: "", resource: "secrets" }) }), /core group/],
+  [
+    "a request for the core group",
+    response({ requests: resources({ group: "", resource: "secrets" }) }),
+    /"secrets", which may never be bound/,
+  ],
+  [
+    "a request for an API of Kubernetes",
+    response({ requests: resources({ group: "apps", resource: "deployments" }) }),
+    /"deployments\.apps", which may never be bound/,
+  ],
+  [
+    "a request for an API of ours",
+    response({ requests: resources({ group: "klutch.anynines.com", resource: "apiservicebindings" }) }),
+    /may never be bound/,
+  ],
   ["no kubeconfig", response({ kubeconfig: undefined }), /kubeconfig is missing/],
   ["a kubeconfig that is not base64", response({ kubeconfig: "***" }), /kubeconfig/],
   ["a kubeconfig that is no text", response({ kubeconfig: "gIGC" }), /not base64 of text/],
@@ -124,6 +138,16 @@ Deno.test("readBindingResponse() takes an answer without a credential for a dry 
   const document = response({ kubeconfig: undefined });
   equal(readBindingResponse(document, "abc123", { isDryRun: true }).kubeconfig, undefined);
   throws(() => readBindingResponse(document, "abc123"), /kubeconfig is missing/);
+});
+
+Deno.test("readBindingResponse() takes neither more nor less than was asked for", () => {
+  const read = (...apis: string[]) => readBindingResponse(response(), "abc123", { apis }).requests.length;
+  equal(read("mangodbs.mangodb.com"), 1);
+  throws(() => read("queues.example.com"), /a request for "mangodbs\.mangodb\.com", which was not asked for/);
+  throws(
+    () => read("mangodbs.mangodb.com", "queues.example.com"),
+    /no request for "queues\.example\.com", which was asked for/,
+  );
 });
 
 Deno.test("decodeResponse() does not quote what it cannot read", async () => {

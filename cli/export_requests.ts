@@ -2,13 +2,14 @@ import type { Document } from "yaml";
 import type { APIServiceExportRequest, APIServiceExportRequestResponse } from "../crds/api_service_export_request.ts";
 import { decode } from "../crds/check.ts";
 import { API_SERVICE_EXPORT_REQUESTS, API_VERSION } from "../crds/names.ts";
-import { groupResourceName } from "../crds/shared.ts";
+import { type GroupResource, groupResourceName } from "../crds/shared.ts";
 import { APIServiceExportRequestResponse as RequestSchema } from "../crds/api_service_export_request.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { type Clock, systemClock } from "../kube/clock.ts";
 import { isAlreadyExists, isForbidden, isUnreachable } from "../kube/errors.ts";
 import { isJsonObject } from "../kube/json.ts";
 import { printable } from "../printable.ts";
+import { mayBeBound } from "../sync/protected_apis.ts";
 import { TakeBack } from "./take_back.ts";
 import { waitForObject } from "./wait.ts";
 
@@ -23,6 +24,12 @@ const RIGHTS_RETRY_MS = 1000;
 /** `postgresqlinstances.anynines.com, backups.anynines.com` */
 export const namesOf = ({ spec }: Pick<ExportRequest, "spec">): string =>
   spec.resources.map((resource) => printable(groupResourceName(resource))).join(", ");
+
+/** The first of these that no konnector would bind, whoever agreed to it; `<resource>.<group>`. */
+export function protectedIn(resources: readonly GroupResource[]): string | undefined {
+  const found = resources.find(({ group }) => !mayBeBound(group));
+  return found && groupResourceName(found);
+}
 
 /**
  * Reads a manifest of an APIServiceExportRequest, YAML or JSON.
@@ -43,8 +50,8 @@ export async function readExportRequest(text: string): Promise<ExportRequest> {
   if (apiVersion !== API_VERSION) throw new Error(`invalid apiVersion ${JSON.stringify(apiVersion ?? "")}`);
   if (kind !== "APIServiceExportRequest") throw new Error(`invalid kind ${JSON.stringify(kind ?? "")}`);
   const request = decode(RequestSchema, { metadata: {}, ...manifest });
-  const core = request.spec.resources.find(({ group }) => group === "");
-  if (core) throw new Error(`invalid manifest: resource "${core.resource}" has no group, so it cannot be bound`);
+  const refused = protectedIn(request.spec.resources);
+  if (refused) throw new Error(`invalid manifest: "${refused}" may never be bound`);
   return request;
 }
 

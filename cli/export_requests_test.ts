@@ -45,7 +45,16 @@ const refused: [name: string, text: string, why: RegExp][] = [
   ["two documents", `${manifest}---\n${manifest}`, /more than one document/],
   ["no resources", manifest.replace(/spec:[^]*status/, "spec: {resources: []}\nstatus"), /resources/],
   ["no spec", manifest.replace(/spec:[^]*status/, "status"), /spec is missing/],
-  ["the core group", manifest.replace("mangodb.com\n    resource", '""\n    resource'), /has no group/],
+  [
+    "the core group",
+    manifest.replace("mangodb.com\n    resource", '""\n    resource'),
+    /"mangodbs" may never be bound/,
+  ],
+  [
+    "an API of Kubernetes",
+    manifest.replace("mangodb.com\n    resource", "apps\n    resource"),
+    /"mangodbs.apps" may never/,
+  ],
   ["a bad resource name", manifest.replace("resource: mangodbs", "resource: Mango/DBs"), /resource/],
 ];
 for (const [name, text, why] of refused) {

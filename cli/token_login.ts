@@ -52,7 +52,7 @@ export async function logInByToken(
     timeoutMs: 90_000,
     certificates,
   }, signal);
-  return readBindingResponse(parseJson(text), wanted.sessionID, { isDryRun: wanted.dryRun });
+  return readBindingResponse(parseJson(text), wanted.sessionID, { isDryRun: wanted.dryRun, apis: wanted.apis });
 }
 
 /**

@@ -3,6 +3,7 @@ import type { AcceptablePermissionClaim } from "../../crds/shared.ts";
 import { CUSTOM_RESOURCE_DEFINITIONS, type PolicyRule } from "../../kube/resources.ts";
 import { resourceName } from "../../kube/types.ts";
 import { refusalOf } from "../../sync/claim_rules.ts";
+import { mayBeBound } from "../../sync/protected_apis.ts";
 import { claimRights, instanceRights, type Right, ruleOf } from "../../sync/rights.ts";
 
 /** What the konnector may do on the app cluster. */
@@ -35,7 +36,8 @@ export interface BoundApi {
  * with kubeconfigs, and its own objects. A claim on listed namespaces is granted in these alone.
  */
 export function boundRights(apis: readonly BoundApi[]): KonnectorRights {
-  const names = [...new Set(apis.map(({ name }) => name))].sort();
+  const { bindable = [], refused = [] } = Object.groupBy(apis, (api) => isBindable(api) ? "bindable" : "refused");
+  const names = namesOf(bindable);
   const everywhere: PolicyRule[] = [
     ruleOf({ group: "apiextensions.k8s.io", resource: "customresourcedefinitions", verbs: ["create"] }),
     {
@@ -48,7 +50,8 @@ export function boundRights(apis: readonly BoundApi[]): KonnectorRights {
     ruleOf({ group: "", resource: "events", verbs: ["create", "patch"] }),
   ];
   if (names.length > 0) everywhere.push({ ...ruleOf(DELETED_CRDS), resourceNames: names }); // no names would mean all
-  const secretNames = [...new Set(apis.map(({ secretName }) => secretName))].sort();
+  if (refused.length > 0) everywhere.push({ ...ruleOf(SEEN_CRDS), resourceNames: namesOf(refused) });
+  const secretNames = [...new Set(bindable.map(({ secretName }) => secretName))].sort();
   const namespaces = new Map<string, PolicyRule[]>([[KLUTCH_NAMESPACE, [
     ruleOf({ group: "coordination.k8s.io", resource: "leases", verbs: ["get", "create", "update"] }),
     ...(secretNames.length > 0
@@ -60,7 +63,7 @@ export function boundRights(apis: readonly BoundApi[]): KonnectorRights {
   ]]]);
   for (const name of names) everywhere.push(...instanceRights("consumer", kindOf(name)).map(ruleOf));
   const bound = new Set(names);
-  for (const { claims } of apis) for (const claim of claims) grantClaim({ everywhere, namespaces }, claim, bound);
+  for (const { claims } of bindable) for (const claim of claims) grantClaim({ everywhere, namespaces }, claim, bound);
   return {
     everywhere: unique(everywhere),
     namespaces: new Map([...namespaces].map(([one, rules]) => [one, unique(rules)])),
@@ -68,9 +71,14 @@ export function boundRights(apis: readonly BoundApi[]): KonnectorRights {
   };
 }
 
+const isBindable = ({ name }: BoundApi): boolean => mayBeBound(kindOf(name).resource.group);
+const namesOf = (apis: readonly BoundApi[]): string[] => [...new Set(apis.map(({ name }) => name))].sort();
+
 const OWN_CRD_VERBS = ["get", "list", "watch", "update", "patch"];
 /** With the last binding of an API goes its CRD, unless there are objects of it. */
 const DELETED_CRDS: Right = { group: "apiextensions.k8s.io", resource: "customresourcedefinitions", verbs: ["delete"] };
+/** A binding that is refused is nevertheless let go in order, for which the konnector looks for its CRD. */
+const SEEN_CRDS: Right = { ...DELETED_CRDS, verbs: ["get"] };
 
 /** Whether a kind has the status subresource only its schema knows; the right to a part that is not there does nothing. */
 function kindOf(name: string) {

@@ -43,6 +43,15 @@ Deno.test("boundRights() names what is bound, once, and nothing by a star", () =
   ]);
 });
 
+Deno.test("boundRights() grants nothing for an API that may never be bound, but a look at its CRD when it is let go", () => {
+  const name = "clusterroles.rbac.authorization.k8s.io";
+  const { everywhere, namespaces } = boundRights([{ name, secretName: "kubeconfig-x", claims: [claim({})] }]);
+  const [of, ...others] = everywhere.filter((rule) => JSON.stringify(rule).match(/clusterroles|secrets/));
+  assert.deepEqual([of?.resources, of?.resourceNames, of?.verbs], [["customresourcedefinitions"], [name], ["get"]]);
+  assert.deepEqual(others, []);
+  assert.deepEqual(namespaces.get("klutch-bind")?.length, 1);
+});
+
 const cases: [name: string, claims: AcceptablePermissionClaim[], want: ReturnType<typeof added>][] = [
   ["grants nothing for a rejected claim", [claim({ state: "Rejected" })], { everywhere: [], namespaces: {} }],
   [
