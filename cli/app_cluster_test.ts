@@ -37,6 +37,9 @@ const cases: [name: string, flags: AppClusterFlags, want: Record<string, unknown
   ["--server", { server: "https://three.example/" }, { server: "https://three.example" }],
   ["--token", { token: "mine" }, { headers: { authorization: "Bearer mine" } }],
   ["--username", { username: "me", password: "pw" }, { headers: { authorization: `Basic ${btoa("me:pw")}` } }],
+  ["--username beyond ASCII", { username: "ü", password: "€uro" }, {
+    headers: { authorization: "Basic w7w64oKsdXJv" },
+  }],
   ["--as-uid", { asUid: "7" }, { headers: { authorization: "Bearer alices", "impersonate-uid": "7" } }],
   ["--tls-server-name", { tlsServerName: "inside" }, { tlsServerName: "inside" }],
   ["--proxy-url", { proxyUrl: "http://proxy.example" }, { proxyUrl: "http://proxy.example" }],
@@ -54,7 +57,13 @@ for (const [name, flags, want] of cases) {
 const refused: [name: string, flags: AppClusterFlags, why: RegExp, type: new () => Error][] = [
   ["an unknown context", { context: "third" }, /context "third" does not exist/, ConfigError],
   ["an unknown user", { user: "carol" }, /user "carol" does not exist \(it has: alice, bob\)/, ConfigError],
-  ["a server that is no URL", { server: "three.example" }, /--server/, ConfigError],
+  ["a server that is no URL", { server: "three.example" }, /--server/, UsageError],
+  ["a token with a line break", { token: "sekret\nabc" }, /^Cannot [^]*"--token" contains control char/, UsageError],
+  ["a token beyond ASCII", { token: "sekr\u00e9t" }, /^Cannot [^]*"--token" contains char/, UsageError],
+  ["a uid with a line break", { asUid: "7\r\nx: y" }, /^Cannot [^]*"--as-uid" contains control char/, UsageError],
+  ["a TLS server name that is none", { tlsServerName: "a b" }, /tls-server-name "a b" is not a host name/, UsageError],
+  ["a proxy that is none", { proxyUrl: "proxy.example" }, /"--proxy-url" is not the URL of a proxy/, UsageError],
+  ["a CA that is none", { certificateAuthority: import.meta.filename! }, /is not PEM/, UsageError],
   ["a CA that is not there", { certificateAuthority: "/no/ca" }, /cannot read --certificate-authority/, UsageError],
   ["--insecure-skip-tls-verify", { insecureSkipTlsVerify: true }, /not supported/, UsageError],
 ];
@@ -63,6 +72,7 @@ for (const [name, flags, why, type] of refused) {
     withKubeconfig((path) =>
       rejects(appClusterConfig({ kubeconfig: path, ...flags }, {}), (error: Error) => {
         equal(why.test(error.message), true, error.message);
+        equal(error.message.includes("sekr"), false, error.message);
         return error instanceof type;
       })
     ));

@@ -24,11 +24,19 @@ export const addTokenFlags = (command: Command): Command =>
 /** @throws {UsageError} when the flags do not fit together */
 export function readTokenSource(flags: TokenFlags, env: ProgramContext["env"]): TokenSource {
   const { identityTokenFile, clientId, clientSecretFile, issuer } = flags;
+  const ofClient = clientId
+    ? "--client-id"
+    : clientSecretFile
+    ? "--client-secret-file"
+    : issuer
+    ? "--issuer"
+    : undefined;
   if (identityTokenFile) {
-    if (clientId) throw new UsageError("'--identity-token-file' excludes '--client-id': one login has to do");
+    if (ofClient) throw new UsageError(`'--identity-token-file' excludes '${ofClient}': one login has to do`);
     return { kind: "file", path: identityTokenFile };
   }
-  if (!clientId) return { kind: "device" };
+  if (!ofClient) return { kind: "device" };
+  if (!clientId) throw new UsageError(`'${ofClient}' needs '--client-id': whose secret it is`);
   const text = env[SECRET_VARIABLE];
   const secret = clientSecretFile ? { path: clientSecretFile } : text ? { text } : undefined;
   if (!secret) throw new UsageError(`'--client-id' needs '--client-secret-file', or $${SECRET_VARIABLE}`);

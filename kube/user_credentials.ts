@@ -145,7 +145,8 @@ function isUnexpired(jwt: string): boolean {
   }
 }
 
-const basic = (username: string, password: string): string =>
+/** The value of an `authorization` header; names and passwords are UTF-8. @see RFC 7617, section 2.1 */
+export const basic = (username: string, password: string): string =>
   `Basic ${btoa(String.fromCharCode(...new TextEncoder().encode(`${username}:${password}`)))}`;
 
 function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
