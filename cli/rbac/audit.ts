@@ -9,9 +9,9 @@ import type { ProviderView } from "../diagnosis/provider.ts";
 import { boundApis } from "../konnector/extend_rights.ts";
 import { ALL_RIGHTS, boundRights, type KonnectorRights } from "../konnector/rights.ts";
 import { createStyle } from "../style.ts";
-import { compareRights, type Grant, type RightFinding } from "./compare.ts";
+import { compareRights, type Grant } from "./compare.ts";
 import { grantedTo } from "./granted.ts";
-import { auditProvider } from "./provider.ts";
+import { auditProvider, type AuditResult } from "./provider.ts";
 import { formatAudit } from "./text.ts";
 
 export interface AuditOptions {
@@ -20,14 +20,11 @@ export interface AuditOptions {
 }
 
 /** The rights of the konnector on one cluster. */
-export interface AuditedCluster {
+export interface AuditedCluster extends AuditResult {
   /** `app cluster`, or `provider https://…`. */
   cluster: string;
   /** Who has them. */
   subject: string;
-  findings: RightFinding[];
-  /** Why they cannot be told, if so. */
-  problem?: string;
 }
 
 /** `klutch rbac audit`: the konnector's rights against its needs. @throws {NotInOrder} when they are not the same */
@@ -83,5 +80,5 @@ async function auditOne(
     const { what } = provider.findings.find(({ verdict }) => verdict !== "OK") ?? { what: "it does not answer" };
     return { cluster, subject, findings: [], problem: what };
   }
-  return { cluster, subject, findings: await auditProvider(side, views, bound, signal) };
+  return { cluster, subject, ...await auditProvider(side, views, bound, signal) };
 }

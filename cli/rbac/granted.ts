@@ -40,13 +40,20 @@ function isAbout({ kind, namespace, name }: RoleSubject, account: string): boole
 /** Groups of which everybody may ask what they may do. */
 const OWN_REVIEWS = ["authorization.k8s.io", "authentication.k8s.io"];
 
+/** What somebody may do, as far as an API server can list it. */
+export interface ListedRights {
+  rules: PolicyRule[];
+  /** Why there may be more than these: not every authorizer can list what it allows. */
+  gap?: string;
+}
+
 /**
  * What the holder of a kubeconfig may do in one namespace, as the API server answers it to them: rights that hold
  * everywhere are among these.
  */
-export async function grantedToSelf(client: KubeClient, namespace: string, signal: AbortSignal): Promise<PolicyRule[]> {
+export async function grantedToSelf(client: KubeClient, namespace: string, signal: AbortSignal): Promise<ListedRights> {
   const kind = "SelfSubjectRulesReview";
-  const { status } = await client.request<{ status: { resourceRules?: PolicyRule[] } }>(
+  const { status: { resourceRules = [], incomplete, evaluationError } } = await client.request<RulesReview>(
     "POST",
     "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews",
     {
@@ -55,7 +62,13 @@ export async function grantedToSelf(client: KubeClient, namespace: string, signa
     },
     signal,
   );
-  return (status.resourceRules ?? []).filter(({ apiGroups = [] }) =>
-    !apiGroups.every((group) => OWN_REVIEWS.includes(group))
-  );
+  return {
+    rules: resourceRules.filter(({ apiGroups = [] }) => !apiGroups.every((group) => OWN_REVIEWS.includes(group))),
+    ...(incomplete && { gap: evaluationError || "the API server cannot list all rights" }),
+  };
+}
+
+/** @see https://kubernetes.io/docs/reference/kubernetes-api/authorization-resources/self-subject-rules-review-v1/ */
+interface RulesReview {
+  status: { resourceRules?: PolicyRule[]; incomplete?: boolean; evaluationError?: string };
 }

@@ -1,4 +1,5 @@
 import type { APIServiceBinding } from "../../crds/api_service_binding.ts";
+import { deepEqual } from "../../kube/json.ts";
 import { judgeClaims } from "../../sync/claim_judgement.ts";
 import { reachesNamespace } from "../../sync/claim_rules.ts";
 import { definitionOf } from "../../sync/definition.ts";
@@ -11,35 +12,44 @@ import { grantedToSelf } from "./granted.ts";
 /** No contract has rights here but those that hold everywhere. */
 const ELSEWHERE = "klutch-rights-elsewhere";
 
-/** Where the rights of a kubeconfig on its provider are not those that its bindings need. */
+/** What came out for one cluster. */
+export interface AuditResult {
+  findings: RightFinding[];
+  /** Why they cannot be told, or not all, if so. */
+  problem?: string;
+}
+
+/**
+ * Where the rights of a kubeconfig on its provider are not those that its bindings need. Where the API server lists some
+ * rights only, nothing is called missing.
+ */
 export async function auditProvider(
   side: ProviderSide,
   views: readonly BindingView[],
   bound: ReadonlySet<string>,
   signal: AbortSignal,
-): Promise<RightFinding[]> {
+): Promise<AuditResult> {
   const { client, contract, clusterNamespace } = side;
   const needed = neededOf(views, bound);
-  const everywhere = compare(await grantedToSelf(client, ELSEWHERE, signal), needed.everywhere);
-  const findings: RightFinding[] = everywhere;
-  const audit = async (namespace: string, rights: Right[]) => {
-    const granted = await grantedToSelf(client, namespace, signal);
-    const own = compare(granted, [...needed.everywhere, ...rights]).map((one) => ({ ...one, namespace }));
-    // What is granted everywhere has been told once.
-    findings.push(...own.filter((one) => !everywhere.some((told) => isSame(one, told))));
+  let problem: string | undefined;
+  const audit = async (namespace: string, rights: readonly Right[]) => {
+    const { rules, gap } = await grantedToSelf(client, namespace, signal);
+    if (gap) problem ??= `not all rights there are listed: ${gap}`;
+    return compareRights([{ rules }], [{ rules: rights.map(ruleOf) }])
+      .filter(({ finding }) => !gap || finding !== "missing");
   };
-  await audit(clusterNamespace, [...CONTRACT_RIGHTS]);
+  const everywhere = await audit(ELSEWHERE, needed.everywhere);
+  const auditOne = async (namespace: string, rights: readonly Right[]) => {
+    const own = await audit(namespace, [...needed.everywhere, ...rights]);
+    // What is granted everywhere has been told once.
+    return own.filter((one) => !everywhere.some((told) => deepEqual(one, told))).map((one) => ({ ...one, namespace }));
+  };
+  const findings = [...everywhere, ...await auditOne(clusterNamespace, CONTRACT_RIGHTS)];
   for (const { metadata: { name }, status } of contract.namespaces.list()) {
-    if (status?.namespace) await audit(status.namespace, needed.in(name));
+    if (status?.namespace) findings.push(...await auditOne(status.namespace, needed.in(name)));
   }
-  return findings;
+  return { findings, problem };
 }
-
-const compare = (granted: Parameters<typeof compareRights>[0][number]["rules"], needed: readonly Right[]) =>
-  compareRights([{ rules: granted }], [{ rules: needed.map(ruleOf) }]);
-
-const isSame = (one: RightFinding, other: RightFinding): boolean =>
-  one.finding === other.finding && one.resource === other.resource && one.verbs.join() === other.verbs.join();
 
 interface Needed {
   everywhere: Right[];

@@ -10,9 +10,9 @@ export const formatAudit = (clusters: readonly AuditedCluster[], style: Style): 
   );
 
 function formatCluster({ findings, problem }: AuditedCluster, style: Style): string {
-  if (problem) return `${style.verdict("WAIT")}  cannot be told: ${printable(problem)}\n`;
-  if (findings.length === 0) return `${style.verdict("OK")}  may do what it needs, and nothing else\n`;
-  return formatTable(
+  const lines = problem ? `${style.verdict("WAIT")}  cannot be told: ${printable(problem)}\n` : "";
+  if (findings.length === 0) return lines || `${style.verdict("OK")}  may do what it needs, and nothing else\n`;
+  return lines + formatTable(
     ["finding", "namespace", "resource", "names", "verbs", "granted by"],
     findings.map(({ finding, namespace, resource, names, verbs, by }) =>
       [finding, namespace ?? "(all)", resource, names?.join(",") ?? "(all)", verbs.join(","), by ?? "-"]
