@@ -294,6 +294,25 @@ Deno.test("My clusters shows what is mine, and tells what changes", async () => 
   match(await (await other.open("/clusters?s=Abc123")).text(), /Nothing is bound yet/);
 });
 
+Deno.test("One person who opens stream after stream shuts nobody else out", async () => {
+  const test = testApp();
+  const browser = new Browser(test);
+  await browser.logIn();
+  const open = [];
+  for (let count = 0; count < 10; count++) open.push(await browser.open("/clusters/events?s=Abc123"));
+  equal((await browser.open("/clusters/events?s=Abc123")).status, 503);
+  test.identity.subject = "joe";
+  const other = new Browser(test);
+  await other.logIn();
+  open.push(await other.open("/clusters/events?s=Abc123"));
+  await open.shift()!.body!.cancel();
+  open.push(await browser.open("/clusters/events?s=Abc123"));
+  for (const { status, body } of open) {
+    equal(status, 200);
+    await body!.cancel();
+  }
+});
+
 Deno.test("Logging out ends the session in this browser, by a link of the page only", async () => {
   const browser = new Browser(testApp());
   const page = await browser.logIn();

@@ -4,6 +4,7 @@ import { CLUSTER_BINDING_NAME } from "../crds/names.ts";
 import { type Condition, findCondition } from "../kube/conditions.ts";
 import type { Informer } from "../kube/informer.ts";
 import type { Namespace } from "../kube/resources.ts";
+import { shortened } from "../kube/shortened.ts";
 import { isDeleting } from "../kube/types.ts";
 import { identityOf, NAMESPACES_BY_SUBJECT } from "./identity.ts";
 import { isRefused } from "./schema_rollout.ts";
@@ -34,6 +35,9 @@ export interface MyClustersCaches {
   clusterBindings: Informer<ClusterBinding>;
   exports: Informer<APIServiceExport>;
 }
+
+/** Konnectors write what they like into a status; a page need not hold all of it. */
+const LONGEST_TEXT = 500;
 
 /** The app clusters of each person, and when something about them changes. */
 export class MyClusters {
@@ -81,13 +85,15 @@ export class MyClusters {
   #view(namespace: Namespace): MyCluster {
     const { name } = namespace.metadata;
     const status = this.#caches.clusterBindings.store.get({ namespace: name, name: CLUSTER_BINDING_NAME })?.status;
+    const { konnectorVersion } = status ?? {};
+    const healthy = findCondition(status?.conditions, "Healthy");
     const exports = [...this.#caches.exports.store.list(name)].filter((one) => !isDeleting(one));
     return {
       clusterId: identityOf(namespace)!.split("#").at(-1)!,
       namespace: name,
       lastHeartbeat: status?.lastHeartbeatTime,
-      konnectorVersion: status?.konnectorVersion,
-      healthy: findCondition(status?.conditions, "Healthy"),
+      ...(konnectorVersion !== undefined && { konnectorVersion: shortened(konnectorVersion) }),
+      ...(healthy && { healthy: { ...healthy, message: textOf(healthy) } }),
       apis: exports
         .map((one) => ({ name: one.metadata.name, plural: one.spec.names.plural, schema: schemaOf(one) }))
         .sort((a, b) => a.name < b.name ? -1 : 1),
@@ -97,7 +103,9 @@ export class MyClusters {
 
 function schemaOf(exported: APIServiceExport): MyApi["schema"] {
   const { conditions } = exported.status ?? {};
-  if (isRefused(exported)) return { isRefused: true, why: findCondition(conditions, "ConsumerInSync")!.message ?? "" };
+  if (isRefused(exported)) return { isRefused: true, why: textOf(findCondition(conditions, "ConsumerInSync")) };
   const provider = findCondition(conditions, "ProviderInSync");
-  return provider?.status === "False" ? { isRefused: false, why: provider.message ?? "" } : undefined;
+  return provider?.status === "False" ? { isRefused: false, why: textOf(provider) } : undefined;
 }
+
+const textOf = (condition: Condition | undefined): string => shortened(condition?.message ?? "", LONGEST_TEXT);

@@ -2,6 +2,7 @@ import { parse } from "yaml";
 import { ConfigError } from "./errors.ts";
 import { checkServer, checkTlsServerName, type ClusterConfig, staticConfig } from "./kubeconfig.ts";
 import { isFields, KubeconfigEntry } from "./kubeconfig_entry.ts";
+import { shortened } from "./shortened.ts";
 
 const DESCRIBED = "the received kubeconfig";
 const MAX_CHARACTERS = 256 * 1024;
@@ -84,6 +85,3 @@ function entryOf(root: KubeconfigEntry, list: string, kind: string, name: string
   }
   return new KubeconfigEntry(found, described);
 }
-
-/** Names chosen by somebody else end up in logs and conditions. */
-const shortened = (text: string): string => text.length > 100 ? `${text.slice(0, 100)}…` : text;

@@ -1,5 +1,7 @@
 import type { Context } from "hono";
+import { Slots } from "../../kube/slots.ts";
 import type { AppDeps, AppEnv } from "../app.ts";
+import { eventStream } from "../event_stream.ts";
 import { ClusterList, ClustersPage } from "../pages/clusters.tsx";
 import { Refusal } from "../refusal.ts";
 import { visitorOf } from "../visitor.ts";
@@ -11,47 +13,27 @@ export const clustersRoute = (deps: AppDeps) => async (c: Context<AppEnv>) => {
   return c.html(<ClustersPage {...{ visitor, clusters, clusterId }} prettyName={deps.prettyName} />);
 };
 
-/** Several changes at once are told once. */
-const PAUSE_MS = 200;
-/** Keeps the connection from looking dead. */
-const REMINDER_MS = 25_000;
-const MOST_STREAMS = 500;
+/** Of events: at the same time, and for one person. */
+const STREAMS = { most: 500, mostEach: 10 };
 
 /** The same list again whenever it changes, as server-sent events of HTML in JSON; ends with the session. */
 export const clusterEventsRoute = (deps: AppDeps) => {
-  let streams = 0;
+  const { myClusters, stopping, now } = deps;
+  const streams = new Slots(STREAMS);
   return async (c: Context<AppEnv>) => {
     const { session: { subject, clusterId, expiresAt } } = await visitorOf(c, deps);
-    if (streams >= MOST_STREAMS) {
+    const giveBack = streams.take(subject);
+    if (!giveBack) {
       throw new Refusal(503, "Too many watch", "Reload the page to see what is new.", { retryAfterSeconds: 60 });
     }
-    const leftMs = expiresAt.getTime() - deps.now().getTime();
-    const ended = new AbortController();
-    const signal = AbortSignal.any([deps.stopping, ended.signal, AbortSignal.timeout(leftMs)]);
-    const encoder = new TextEncoder();
-    const body = new ReadableStream<Uint8Array>({
-      start(controller) {
-        let pause: ReturnType<typeof setTimeout> | undefined;
-        let told = "";
-        const write = (text: string) => controller.enqueue(encoder.encode(text));
-        const tell = () => {
-          pause = undefined;
-          const html = (<ClusterList clusters={deps.myClusters.of(subject)} clusterId={clusterId} />).toString();
-          if (html !== told) write(`data: ${JSON.stringify(told = html)}\n\n`);
-        };
-        const reminder = setInterval(() => write(": still here\n\n"), REMINDER_MS);
-        streams++;
-        signal.addEventListener("abort", () => {
-          streams--;
-          clearTimeout(pause);
-          clearInterval(reminder);
-          if (!ended.signal.aborted) controller.close();
-        }, { once: true });
-        deps.myClusters.watch(subject, () => pause ??= setTimeout(tell, PAUSE_MS), signal);
-        tell();
+    const body = eventStream(
+      {
+        render: () => (<ClusterList clusters={myClusters.of(subject)} clusterId={clusterId} />).toString(),
+        watch: (onChange, signal) => myClusters.watch(subject, onChange, signal),
       },
-      cancel: () => ended.abort(),
-    });
+      giveBack,
+      AbortSignal.any([stopping, AbortSignal.timeout(expiresAt.getTime() - now().getTime())]),
+    );
     return c.body(body, 200, { "content-type": "text/event-stream" });
   };
 };
