@@ -41,14 +41,17 @@ export async function reconcileAppClusterBinding(
   const { appClusterBindings, guard, now = () => new Date() } = deps;
   const log = deps.log.with({ appClusterBinding: key });
   const binding = appClusterBindings.store.get(key);
-  if (!binding) return dropSources(deps);
+  if (!binding) {
+    guard.forget(formatKey(key));
+    return dropSources(deps);
+  }
   check(AppClusterBinding.schema, binding);
   if (isDeleting(binding)) return await releaseAppCluster({ ...deps, log }, binding, signal);
   if (!hasFinalizer(binding, APP_CLUSTER_BINDING_FINALIZER)) {
     await addFinalizer(appClusterBindings.api, binding, APP_CLUSTER_BINDING_FINALIZER, signal);
     return; // its event adds the key again
   }
-  const pauseMs = guard.pauseMs(guardKey(key), now());
+  const pauseMs = guard.pauseMs(formatKey(key), now());
   if (pauseMs > 0) {
     log.error(QUARREL, { pauseMs });
     return { requeueAfterMs: pauseMs };
@@ -60,9 +63,6 @@ export async function reconcileAppClusterBinding(
   }
   if (report.failure) throw report.failure; // to be tried again
 }
-
-/** Tells it apart from the namespaces whose writes the same guard counts. */
-const guardKey = (key: ObjectKey): string => `AppClusterBinding ${formatKey(key)}`;
 
 /** Does as much as can be done. */
 async function connect(deps: AppClusterDeps, binding: AppClusterBinding, signal: AbortSignal) {
@@ -111,7 +111,7 @@ async function takeMirrorBack(deps: AppClusterDeps, binding: AppClusterBinding, 
     const mirror = deps.mirrors.store.get({ namespace, name: binding.spec.kubeconfigSecretRef.name });
     if (!mirror) continue;
     await deps.mirrors.api.delete(keyOf(mirror), { uid: mirror.metadata.uid }, signal);
-    deps.log.info("kubeconfig of the app cluster taken back", { namespace });
+    deps.audit("kubeconfig of the app cluster taken back", { namespace, appClusterBinding: formatKey(keyOf(binding)) });
   }
 }
 
@@ -155,10 +155,14 @@ async function ensureContract(
   signal: AbortSignal,
 ): Promise<void> {
   const { accounts, connectorRoles, connectorRoleBindings, mirrors, clusterBindings } = deps;
-  await ensure(deps, binding, accounts, binderAccount(binding, root), signal);
-  await ensure(deps, binding, connectorRoles, connectorRole(binding, root), signal);
-  await ensure(deps, binding, connectorRoleBindings, connectorRoleBinding(binding, root), signal);
-  await ensure(deps, binding, mirrors, mirroredSecret(binding, root, kubeconfig), signal);
+  const whose = { namespace: root, appClusterBinding: formatKey(keyOf(binding)) };
+  const grant = async <T extends KubeObject>(what: string, informer: Informer<T>, wanted: T) => {
+    if (await ensure(deps, binding, informer, wanted, signal)) deps.audit(what, whose);
+  };
+  await grant("account of its konnector made", accounts, binderAccount(binding, root));
+  await grant("rights of its konnector written", connectorRoles, connectorRole(binding, root));
+  await grant("rights of its konnector granted", connectorRoleBindings, connectorRoleBinding(binding, root));
+  await grant("kubeconfig of the app cluster copied", mirrors, mirroredSecret(binding, root, kubeconfig));
   await ensure(deps, binding, clusterBindings, contract(binding, root), signal);
 }
 
@@ -202,18 +206,20 @@ async function ensureKonnector(
   return konnectorCondition(known ?? wanted);
 }
 
+/** @returns whether something was written */
 async function ensure<T extends KubeObject>(
   { guard, log, now = () => new Date() }: AppClusterDeps,
   binding: AppClusterBinding,
   { api, store }: Informer<T>,
   wanted: T,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   const key = keyOf(wanted);
   const known = store.get(key);
-  if (!await applyOwn(api, known, wanted, signal)) return;
-  if (known) guard.count(guardKey(keyOf(binding)), now());
+  if (!await applyOwn(api, known, wanted, signal)) return false;
+  if (known) guard.count(formatKey(keyOf(binding)), now());
   log.info("applied for an AppClusterBinding", { kind: wanted.kind, object: key });
+  return true;
 }
 
 async function createOnce<T extends KubeObject>({ log }: AppClusterDeps, api: Api<T>, wanted: T, signal: AbortSignal) {

@@ -28,6 +28,7 @@ import type { TaskGroup } from "../kube/tasks.ts";
 import { formatKey, keyOf, type KubeObject, type Resource } from "../kube/types.ts";
 import { rootOwner } from "./app_cluster_binding_plan.ts";
 import { ownerTermOf } from "./app_cluster_objects.ts";
+import type { Audit } from "./audit.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { Deployment } from "./konnector_deployment.ts";
 import type { WriteGuard } from "./write_guard.ts";
@@ -77,6 +78,7 @@ export interface AppClusterDeps extends AppClusterCaches {
   serviceNamespaces: Informer<APIServiceNamespace>;
   catalogue: Catalogue;
   guard: WriteGuard;
+  audit: Audit;
   /** What konnectors run, unless an AppClusterBinding says otherwise. */
   konnectorImage: string;
   log: Log;

@@ -14,7 +14,7 @@ import type { Outcome } from "../kube/controller.ts";
 import { removeFinalizer } from "../kube/finalizer.ts";
 import { deepEqual } from "../kube/json.ts";
 import { DEPLOYMENTS, NAMESPACES, ROLE_BINDINGS, ROLES, SECRETS, SERVICE_ACCOUNTS } from "../kube/resources.ts";
-import { keyOf, type KubeObject } from "../kube/types.ts";
+import { formatKey, keyOf, type KubeObject } from "../kube/types.ts";
 import { type AppClusterDeps, rootsOf } from "./app_cluster_caches.ts";
 import { planRelease, type Remains } from "./app_cluster_release_plan.ts";
 import { mappedKeyOf } from "./service_namespace_plan.ts";
@@ -29,7 +29,7 @@ export async function releaseAppCluster(
   binding: AppClusterBinding,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  const { client, appClusterBindings, log, now = () => new Date() } = deps;
+  const { client, appClusterBindings, audit, log, now = () => new Date() } = deps;
   const remains = await readRemains(deps, binding, signal);
   const stage = planRelease(binding, remains);
   if (!stage) {
@@ -42,7 +42,9 @@ export async function releaseAppCluster(
       uid: object.metadata.uid,
       propagationPolicy: object.kind === "Deployment" ? "Foreground" : undefined, // gone with its pods, not before
     }, signal);
-    log.info("deleted with its AppClusterBinding", { kind: object.kind, object: keyOf(object) });
+    const { namespace = object.metadata.name, name } = object.metadata;
+    const whose = { namespace, appClusterBinding: formatKey(keyOf(binding)) };
+    audit("taken back with its AppClusterBinding", { ...whose, kind: object.kind, name });
   }
   for (const object of stage.abandoned) {
     await removeFinalizer<KubeObject>(client.api(API_SERVICE_BINDINGS), object, BINDING_FINALIZER, signal);

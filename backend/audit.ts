@@ -1,5 +1,9 @@
 import { ConfigError } from "../kube/errors.ts";
 import { createLog, type Log } from "../kube/log.ts";
+import type { Namespace } from "../kube/resources.ts";
+import type { Store } from "../kube/store.ts";
+import { rootOwner } from "./app_cluster_binding_plan.ts";
+import { identityOf } from "./identity.ts";
 
 /** Who has got, or lost, what; never a credential itself. */
 export interface AuditRecord {
@@ -7,6 +11,8 @@ export interface AuditRecord {
   namespace?: string;
   /** `<OIDC subject>#<cluster id>`, as far as known. */
   identity?: string;
+  /** `<namespace>/<name>` of what stands for the app cluster where nobody has logged in. */
+  appClusterBinding?: string;
   /** From where somebody asked for it; absent for what controllers do by themselves. */
   address?: string;
   [detail: string]: unknown;
@@ -14,6 +20,16 @@ export interface AuditRecord {
 
 /** Writes one line for each login, and each right or credential that an app cluster gets or loses. */
 export type Audit = (what: string, record: AuditRecord) => void;
+
+/** Whose a cluster namespace is, as records say it. */
+export function whoseOf(namespaces: Store<Namespace>, name: string): AuditRecord {
+  const namespace = namespaces.get({ name });
+  return {
+    namespace: name,
+    identity: identityOf(namespace),
+    ...(namespace && { appClusterBinding: rootOwner(namespace) }),
+  };
+}
 
 /**
  * An audit log in the log, and in a file, too, whatever format and level the log has.

@@ -1,9 +1,10 @@
 import type { ClusterBinding } from "../crds/cluster_binding.ts";
-import { APP_CLUSTER_BINDING_NAME_LABEL } from "../crds/names.ts";
+import { APP_CLUSTER_BINDING_NAME_LABEL, ORPHANS_ANNOTATION } from "../crds/names.ts";
 import { fails, holds, type Reason } from "../crds/reasons.ts";
 import type { ConditionState } from "../kube/conditions.ts";
 import { parseGoDuration } from "../kube/duration.ts";
 import { formatTime } from "../kube/time.ts";
+import { annotationOf } from "../kube/types.ts";
 
 /** Clocks of two clusters may differ by so much before anybody is told. */
 const TOLERATED_SKEW_MS = 10_000;
@@ -58,6 +59,14 @@ export function planHealth(binding: ClusterBinding, credentialMs: number, now: D
     recheckAfterMs: arrivedAt ? untilLateMs : skewMs - TOLERATED_SKEW_MS + 1,
   };
 }
+
+/**
+ * Whether its contract is to end, with all data: somebody asks for that, and its app cluster has vanished. What an
+ * AppClusterBinding made ends with that, and not before.
+ */
+export const isOver = (binding: ClusterBinding, credentialMs: number, now: Date): boolean =>
+  annotationOf(binding, ORPHANS_ANNOTATION) === "delete" && !isFromControlPlane(binding) &&
+  planHealth(binding, credentialMs, now).condition.reason === "AppClusterVanished";
 
 /** Whether it was made for an AppClusterBinding: the Secret that it names holds the app cluster's kubeconfig. */
 export const isFromControlPlane = ({ metadata }: ClusterBinding): boolean =>

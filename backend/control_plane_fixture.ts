@@ -1,13 +1,12 @@
 import { APP_CLUSTER_BINDINGS } from "../crds/names.ts";
 import type { AppClusterBinding } from "../crds/app_cluster_binding.ts";
-import type { KubeClient } from "../kube/client.ts";
 import { NAMESPACES, SECRETS } from "../kube/resources.ts";
 import { TaskGroup } from "../kube/tasks.ts";
 import { type TestCluster, uniqueName, within } from "../tests/clusters.ts";
 import { rootNamespaceNames } from "./app_cluster_objects.ts";
 import { startAppClusters } from "./app_clusters.ts";
 import { depsFor, fail, watchContract } from "./contract_fixture.ts";
-import { createCaches, startControllers } from "./controllers.ts";
+import { type ControllersDeps, createCaches, startControllers } from "./controllers.ts";
 import type { Controllers } from "./crash_fixture.ts";
 import { tenantKubeconfig, toBase64 } from "./tenant_kubeconfig.ts";
 import { appClusterBinding } from "./test_objects.ts";
@@ -24,7 +23,7 @@ export class ControlPlaneMode implements Controllers, AsyncDisposable {
     this.#templates = templates;
   }
 
-  async start(rest?: { client: KubeClient }): Promise<void> {
+  async start(rest?: Partial<ControllersDeps>): Promise<void> {
     const deps = { ...depsFor(this.cluster), ...rest, konnectorImage: "klutch:test" };
     const running = this.#running = new AsyncDisposableStack();
     running.use(deps.recorder);

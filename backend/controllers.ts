@@ -12,6 +12,7 @@ import {
   BINDER_CLAIMS,
   CLUSTER_BINDING_NAME,
   CLUSTER_BINDINGS,
+  KUBECONFIG,
   SCHEMA_LABEL,
 } from "../crds/names.ts";
 import type { ExportCrdSpec } from "../crds/export_schema.ts";
@@ -56,6 +57,7 @@ import { reconcileExportTemplate } from "./export_template.ts";
 import { identityIndexer } from "./identity.ts";
 import type { ConsumerScope, Isolation } from "./options.ts";
 import { clusterNamespaceOfRole } from "./rbac.ts";
+import { auditLosses, type HeldCredential, toHeldCredential } from "./losses.ts";
 import { SchemaChanges } from "./schema_change.ts";
 import { reconcileSchemaCheck } from "./schema_check.ts";
 import { exportIndexers, EXPORTS_BY_NAME, isCanary } from "./schema_rollout.ts";
@@ -93,6 +95,7 @@ export interface ProviderCaches {
   serviceNamespaces: Informer<APIServiceNamespace>;
   clusterBindings: Informer<ClusterBinding>;
   namespaces: Informer<Namespace>;
+  credentials: Informer<Secret, HeldCredential>;
   legacyTokens: Informer<Secret, LegacyToken>;
   roleBindings: Informer<RoleBinding>;
   claimsRoles: Informer<Role>;
@@ -139,6 +142,7 @@ export function createCaches({ client, consumerScope, log, metrics }: Controller
       ...options,
       indexers: { ...identityIndexer, ...ownerIndexer, ...rootIndexer },
     }),
+    credentials: new Informer(client.api<Secret>(SECRETS), { ...options, project: toHeldCredential }),
     legacyTokens: new Informer(client.api<Secret>(SECRETS), { ...options, project: toLegacyToken }),
     roleBindings: new Informer(client.api<RoleBinding>(ROLE_BINDINGS), options),
     claimsRoles: new Informer(client.api<Role>(ROLES), options),
@@ -154,6 +158,7 @@ export type CacheScopes = Partial<Record<keyof ProviderCaches, Scope>>;
 /** Of all the objects of these kinds in a cluster, those of one name concern us. */
 export const SCOPES: CacheScopes = {
   snapshots: { labelSelector: SCHEMA_LABEL },
+  credentials: { fieldSelector: `metadata.name=${KUBECONFIG}` },
   legacyTokens: { fieldSelector: `metadata.name=${BINDER},type=kubernetes.io/service-account-token` },
   roleBindings: { fieldSelector: `metadata.name=${BINDER}` },
   claimsRoles: { fieldSelector: `metadata.name=${BINDER_CLAIMS}` },
@@ -281,6 +286,8 @@ export function startControllers(deps: ControllersDeps, caches: ProviderCaches, 
     };
     roles.subscribe(onChange, signal);
   }
+
+  auditLosses(shared, signal);
 
   const addCredential = start("credentials", WORKERS, (key, signal) => reconcileCredential(shared, key, signal));
   clusterBindings.subscribe((change) => addCredential(change.key, change, CREDENTIAL_NEWS_MS), signal);

@@ -9,11 +9,10 @@ import { type Namespace, type Secret, SECRETS, SERVICE_ACCOUNTS } from "../kube/
 import { readToken, requestToken } from "../kube/service_account_token.ts";
 import { formatTime } from "../kube/time.ts";
 import { annotationOf, isDeleting, type ObjectKey } from "../kube/types.ts";
-import type { Audit } from "./audit.ts";
+import { type Audit, type AuditRecord, whoseOf } from "./audit.ts";
 import { type Credential, type LegacyToken, planCredential, planLegacyToken } from "./credential_plan.ts";
 import { isFromControlPlane, lastSeen } from "./cluster_binding_plan.ts";
 import { ensureObject } from "./ensure.ts";
-import { identityOf } from "./identity.ts";
 import { type ExternalAccess, tenantKubeconfig, toBase64 } from "./tenant_kubeconfig.ts";
 
 export interface CredentialDeps {
@@ -52,7 +51,7 @@ export async function ensureCredential(
     const plan = planCredential({ namespace, secret: current, external, accountUid }, now());
     if (plan.do === "keep") return plan.credential;
     try {
-      return await issue(deps, current, { why: plan.why, identity }, signal);
+      return await issue(deps, current, { namespace, identity, why: plan.why }, signal);
     } catch (error) {
       if (!isConflict(error)) throw error; // another login of the same user was faster: its credential will do
     }
@@ -63,7 +62,7 @@ export async function ensureCredential(
 async function issue(
   { client, external, tokenLifetimeMs, audit }: CredentialDeps,
   secret: Secret,
-  { why, identity }: { why: string; identity?: string },
+  record: AuditRecord,
   signal: AbortSignal,
 ): Promise<Credential> {
   const { namespace, name, uid, resourceVersion } = secret.metadata;
@@ -75,7 +74,7 @@ async function issue(
   await client.api<Secret>(SECRETS)
     .mergePatch({ namespace, name }, { metadata: { uid, resourceVersion }, data }, {}, signal);
   const { credentialId, expiresAt } = readToken(token) ?? {};
-  audit("credential issued", { namespace, identity, id: credentialId, expires: expiresAt, why });
+  audit("credential issued", { ...record, id: credentialId, expires: expiresAt });
   return { kubeconfig, credentialId };
 }
 
@@ -113,9 +112,8 @@ export async function reconcileCredential(
   const plan = planCredential({ namespace, secret, external }, now());
   if (plan.do === "leave") return;
   if (plan.do === "issue") {
-    const identity = identityOf(namespaces.store.get({ name: namespace }));
     try {
-      await issue(deps, secret, { why: plan.why, identity }, signal);
+      await issue(deps, secret, { ...whoseOf(namespaces.store, namespace), why: plan.why }, signal);
     } catch (error) {
       if (!isNotFound(error)) throw error;
       return deps.log.warn("credential not renewed: its Secret or ServiceAccount is gone", { namespace });
@@ -128,11 +126,13 @@ export async function reconcileCredential(
 
 /** @returns milliseconds until it has to be looked at again */
 async function endLegacyToken(
-  { client, legacyTokens, tokenLifetimeMs: lifetimeMs, audit, now = () => new Date() }: CredentialControllerDeps,
+  deps: CredentialControllerDeps,
   binding: ClusterBinding,
   signal: AbortSignal,
 ): Promise<number> {
-  const key = { namespace: binding.metadata.namespace, name: BINDER };
+  const { client, legacyTokens, namespaces, tokenLifetimeMs: lifetimeMs, audit, now = () => new Date() } = deps;
+  const namespace = binding.metadata.namespace!;
+  const key = { namespace, name: BINDER };
   const legacy = legacyTokens.store.get(key);
   if (!legacy) return Infinity;
   const secrets = client.api<Secret>(SECRETS);
@@ -145,6 +145,6 @@ async function endLegacyToken(
   const restMs = planLegacyToken(replacedAt, { seenAt: lastSeen(binding, now()), lifetimeMs }, now());
   if (restMs > 0) return restMs;
   await secrets.delete(key, { uid }, signal);
-  audit("credential without end taken back", { namespace: key.namespace });
+  audit("credential without end taken back", whoseOf(namespaces.store, namespace));
   return Infinity;
 }

@@ -10,11 +10,10 @@ import type { Recorder } from "../kube/recorder.ts";
 import type { CustomResourceDefinition, Namespace, PolicyRule, Role, RoleBinding } from "../kube/resources.ts";
 import { BY_NAMESPACE } from "../kube/store.ts";
 import { formatKey, isDeleting, type ObjectKey, resourceName } from "../kube/types.ts";
-import type { Audit } from "./audit.ts";
+import { type Audit, whoseOf } from "./audit.ts";
 import type { ServedApi } from "./catalogue.ts";
 import type { Census } from "./census.ts";
 import { ensureRole, ensureRoleBinding } from "./ensure.ts";
-import { identityOf } from "./identity.ts";
 import type { ConsumerScope } from "./options.ts";
 import { binderRoleBinding, claimsRole, claimsRoleBinding, contractRules, mappedRoleName, ruleText } from "./rbac.ts";
 import {
@@ -158,10 +157,13 @@ async function ensureRights(
 ): Promise<void> {
   const { exports, namespaces, roleBindings, claimsRoles, claimsRoleBindings, consumerScope, guard, audit } = deps;
   const { now = () => new Date() } = deps;
-  const identity = identityOf(namespaces.store.get({ name: clusterNamespace }));
   const written = (what: string, rules?: PolicyRule[]) => {
     guard.count(name, now());
-    audit(what, { namespace: clusterNamespace, identity, in: name, ...(rules && { rules: rules.map(ruleText) }) });
+    audit(what, {
+      ...whoseOf(namespaces.store, clusterNamespace),
+      in: name,
+      ...(rules && { rules: rules.map(ruleText) }),
+    });
   };
   const wanted = binderRoleBinding(name, mappedRoleName(clusterNamespace, consumerScope), clusterNamespace);
   const known = roleBindings.store.get({ namespace: name, name: BINDER });
@@ -175,7 +177,10 @@ async function ensureRights(
     if (await ensureRole(claimsRoles.api, role, claimsRole(name, rules), signal)) {
       written("rights to claimed objects follow the exports", rules);
     }
-    await ensureRoleBinding(claimsRoleBindings.api, binding, claimsRoleBinding(name, clusterNamespace), signal);
+    const wanted = claimsRoleBinding(name, clusterNamespace);
+    if (await ensureRoleBinding(claimsRoleBindings.api, binding, wanted, signal)) {
+      written("rights to claimed objects granted");
+    }
   } else if (role || binding) {
     await claimsRoleBindings.api.delete(claimsKey, {}, signal);
     await claimsRoles.api.delete(claimsKey, {}, signal);

@@ -9,7 +9,10 @@ import type { ClusterBinding } from "../crds/cluster_binding.ts";
 import { EVENTS, type Namespace, NAMESPACES, ROLE_BINDINGS } from "../kube/resources.ts";
 import { type DynamicObject, isDeleting } from "../kube/types.ts";
 import { eventually, within } from "../tests/clusters.ts";
-import { TestBackend } from "./contract_fixture.ts";
+import { Census } from "./census.ts";
+import { reconcileClusterBinding } from "./cluster_binding.ts";
+import { depsFor, TestBackend } from "./contract_fixture.ts";
+import { WriteGuard } from "./write_guard.ts";
 
 Deno.test("A namespace that carries the name of a mapped one is not taken over, and gives no rights", async () => {
   await using backend = await TestBackend.open();
@@ -95,3 +98,32 @@ Deno.test("An app cluster that was never heard of again is told about, and its c
     return !found || isDeleting(found);
   });
 });
+
+Deno.test("An app cluster that comes back, or whose operator thinks better of it, keeps its data while the watch is late", async () => {
+  await using backend = await TestBackend.open();
+  const { cluster: { client }, caches, namespace } = backend;
+  const key = { namespace, name: "cluster" };
+  const bindings = client.api<ClusterBinding>(CLUSTER_BINDINGS);
+  const namespaces = client.api<Namespace>(NAMESPACES);
+  const orphans = (value: string | null) =>
+    bindings.mergePatch(key, { metadata: { annotations: { [ORPHANS_ANNOTATION]: value } } }, {}, within(5000));
+  const vanished = await orphans("delete");
+  vanished.metadata.creationTimestamp = later(-48).toISOString();
+  await backend.stop();
+  const reconcileLate = async (now: Date) => {
+    caches.namespaces.store.set({ name: namespace }, await namespaces.get({ name: namespace }, within(5000)));
+    caches.clusterBindings.store.set(key, vanished);
+    const deps = { ...depsFor(backend.cluster), ...caches, guard: new WriteGuard(), census: new Census() };
+    await reconcileClusterBinding({ ...deps, now: () => now }, key, within(10_000));
+    return await namespaces.get({ name: namespace }, within(5000));
+  };
+  await orphans(null);
+  equal(isDeleting(await reconcileLate(later(25))), false, "nobody asks for it any more");
+  await orphans("delete");
+  const status = { lastHeartbeatTime: later(0).toISOString(), heartbeatInterval: "5m0s" };
+  await bindings.mergePatch(key, { status }, { subresource: "status" }, within(5000));
+  equal(isDeleting(await reconcileLate(later(1))), false, "it was heard of again");
+  equal(isDeleting(await reconcileLate(later(25))), true, "it has vanished, and somebody asks for it");
+});
+
+const later = (hours: number): Date => new Date(Date.now() + hours * 3_600_000);
