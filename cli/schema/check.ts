@@ -1,18 +1,19 @@
 import { verdictOf, VERDICTS } from "../../crds/compatibility/change.ts";
+import { impactOf } from "../../crds/compatibility/impact.ts";
 import { isNotFound } from "../../kube/errors.ts";
 import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceDefinition } from "../../kube/resources.ts";
 import { Answer, type ProgramContext, UsageError } from "../../program.ts";
-import { type AppClusterFlags, openAppCluster } from "../app_cluster.ts";
+import { type ControlPlaneFlags, openControlPlane } from "./control_plane.ts";
 import { compareAll } from "./diff.ts";
-import { impactOf } from "../../crds/compatibility/impact.ts";
-import { type ApiReport, printReport, type ReportFormat } from "./report.ts";
+import { printReport, type ReportFormat } from "./print_report.ts";
+import type { ApiReport } from "./report.ts";
 import { type DefinedApi, fromCrd, readApis } from "./source.ts";
 
 export interface CheckOptions {
   /** A file, or `-`. */
   file: string;
   format: ReportFormat;
-  cluster: AppClusterFlags;
+  controlPlane: ControlPlaneFlags;
 }
 
 /**
@@ -21,16 +22,16 @@ export interface CheckOptions {
  *
  * @throws {Answer} 1 for a risky change, 2 for a breaking one, or one that stored objects do not fit
  */
-export async function runCheck({ file, format, cluster }: CheckOptions, context: ProgramContext): Promise<void> {
+export async function runCheck({ file, format, controlPlane }: CheckOptions, context: ProgramContext): Promise<void> {
   const { signal } = context;
-  const wanted = await readApis(file, cluster, context);
+  const wanted = await readApis(file, controlPlane, context);
   const composite = wanted.find(({ isComposite }) => isComposite);
   if (composite) {
     throw new UsageError(
       `'${composite.name}' is made by Crossplane: check the CustomResourceDefinition that it makes, or use 'schema diff'`,
     );
   }
-  using client = await openAppCluster(cluster, context);
+  using client = await openControlPlane(controlPlane, context);
   const crds = client.api<CustomResourceDefinition>(CUSTOM_RESOURCE_DEFINITIONS);
   const reports: ApiReport[] = [];
   for (const api of wanted) {

@@ -1,8 +1,9 @@
 import { type Change, VERDICTS } from "../../crds/compatibility/change.ts";
 import { compareApis } from "../../crds/compatibility/compare_crd.ts";
 import { Answer, type ProgramContext } from "../../program.ts";
-import type { AppClusterFlags } from "../app_cluster.ts";
-import { printReport, type Report, type ReportFormat, toReport } from "./report.ts";
+import type { ControlPlaneFlags } from "./control_plane.ts";
+import { printReport, type ReportFormat } from "./print_report.ts";
+import { type Report, toReport } from "./report.ts";
 import { type DefinedApi, readApis } from "./source.ts";
 import { withoutCrossplane } from "./xrd.ts";
 
@@ -11,12 +12,18 @@ export interface DiffOptions {
   before: string;
   after: string;
   format: ReportFormat;
-  cluster: AppClusterFlags;
+  controlPlane: ControlPlaneFlags;
 }
 
 /** `klutch schema diff`: what a change does. @throws {Answer} 1 for a risky one, 2 for a breaking one */
-export async function runDiff({ before, after, format, cluster }: DiffOptions, context: ProgramContext): Promise<void> {
-  const report = compareAll(await readApis(before, cluster, context), await readApis(after, cluster, context));
+export async function runDiff(
+  { before, after, format, controlPlane }: DiffOptions,
+  context: ProgramContext,
+): Promise<void> {
+  const report = compareAll(
+    await readApis(before, controlPlane, context),
+    await readApis(after, controlPlane, context),
+  );
   await printReport(report, format, after, context);
   const exitCode = VERDICTS.indexOf(report.verdict);
   if (exitCode > 0) throw new Answer(exitCode);

@@ -1,7 +1,7 @@
 import { deepEqual, equal, match, rejects } from "node:assert/strict";
 import { Answer, type ProgramContext, UsageError } from "../../program.ts";
 import { runDiff } from "./diff.ts";
-import type { ReportFormat } from "./report.ts";
+import type { ReportFormat } from "./print_report.ts";
 
 const crd = (name: string, spec: string) => `
 apiVersion: apiextensions.k8s.io/v1
@@ -50,7 +50,7 @@ async function diff(before: string, after: string, format: ReportFormat = "table
     const [old, now] = [`${directory}/old.yaml`, `${directory}/new.yaml`] as const;
     await Deno.writeTextFile(old, before);
     await Deno.writeTextFile(now, after);
-    await runDiff({ before: old, after: now, format, cluster: {} }, context);
+    await runDiff({ before: old, after: now, format, controlPlane: {} }, context);
     return { exitCode: 0, stdout };
   } catch (error) {
     if (error instanceof Answer) return { exitCode: error.exitCode, stdout };
@@ -110,7 +110,7 @@ Deno.test("klutch schema diff writes SARIF and JUnit for pipelines", async () =>
 
 Deno.test("klutch schema diff takes crds/FILE.yaml for a file, and crds/NAME for a definition of the cluster", async () => {
   const context = { env: {} } as ProgramContext;
-  const options = { after: "-", format: "table" as const, cluster: { kubeconfig: "/nowhere" } };
+  const options = { after: "-", format: "table" as const, controlPlane: { kubeconfig: "/nowhere" } };
   await rejects(runDiff({ ...options, before: "crds/dbs.yaml" }, context), /cannot read 'crds\/dbs\.yaml'/);
   await rejects(runDiff({ ...options, before: "crds/dbs.example.com" }, context), /\/nowhere/);
 });

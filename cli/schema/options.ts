@@ -2,9 +2,9 @@ import { Command, Option } from "commander";
 import { flagsOf } from "../../command_line.ts";
 import { examples } from "../../help.ts";
 import { type ProgramContext, UsageError } from "../../program.ts";
-import type { AppClusterFlags } from "../app_cluster.ts";
+import type { ControlPlaneFlags } from "./control_plane.ts";
 import type { DataFormat } from "../data.ts";
-import type { ReportFormat } from "./report.ts";
+import type { ReportFormat } from "./print_report.ts";
 
 const EXIT_CODES = `
 Exit codes:
@@ -16,7 +16,7 @@ Exit codes:
 
 const FORMATS: readonly ReportFormat[] = ["table", "json", "yaml", "sarif", "junit"];
 
-type Flags = AppClusterFlags & { output: ReportFormat };
+type Flags = ControlPlaneFlags & { output: ReportFormat };
 
 /** `klutch schema` */
 export function schemaCommand(context: ProgramContext): Command {
@@ -59,7 +59,7 @@ function diffCommand(context: ProgramContext): Command {
     .action(async (before: string, after: string) => {
       const flags = flagsOf<Flags>(command);
       const { runDiff } = await import("./diff.ts");
-      await runDiff({ before, after, format: flags.output, cluster: flags }, context);
+      await runDiff({ before, after, format: flags.output, controlPlane: flags }, context);
     });
 }
 
@@ -83,7 +83,7 @@ function checkCommand(context: ProgramContext): Command {
     .action(async () => {
       const flags = flagsOf<Flags & { filename: string }>(command);
       const { runCheck } = await import("./check.ts");
-      await runCheck({ file: flags.filename, format: flags.output, cluster: flags }, context);
+      await runCheck({ file: flags.filename, format: flags.output, controlPlane: flags }, context);
     });
 }
 
@@ -101,9 +101,9 @@ function statusCommand(context: ProgramContext): Command {
       "\n" + examples(["What waits?", `${context.invokedAs} schema status --context control-plane`]),
     )
     .action(async () => {
-      const flags = flagsOf<AppClusterFlags & { output: DataFormat }>(command);
+      const flags = flagsOf<ControlPlaneFlags & { output: DataFormat }>(command);
       const { runStatus } = await import("./status.ts");
-      await runStatus({ format: flags.output, cluster: flags }, context);
+      await runStatus({ format: flags.output, controlPlane: flags }, context);
     });
 }
 
@@ -128,10 +128,10 @@ function rollbackCommand(context: ProgramContext): Command {
       ]),
     )
     .action(async (api: string) => {
-      const flags = flagsOf<AppClusterFlags & { to?: string; undo: boolean }>(command);
+      const flags = flagsOf<ControlPlaneFlags & { to?: string; undo: boolean }>(command);
       if (flags.undo && flags.to !== undefined) throw new UsageError("--undo and --to exclude each other");
       const { runRollback } = await import("./rollback.ts");
-      await runRollback({ api, to: flags.to, undo: flags.undo, cluster: flags }, context);
+      await runRollback({ api, to: flags.to, undo: flags.undo, controlPlane: flags }, context);
     });
 }
 

@@ -3,7 +3,7 @@ import { API_SERVICE_EXPORT_TEMPLATES } from "../../crds/names.ts";
 import { groupResourceName } from "../../crds/shared.ts";
 import { keyOf } from "../../kube/types.ts";
 import { type ProgramContext, UsageError } from "../../program.ts";
-import { type AppClusterFlags, openAppCluster } from "../app_cluster.ts";
+import { type ControlPlaneFlags, openControlPlane } from "./control_plane.ts";
 
 export interface RollbackOptions {
   /** `<resource>.<group>` */
@@ -12,13 +12,16 @@ export interface RollbackOptions {
   to?: string;
   /** Follows the CRD again. */
   undo: boolean;
-  cluster: AppClusterFlags;
+  controlPlane: ControlPlaneFlags;
 }
 
 /** `klutch schema rollback`: gives all app clusters a schema that they had before, or the CRD's again. */
-export async function runRollback({ api, to, undo, cluster }: RollbackOptions, context: ProgramContext): Promise<void> {
+export async function runRollback(
+  { api, to, undo, controlPlane }: RollbackOptions,
+  context: ProgramContext,
+): Promise<void> {
   const { signal } = context;
-  using client = await openAppCluster(cluster, context);
+  using client = await openControlPlane(controlPlane, context);
   const templates = client.api<APIServiceExportTemplate>(API_SERVICE_EXPORT_TEMPLATES);
   const { items } = await templates.list({}, signal);
   const offering = items.filter(({ spec }) => groupResourceName(spec.APIServiceSelector) === api);

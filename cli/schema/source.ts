@@ -5,7 +5,7 @@ import { isJsonObject } from "../../kube/json.ts";
 import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceDefinition } from "../../kube/resources.ts";
 import type { Json } from "../../kube/types.ts";
 import { type ProgramContext, UsageError } from "../../program.ts";
-import { type AppClusterFlags, openAppCluster } from "../app_cluster.ts";
+import { type ControlPlaneFlags, openControlPlane } from "./control_plane.ts";
 import { type CompositeResourceDefinition, toClaimApi } from "./xrd.ts";
 
 /** An API as somebody defines it. */
@@ -27,18 +27,18 @@ const LIVE = /^crds?\/(?!.*\.(?:ya?ml|json)$)([^/]+)$/;
  */
 export async function readApis(
   argument: string,
-  cluster: AppClusterFlags,
+  controlPlane: ControlPlaneFlags,
   context: ProgramContext,
 ): Promise<DefinedApi[]> {
   const name = LIVE.exec(argument)?.[1];
-  if (name !== undefined) return [await readLive(name, cluster, context)];
+  if (name !== undefined) return [await readLive(name, controlPlane, context)];
   const apis = (await parseDocuments(argument, await readText(argument, context))).flatMap(toApi);
   if (apis.length > 0) return apis;
   throw new UsageError(`'${argument}' holds neither a CustomResourceDefinition nor a CompositeResourceDefinition`);
 }
 
-async function readLive(name: string, flags: AppClusterFlags, context: ProgramContext): Promise<DefinedApi> {
-  using client = await openAppCluster(flags, context);
+async function readLive(name: string, flags: ControlPlaneFlags, context: ProgramContext): Promise<DefinedApi> {
+  using client = await openControlPlane(flags, context);
   try {
     const crd = await client.api<CustomResourceDefinition>(CUSTOM_RESOURCE_DEFINITIONS).get({ name }, context.signal);
     return fromCrd(crd);

@@ -3,15 +3,15 @@ import { API_SERVICE_EXPORT_TEMPLATES } from "../../crds/names.ts";
 import { groupResourceName } from "../../crds/shared.ts";
 import { findCondition } from "../../kube/conditions.ts";
 import { formatKey } from "../../kube/types.ts";
-import type { ProgramContext } from "../../program.ts";
-import { type AppClusterFlags, openAppCluster } from "../app_cluster.ts";
-import { type DataFormat, printData } from "../data.ts";
 import { printable } from "../../printable.ts";
+import type { ProgramContext } from "../../program.ts";
+import { type DataFormat, printData } from "../data.ts";
 import { formatTable } from "../table.ts";
+import { type ControlPlaneFlags, openControlPlane } from "./control_plane.ts";
 
 export interface SchemaStatusOptions {
   format: DataFormat;
-  cluster: AppClusterFlags;
+  controlPlane: ControlPlaneFlags;
 }
 
 /** How far the schema of one API has come. */
@@ -29,8 +29,8 @@ interface ApiStatus {
 }
 
 /** `klutch schema status`: how far the schemas of all APIs on offer have come on their way to app clusters. */
-export async function runStatus({ format, cluster }: SchemaStatusOptions, context: ProgramContext): Promise<void> {
-  using client = await openAppCluster(cluster, context);
+export async function runStatus({ format, controlPlane }: SchemaStatusOptions, context: ProgramContext): Promise<void> {
+  using client = await openControlPlane(controlPlane, context);
   const templates = client.api<APIServiceExportTemplate>(API_SERVICE_EXPORT_TEMPLATES);
   const { items } = await templates.list({}, context.signal);
   const apis = items.map(statusOf).toSorted((a, b) => a.api < b.api ? -1 : 1);
