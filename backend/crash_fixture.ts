@@ -159,14 +159,19 @@ export async function tracesOf(
   return JSON.parse(text.replaceAll(/request-[0-9a-f]{8}/g, "request"));
 }
 
+/** Longer than controllers put off what can wait. */
+const REST_MS = 4_000;
+
 /** What there is once nothing has changed for a while. */
 export async function settled(traces: () => Promise<unknown[]>): Promise<unknown[]> {
   let now: unknown[] = [];
+  let sinceMs = performance.now();
   await eventually("nothing changes", async () => {
     const before = now;
     now = await traces();
-    return isDeepStrictEqual(now, before);
-  }, { everyMs: 1500 });
+    if (!isDeepStrictEqual(now, before)) sinceMs = performance.now();
+    return performance.now() - sinceMs > REST_MS;
+  }, PATIENCE);
   return now;
 }
 

@@ -177,6 +177,10 @@ async function readerOfCrds({ client, config }: TestCluster): Promise<AsyncDispo
     },
   };
   const reader = new KubeClient(impersonating);
+  await eventually("the role is minded", async () => {
+    await reader.api(CUSTOM_RESOURCE_DEFINITIONS).find({ name: "none.example.com" }, within(5_000));
+    return true;
+  });
   return {
     client: reader,
     async [Symbol.asyncDispose]() {

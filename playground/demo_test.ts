@@ -70,7 +70,7 @@ Deno.test("klutch demo --once shows a round trip and leaves nothing behind", asy
     /browser: logged in as alice/,
     /browser: clicked Bind at postgresqlinstances/,
     /APIServiceBinding postgresqlinstances\.anynines\.com is Ready/,
-    /\+0 ms +app cluster +default\/orders-db +created/,
+    /\+\S+ m?s +app cluster +default\/orders-db +created/,
     /\+\S+ m?s +control plane cluster +cluster-\w+-default\/orders-db +created/,
     /control plane cluster +\S+ +status: Ready=True \(Available\)/,
     /app cluster +default\/orders-db +status: Ready=True \(Available\)/,

@@ -13,12 +13,17 @@ import { startGuarded } from "../playground/guardian.ts";
 import { makeOwnedDirectory } from "../playground/owned_directory.ts";
 import { eventually, provider, type TestCluster, within } from "./clusters.ts";
 
+// A busy machine may stand still for seconds; whoever leads still does afterwards.
+const LEASE_MS = 8_000;
+const RENEW_DEADLINE_MS = 6_000;
+
 /** A candidate in this process, to be stopped at dispose. */
 function candidate(cluster: TestCluster, options: Pick<LeaseOptions, "namespace" | "name" | "identity">) {
   const own = new AbortController();
-  const leadership = new Leadership({ leaseMs: 3_000 });
+  const leadership = new Leadership({ leaseMs: LEASE_MS });
+  const times = { leadership, renewDeadlineMs: RENEW_DEADLINE_MS, retryMs: 500 };
   const ended = runAsLeader(
-    { ...options, client: cluster.client, leadership, renewDeadlineMs: 2_000, retryMs: 500, log: silentLog },
+    { ...options, ...times, client: cluster.client, log: silentLog },
     (signal) => new Promise((resolve) => signal.addEventListener("abort", () => resolve())),
     own.signal,
   );
@@ -41,12 +46,12 @@ Deno.test("two candidates at a real API server take turns", async () => {
   await using b = candidate(cluster, { ...key, identity: "b" });
   const { spec } = (await readLease(cluster, key))!;
   assert.equal(spec?.holderIdentity, "a");
-  assert.equal(spec?.leaseDurationSeconds, 3);
+  assert.equal(spec?.leaseDurationSeconds, LEASE_MS / 1000);
   assert.match(spec?.renewTime ?? "", /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
   await eventually("a renews", async () => (await readLease(cluster, key))?.spec?.renewTime !== spec?.renewTime);
   assert.equal(b.leadership.isHeld, false);
   await a.stop();
-  await eventually("b leads", () => b.leadership.isHeld, { timeoutMs: 2_500 }); // released, not expired
+  await eventually("b leads", () => b.leadership.isHeld, { timeoutMs: LEASE_MS - 2_000 }); // released, not expired
   assert.equal((await readLease(cluster, key))?.spec?.leaseTransitions, 1);
   assert.equal(a.leadership.isHeld, false);
 });
@@ -106,25 +111,26 @@ Deno.test("our election and client-go's take turns with one Lease", async () => 
       "--leader-elect=true",
       `--leader-elect-resource-namespace=${key.namespace}`,
       `--leader-elect-resource-name=${key.name}`,
-      "--leader-elect-lease-duration=5s",
-      "--leader-elect-renew-deadline=3s",
+      `--leader-elect-lease-duration=${LEASE_MS / 1000}s`,
+      `--leader-elect-renew-deadline=${RENEW_DEADLINE_MS / 1000}s`,
       "--leader-elect-retry-period=500ms",
     ],
   });
   await eventually("client-go stands by", async () => /attempting to acquire/i.test(await theirs.logTail(50)), {
     timeoutMs: 60_000,
   });
-  await new Promise((resolve) => setTimeout(resolve, 4_000)); // longer than our lease: it sees that we renew
+  const longerThanLease = () => new Promise((resolve) => setTimeout(resolve, LEASE_MS + 1_000));
+  await longerThanLease(); // it sees that we renew
   assert.equal(await holder(), "ours");
 
   await ours.stop();
   await eventually("client-go takes what we released", async () => !["", "ours"].includes(await holder()), {
-    timeoutMs: 3_000,
+    timeoutMs: LEASE_MS - 2_000,
   });
   assert.equal((await readLease(cluster, key))?.spec?.leaseTransitions, 1);
 
   await using again = candidate(cluster, { ...key, identity: "ours again" });
-  await new Promise((resolve) => setTimeout(resolve, 4_000));
+  await longerThanLease(); // and we that it does
   assert.equal(again.leadership.isHeld, false);
   await theirs.stop();
   await eventually("we take over from client-go", () => again.leadership.isHeld);

@@ -59,9 +59,13 @@ Deno.test("In a terminal, bind can be given up at each stage, and what it has ma
   });
 
   await story.step(t, "and else shows in place how far it has come", async () => {
-    await using konnector = await story.startKonnector();
+    const installer = await story.startKonnector();
+    await installer.logged("became the leader"); // by then bindings can be made
+    await installer.kill();
     await using terminal = open("--skip-konnector", "--wait-timeout=30s");
     await logIn(terminal);
+    await terminal.says(/⏳ mangodbs/);
+    await using konnector = await story.startKonnector();
     assert.equal(await terminal.ended(), 0, terminal.screen);
     assert.match(terminal.screen, /⏳ mangodbs[^]*✅ APIServiceBinding mangodbs\S+ is Ready/);
     assert.ok(terminal.screen.includes(LINE_UP));

@@ -70,12 +70,16 @@ for (const scope of ["Namespaced", "Cluster"] as const) {
       assert.match(stderr, new RegExp(`APIServiceBinding ${API} is Ready: this cluster now serves ${API}`));
       assert.match(end.text, /You have been authenticated successfully!/);
 
-      const { spec, status } = await story.binding(API);
+      const { spec } = await story.binding(API);
       assert.deepEqual(spec.permissionClaims?.map(({ resource, state }) => [resource, state]), [[
         "secrets",
         "Accepted",
       ]]);
-      assert.ok(status?.conditions?.every((one) => one.status === "True"), JSON.stringify(status?.conditions));
+      await eventually("all conditions hold", async () => {
+        const { conditions } = (await story.binding(API)).status!;
+        assert.ok(conditions!.every((one) => one.status === "True"), JSON.stringify(conditions));
+        return true;
+      });
       assert.equal(await story.consumer.kubectl(["get", "mangodbs", "--output=name"]), "");
       assert.deepEqual((await exports(story)).map(({ spec }) => spec.informerScope), [scope]);
       await eventually(

@@ -29,7 +29,7 @@ export class Mangos {
 
   /** A user creates one on the consumer. */
   async create(key: Key = DEFAULT, spec?: Record<string, unknown>): Promise<DynamicObject> {
-    return await this.consumer.create(mangoDb(this.#group, key, spec), within(5_000));
+    return await this.consumer.create(mangoDb(this.#group, key, spec), within(30_000)); // with many at once
   }
 
   /** Somebody changes it with a merge patch; the provider's by its key on the consumer. */
@@ -43,7 +43,7 @@ export class Mangos {
   }
 
   async delete(side: Side, key: Key = DEFAULT): Promise<void> {
-    await this[side].delete(await this.#keyOn(side, key), {}, within(5_000));
+    await this[side].delete(await this.#keyOn(side, key), {}, within(30_000));
   }
 
   /** The object as it is now; undefined when there is none. */

@@ -112,8 +112,10 @@ Deno.test("changes of an API reach app clusters as the policy of its template sa
     await untilAll(both, (fields) => !fields.engine);
     const { schema } = await until(story, undefined);
     assert.equal(schema?.impact?.hash, schema?.hash, "objects were looked at before");
-    const events = await story.provider.kubectl(["get", "events", "-n", "default"]);
-    assert.match(events, /SchemaInSync.*policy Force, because: nobody has an engine/);
+    await eventually("an Event tells it, too", async () => {
+      const events = await story.provider.kubectl(["get", "events", "-n", "default"]);
+      return /SchemaInSync.*policy Force, because: nobody has an engine/.test(events);
+    });
   });
 
   await story.step(t, "canary: the labelled app cluster comes first, and the others wait for it", async () => {
