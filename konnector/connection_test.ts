@@ -3,41 +3,14 @@ import { APIServiceExport } from "../crds/api_service_export.ts";
 import { toExportSpec } from "../crds/export_schema.ts";
 import { API_SERVICE_EXPORTS, API_VERSION } from "../crds/names.ts";
 import { KubeClient } from "../kube/client.ts";
-import { staticConfig } from "../kube/kubeconfig.ts";
 import { silentLog } from "../kube/log.ts";
-import { CLUSTER_ROLE_BINDINGS, NAMESPACES, type RoleBinding, SERVICE_ACCOUNTS } from "../kube/resources.ts";
-import { consumer, eventually, provider, type TestCluster, within } from "../tests/clusters.ts";
+import { NAMESPACES } from "../kube/resources.ts";
+import { openAccount } from "../tests/account.ts";
+import { consumer, eventually, provider, within } from "../tests/clusters.ts";
 import { mangoDbCrd } from "../tests/mangodb.ts";
 import { Connection, Connections, type ConnectionTarget } from "./connection.ts";
 import { installProviderCrds } from "./connection_fixture.ts";
 import { openConsumerNamespaces } from "./namespaces.ts";
-
-/** Two administrators of the provider, each with a token of his own that ends with him. */
-async function openAdministrators(opened: AsyncDisposableStack, plane: TestCluster, namespace: string) {
-  const accounts = plane.client.api(SERVICE_ACCOUNTS);
-  const roleBindings = plane.client.api<RoleBinding>(CLUSTER_ROLE_BINDINGS);
-  const hire = async (name: string) => {
-    await accounts.create({ apiVersion: "v1", kind: "ServiceAccount", metadata: { namespace, name } }, within(5_000));
-    const { status } = await plane.client.request<{ status: { token: string } }>(
-      "POST",
-      `/api/v1/namespaces/${namespace}/serviceaccounts/${name}/token`,
-      { body: { apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest", spec: {} } },
-      within(5_000),
-    );
-    const { server, caData } = plane.config;
-    return staticConfig({ server, caData, token: status.token });
-  };
-  const configs = [await hire("first"), await hire("second")] as const;
-  await roleBindings.create({
-    apiVersion: "rbac.authorization.k8s.io/v1",
-    kind: "ClusterRoleBinding",
-    metadata: { name: namespace },
-    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "cluster-admin" },
-    subjects: ["first", "second"].map((name) => ({ kind: "ServiceAccount", namespace, name })),
-  }, within(5_000));
-  opened.defer(() => roleBindings.delete({ name: namespace }, {}, within(5_000)));
-  return { configs, dismiss: (name: string) => accounts.delete({ namespace, name }, {}, within(5_000)) };
-}
 
 Deno.test("a renewed token is used from then on, and nothing that is open is opened again", async () => {
   await using opened = new AsyncDisposableStack();
@@ -45,7 +18,8 @@ Deno.test("a renewed token is used from then on, and nothing that is open is ope
   await installProviderCrds(plane);
   const namespace = opened.use(await plane.namespace("cluster")).name;
   const elsewhere = opened.use(await plane.namespace("cluster")).name;
-  const { configs: [first, second], dismiss } = await openAdministrators(opened, plane, namespace);
+  const [first, second] = await Promise.all([openAccount(plane, namespace), openAccount(plane, namespace)]);
+  for (const administrator of [first, second]) opened.use(await administrator.grant("cluster-admin"));
   const stop = new AbortController();
   opened.defer(() => stop.abort());
   const namespaces = openConsumerNamespaces(app.client, { log: silentLog });
@@ -59,13 +33,13 @@ Deno.test("a renewed token is used from then on, and nothing that is open is ope
   );
   const use = (text: string, target: ConnectionTarget) => connections.use("binding", "secret", text, target, () => {});
 
-  const connection = use("one", { config: first, namespace });
+  const connection = use("one", { config: first.config, namespace });
   await connection.exports.synced(within(10_000));
-  assert.equal(use("two", { config: second, namespace }), connection);
+  assert.equal(use("two", { config: second.config, namespace }), connection);
   assert.equal(opens, 1);
 
-  await dismiss("first");
-  using dismissed = new KubeClient(first);
+  await first.dismiss();
+  using dismissed = new KubeClient(first.config);
   await eventually(
     "the first token is refused",
     () =>
@@ -84,7 +58,7 @@ Deno.test("a renewed token is used from then on, and nothing that is open is ope
   }, within(5_000));
   await eventually("an export that was made meanwhile is seen", () => connection.exports.store.size === 1);
 
-  const other = use("three", { config: second, namespace: elsewhere });
+  const other = use("three", { config: second.config, namespace: elsewhere });
   assert.notEqual(other, connection);
   assert.equal(opens, 2);
   connections.release("binding");

@@ -17,6 +17,8 @@ export interface PairOptions {
   hasStatusSubresource?: boolean;
   /** What both clusters serve; without the subresource, if that is not to be there. */
   crd?: (group: string) => CustomResourceDefinition;
+  /** The provider lets the sync into its cluster namespace alone, and where `admit` says. */
+  isRestricted?: boolean;
 }
 
 export interface OpenOptions {
@@ -29,14 +31,14 @@ export interface OpenOptions {
 
 /** Both clusters with one API on either, and a sync between them; the test plays the backend, which maps namespaces. */
 export async function openPair(
-  { informerScope = "Namespaced", hasStatusSubresource = true, crd = mangoDbCrd }: PairOptions = {},
+  { informerScope = "Namespaced", hasStatusSubresource = true, crd = mangoDbCrd, isRestricted }: PairOptions = {},
 ) {
   await using opened = new AsyncDisposableStack();
   const [app, plane] = [opened.use(await consumer()), opened.use(await provider())];
   const group = `${uniqueName("sync")}.example.com`;
   const served = hasStatusSubresource ? crd(group) : withoutStatus(crd(group));
   for (const { client } of [app, plane]) opened.use(await installCrd(client, served));
-  const { connection, clusterNamespace, signal } = await openTestConnection(opened, app, plane);
+  const { connection, clusterNamespace, account, signal } = await openTestConnection(opened, app, plane, isRestricted);
   const appNamespace = opened.use(await app.namespace("team")).name;
   const mappedNamespace = `${clusterNamespace}-${appNamespace}`;
   const serviceNamespaces = plane.client.api<APIServiceNamespace>(API_SERVICE_NAMESPACES);
@@ -69,8 +71,11 @@ export async function openPair(
     key,
     providerKey,
     clusterNamespace,
+    connection,
+    serviceNamespaces,
     ...sides,
     open,
+    admit: (namespace: string) => account!.grant("cluster-admin", namespace),
     /** @param before done when the namespace is there, and nobody has heard of it */
     async mapNamespace(before: () => Promise<unknown> = () => Promise.resolve()) {
       const asked = { namespace: clusterNamespace, name: appNamespace };

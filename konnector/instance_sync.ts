@@ -187,7 +187,8 @@ async function runSync(
       metrics,
     }, signal);
   }
-  // The provider first: of what agrees with it, nothing has to be kept at hand while the consumer is listed.
-  if (scopes.size > 0) await provider.synced(signal);
+  // The provider first: of what agrees with it, nothing has to be kept at hand while the consumer is listed. But one
+  // namespace that cannot be listed keeps no other waiting.
+  await provider.tried(signal);
   await Promise.all([consumer.watch({}, signal), work()]);
 }

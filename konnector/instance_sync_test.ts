@@ -4,7 +4,8 @@ import { KubeClient } from "../kube/client.ts";
 import { systemClock } from "../kube/clock.ts";
 import { parseJson } from "../kube/json.ts";
 import { type DynamicObject, hasFinalizer } from "../kube/types.ts";
-import { eventually, provider, within } from "../tests/clusters.ts";
+import { namespaceRequest } from "../sync/mapping.ts";
+import { consumer as appCluster, eventually, provider, within } from "../tests/clusters.ts";
 import { mangoDb, mangoDbResource } from "../tests/mangodb.ts";
 import { openPair } from "./instance_fixture.ts";
 
@@ -258,6 +259,24 @@ for (const informerScope of ["Namespaced", "Cluster"] as const) {
     await pair.onConsumer("it is adopted", () => true);
   });
 }
+
+Deno.test("a namespace of the provider that cannot be listed keeps no other from being synced", async () => {
+  await using pair = await openPair({ isRestricted: true });
+  const { consumer, clusterNamespace, connection, group, key, providerKey, serviceNamespaces } = pair;
+  using app = await appCluster();
+  await using namespace = await app.namespace("shut");
+  const { name } = namespace;
+  const request = await serviceNamespaces.create(namespaceRequest(clusterNamespace, name), within(5_000));
+  await serviceNamespaces.replaceStatus({ ...request, status: { namespace: `no-entry-${name}` } }, within(5_000));
+  await eventually("it is mapped", () => {
+    const known = connection.serviceNamespaces.store.get({ namespace: clusterNamespace, name });
+    return known?.status?.namespace !== undefined;
+  });
+  await using _sync = pair.open();
+  await consumer.create(mangoDb(group, key), within(5_000));
+  await pair.mapNamespace(() => pair.admit(providerKey.namespace));
+  await pair.onProvider("the instance appears", () => true);
+});
 
 Deno.test("objects that are missing on the consumer, unseen, are kept on the provider until somebody says so", async () => {
   await using pair = await openPair();

@@ -120,16 +120,13 @@ export class Informer<T extends KubeObject, V = T> {
   }
 
   /** Settles once every scope that is watched by then has been listed. */
-  async synced(signal: AbortSignal): Promise<void> {
-    const { promise: aborted, reject } = Promise.withResolvers<never>();
-    const abort = () => reject(signal.reason);
-    signal.throwIfAborted();
-    signal.addEventListener("abort", abort, { once: true });
-    try {
-      while (!this.isSynced) await Promise.race([this.#waiting.promise, aborted]);
-    } finally {
-      signal.removeEventListener("abort", abort);
-    }
+  synced(signal: AbortSignal): Promise<void> {
+    return this.#until(() => this.isSynced, signal);
+  }
+
+  /** Settles once every scope that is watched by then has been listed, or cannot be for the time being. */
+  tried(signal: AbortSignal): Promise<void> {
+    return this.#until(() => [...this.#scopes].every(({ synced, trouble }) => synced || trouble !== undefined), signal);
   }
 
   /** Watches one scope until the signal fires; then what it brought leaves the store, which is no deletion. */
@@ -143,6 +140,7 @@ export class Informer<T extends KubeObject, V = T> {
     };
     const onInterruption = (error: unknown) => {
       state.trouble = error;
+      this.#wake();
       metrics?.watchRestarted(resource, reasonOf(error));
       log.warn("watch interrupted", { resource, namespace: scope.namespace, error });
     };
@@ -239,6 +237,18 @@ export class Informer<T extends KubeObject, V = T> {
 
   #tell(change: Change<V, T>): void {
     for (const subscriber of this.#subscribers) subscriber(change);
+  }
+
+  async #until(holds: () => boolean, signal: AbortSignal): Promise<void> {
+    const { promise: aborted, reject } = Promise.withResolvers<never>();
+    const abort = () => reject(signal.reason);
+    signal.throwIfAborted();
+    signal.addEventListener("abort", abort, { once: true });
+    try {
+      while (!holds()) await Promise.race([this.#waiting.promise, aborted]);
+    } finally {
+      signal.removeEventListener("abort", abort);
+    }
   }
 
   #wake(): void {

@@ -32,7 +32,7 @@ export class Scopes implements AsyncDisposable {
     const own = new AbortController();
     const before = this.#ending.get(id);
     const ended = (async () => {
-      await before;
+      if (before) await before; // else the informer knows of it at once
       if (!own.signal.aborted) await this.#watch(scope, own.signal);
     })();
     this.#open.set(id, { own, ended });
