@@ -119,12 +119,7 @@ export async function watchAppClusters(
   const own = APP_CLUSTER_BINDING_NAME_LABEL;
   const { group, plural } = DEPLOYMENTS;
   const sources = new Informer<Secret>(client.api(SECRETS), { log, metrics });
-  const scopes = new Scopes({
-    watch: (scope, own) =>
-      new Promise<void>((resolve) =>
-        tasks.run((signal) => sources.watch(scope, AbortSignal.any([signal, own])).finally(resolve))
-      ),
-  });
+  const scopes = new Scopes(sources, tasks);
   const caches: AppClusterCaches = {
     appClusterBindings: watch<AppClusterBinding>(APP_CLUSTER_BINDINGS, undefined, { indexers }),
     bindings: watch<APIServiceBinding>(API_SERVICE_BINDINGS, own),

@@ -59,6 +59,7 @@ const CHECKPOINTS = {
     SpecRefused: error("Correct the object as the message says, or ask whoever runs the provider; it is tried again"),
     NameTaken: error("Choose another name: an object of somebody else has it on the provider"),
     NameTooLong: error("Choose a shorter name"),
+    NestedTooDeeply: error("Put fewer lists and objects inside each other"),
     SpecOverridden: warning(
       `Set what it is set to there, or ${lower(TALK_TO_PROVIDER)} to leave it alone; it is written less and less often`,
     ),

@@ -65,8 +65,8 @@ export async function runBindings(deps: BindingsDeps, signal: AbortSignal): Prom
   const syncs = new Map<string, InstanceSync>();
 
   await using tasks = new TaskGroup((error) => log.error("konnector failed", { error }), signal);
-  await using secretScopes = new Scopes(secrets);
-  await using crdScopes = new Scopes(crds);
+  await using secretScopes = new Scopes(secrets, tasks);
+  await using crdScopes = new Scopes(crds, tasks);
   await using connections = new Connections((target, onChange) =>
     new Connection({ consumer, namespaces, log, metrics, qps, version, beforeWrite }, target, onChange, signal)
   );

@@ -1,9 +1,11 @@
 import type { Api } from "../kube/api.ts";
 import type { Outcome } from "../kube/controller.ts";
+import { TerminalError } from "../kube/errors.ts";
 import type { Log } from "../kube/log.ts";
-import type { DynamicObject, ObjectKey } from "../kube/types.ts";
+import { type DynamicObject, formatKey, type ObjectKey, resourceName } from "../kube/types.ts";
 import { type ClaimTerms, type ClaimView, needsLiveView, planClaim } from "../sync/claim_plan.ts";
 import { isOnSource, runClaimStep } from "../sync/claim_steps.ts";
+import { isTooDeep, MAX_DEPTH } from "../sync/instance_refusal.ts";
 import { type ClaimDigest, isClaimSettled } from "./claim_digest.ts";
 
 /** The owner's cluster or the other one, as far as one claimed kind goes. */
@@ -52,11 +54,11 @@ export async function reconcileClaim(deps: ClaimDeps, key: ObjectKey, signal: Ab
 
   const known = await Promise.all([readKnown(source, key, sourceKey, signal), readKnown(copy, key, copyKey, signal)]);
   let view: ClaimView = { key, source: known[0], copy: known[1], isCopyDeleted: deps.isCopyDeleted(key) };
-  let plan = planClaim(view, terms);
+  let plan = planFor(deps, view);
   if (plan.isConflict || plan.steps.some(needsLiveView)) {
     const live = await Promise.all([source.api.find(sourceKey, signal), copy.api.find(copyKey, signal)]);
     view = { ...view, source: live[0], copy: live[1] };
-    plan = planClaim(view, terms);
+    plan = planFor(deps, view);
   }
   const consumerObject = terms.owner === "Provider" ? view.copy : view.source;
   deps.conflictChanged(key, plan.isConflict ? consumerObject : undefined);
@@ -67,6 +69,15 @@ export async function reconcileClaim(deps: ClaimDeps, key: ObjectKey, signal: Ab
     deps.log.info("claim step done", { step, key, owner: terms.owner });
   }
   if (plan.isConflict) return { requeueAfterMs: CONFLICT_CHECK_MS };
+}
+
+/** @throws {TerminalError} when the objects can neither be compared nor copied */
+function planFor({ terms, source: { api } }: ClaimDeps, view: ClaimView): ReturnType<typeof planClaim> {
+  if (view.source && [view.source, view.copy].some(isTooDeep)) {
+    const described = `${resourceName(api.resource)} "${formatKey(view.key)}"`;
+    throw new TerminalError(`Cannot copy ${described}: it or its copy is nested more than ${MAX_DEPTH} levels deep`);
+  }
+  return planClaim(view, terms);
 }
 
 async function readKnown({ api, digest, inHand }: ClaimSide, key: ObjectKey, own: ObjectKey, signal: AbortSignal) {

@@ -8,6 +8,7 @@ import { deepEqual } from "../kube/json.ts";
 import type { Log } from "../kube/log.ts";
 import type { Metrics } from "../kube/metrics.ts";
 import { Scopes } from "../kube/scopes.ts";
+import type { TaskGroup } from "../kube/tasks.ts";
 import { type DynamicObject, formatKey, keyOf, type ObjectKey, type Resource } from "../kube/types.ts";
 import type { ClaimTerms } from "../sync/claim_plan.ts";
 import { isForbiddenNamespace, reachesNamespace, requestsOf } from "../sync/claim_rules.ts";
@@ -22,6 +23,8 @@ export interface ClaimStoresOptions {
   resource: Resource;
   terms: ClaimTerms;
   mapping: Mapping;
+  /** What its watches belong to. */
+  tasks: TaskGroup;
   log: Log;
   metrics?: Metrics;
 }
@@ -57,7 +60,7 @@ export class ClaimStores implements AsyncDisposable {
   readonly #inHand = { source: new InHand(IN_HAND_LIMIT), copy: new InHand(IN_HAND_LIMIT) };
 
   constructor(options: ClaimStoresOptions) {
-    const { terms, mapping, resource, log, metrics } = options;
+    const { terms, mapping, resource, tasks, log, metrics } = options;
     this.#options = options;
     const consumer = {
       api: options.consumer.api(resource),
@@ -76,12 +79,12 @@ export class ClaimStores implements AsyncDisposable {
         const own = { ...terms, claims: [claim] };
         const project = (object: DynamicObject) => digestSource(object, source.consumerKeyOf(keyOf(object)), own);
         const informer = new Informer(source.api, { log, metrics, project });
-        return { claim, labelSelector, fieldSelectors, informer, scopes: new Scopes(informer) };
+        return { claim, labelSelector, fieldSelectors, informer, scopes: new Scopes(informer, tasks) };
       });
     });
     const project = (object: DynamicObject) => digestCopy(object, terms);
     this.copyInformer = new Informer(copy.api, { log, metrics, project });
-    this.#copyScopes = new Scopes(this.copyInformer);
+    this.#copyScopes = new Scopes(this.copyInformer, tasks);
     this.source = {
       ...source,
       digest: (key) => this.#sourceDigest(source.keyOf(key)),

@@ -143,6 +143,7 @@ export class ClaimSync implements AsyncDisposable {
       resource,
       terms,
       mapping,
+      tasks: this.#tasks,
       log,
       metrics,
     });

@@ -3,6 +3,7 @@ import { SYNC_FINALIZER } from "../crds/names.ts";
 import { appliedPart } from "../kube/managed_fields.ts";
 import { type DynamicObject, hasFinalizer, isDeleting } from "../kube/types.ts";
 import { isBound, OWNER } from "../sync/instance_plan.ts";
+import { isTooDeep } from "../sync/instance_refusal.ts";
 
 /** What a store keeps of an instance: enough to see that both sides agree, not enough to write either. */
 export interface Digest {
@@ -13,6 +14,8 @@ export interface Digest {
   isOurs: boolean;
   /** The provider's belongs to somebody else for all its name says. */
   isForeign: boolean;
+  /** It can neither be compared nor copied; its hashes say nothing. */
+  isTooDeep: boolean;
   /** Hash of what goes up: what the consumer says, or what of it the provider's object says. */
   spec: string;
   /** Hash of what comes down. */
@@ -20,29 +23,25 @@ export interface Digest {
 }
 
 export function digestConsumer(object: DynamicObject): Digest {
-  const { apiVersion: _apiVersion, kind: _kind, metadata: _metadata, status: _status, ...fields } = object;
-  return digest(object, fields, { isOurs: hasFinalizer(object, SYNC_FINALIZER), isForeign: false });
+  return digest(object, (whole) => whole, { isOurs: hasFinalizer(object, SYNC_FINALIZER), isForeign: false });
 }
 
 /** What others added on the provider is not part of the digest, so that it changes nothing. */
 export function digestProvider(object: DynamicObject, isForeign = false): Digest {
-  const { apiVersion: _apiVersion, kind: _kind, metadata: _metadata, status: _status, ...fields } = appliedPart(
-    object,
-    OWNER,
-  ) as DynamicObject;
-  return digest(object, fields, { isOurs: isBound(object), isForeign });
+  return digest(object, (whole) => appliedPart(whole, OWNER), { isOurs: isBound(object), isForeign });
 }
 
-function digest(object: DynamicObject, fields: unknown, owner: Pick<Digest, "isOurs" | "isForeign">): Digest {
+function digest(
+  object: DynamicObject,
+  travelling: (object: DynamicObject) => Partial<DynamicObject>,
+  owner: Pick<Digest, "isOurs" | "isForeign">,
+): Digest {
   const { uid, resourceVersion } = object.metadata;
-  return {
-    uid,
-    resourceVersion,
-    isDeleting: isDeleting(object),
-    ...owner,
-    spec: hash(fields),
-    status: object.status === undefined ? "" : hash(object.status),
-  };
+  const known = { uid, resourceVersion, isDeleting: isDeleting(object), ...owner };
+  if (isTooDeep(object)) return { ...known, isTooDeep: true, spec: "", status: "" };
+  const { apiVersion: _apiVersion, kind: _kind, metadata: _metadata, status: _status, ...fields } = travelling(object);
+  const status = object.status === undefined ? "" : hash(object.status);
+  return { ...known, isTooDeep: false, spec: hash(fields), status };
 }
 
 /** API servers write fields in one order, so equal values have equal texts. */
@@ -59,7 +58,7 @@ export function compare(
 ): "settled" | "statusDiffers" | "unclear" {
   if (!consumer) return !provider || provider.isDeleting || provider.isForeign ? "settled" : "unclear";
   if (consumer.isDeleting && !consumer.isOurs) return "settled";
-  if (!provider || provider.isForeign || !consumer.isOurs) return "unclear";
+  if (!provider || provider.isForeign || !consumer.isOurs || consumer.isTooDeep || provider.isTooDeep) return "unclear";
   const isSpecDone = provider.isDeleting ||
     (!consumer.isDeleting && provider.isOurs && consumer.spec === provider.spec);
   if (!isSpecDone) return "unclear";

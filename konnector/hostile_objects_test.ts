@@ -1,4 +1,4 @@
-import { deepEqual, equal } from "node:assert/strict";
+import { deepEqual, equal, match } from "node:assert/strict";
 import {
   BOUND_ANNOTATION,
   CLAIMED_FOR_LABEL,
@@ -7,10 +7,12 @@ import {
   SYNC_FINALIZER,
 } from "../crds/names.ts";
 import { CONFIG_MAPS } from "../kube/resources.ts";
-import type { DynamicObject } from "../kube/types.ts";
+import type { EventDetails } from "../kube/event_series.ts";
+import type { CustomResourceDefinition } from "../kube/resources.ts";
+import type { DynamicObject, KubeObject } from "../kube/types.ts";
 import { defineClaims } from "../sync/claim_definitions.ts";
 import { eventually, within } from "../tests/clusters.ts";
-import { mangoDb } from "../tests/mangodb.ts";
+import { mangoDb, mangoDbCrd } from "../tests/mangodb.ts";
 import { openClaimPair, secret, secretsClaim } from "./claim_fixture.ts";
 import { openPair } from "./instance_fixture.ts";
 
@@ -157,3 +159,58 @@ for (const hasStatusSubresource of [true, false]) {
     await provider.mergePatch(providerKey, { metadata: { finalizers: null } }, {}, within(5000));
   });
 }
+
+/** An API that takes whatever is in spec and status. */
+function crdOfAnything(group: string): CustomResourceDefinition {
+  const crd = mangoDbCrd(group);
+  const anything = { type: "object", "x-kubernetes-preserve-unknown-fields": true };
+  for (const version of crd.spec.versions) {
+    version.schema = { openAPIV3Schema: { type: "object", properties: { spec: anything, status: anything } } };
+  }
+  return crd;
+}
+
+/** Parsed as a whole: of such a one alone `JSON.stringify` makes a text without exhausting the stack. */
+const withNested = (levels: number, field: string, object: object = { kind: "MangoDB" }): Record<string, unknown> =>
+  JSON.parse(`${JSON.stringify(object).slice(0, -1)},"${field}":${'{"a":'.repeat(levels)}1${"}".repeat(levels)}}`);
+
+Deno.test("A user who nests objects as deep as the API server takes them is told so, and no other waits for them", async () => {
+  await using pair = await openPair({ crd: crdOfAnything });
+  const { consumer, provider, group, key, providerKey } = pair;
+  const told: (EventDetails & { about: string })[] = [];
+  const recorder = {
+    event: ({ metadata }: KubeObject, details: EventDetails) => void told.push({ about: metadata.name, ...details }),
+  };
+  const heard = (about: string) =>
+    eventually(
+      `${about} is refused`,
+      () => told.find((one) => one.about === about && one.reason === "NestedTooDeeply"),
+    );
+  const arrives = (name: string) =>
+    eventually(`${name} arrives`, () => provider.find({ ...providerKey, name }, within(5000)));
+  const levels = { deepest: 6_000, deep: 2_500, db: 1 };
+  const path = `/apis/${group}/v1alpha1/namespaces/${key.namespace}/mangodbs`;
+  const first = pair.open({ recorder });
+  for (const [name, count] of Object.entries(levels)) {
+    const body = withNested(count, "spec", { ...mangoDb(group, { ...key, name }), spec: undefined });
+    await consumer.client.request("POST", path, { body }, within(15_000));
+  }
+  await pair.mapNamespace();
+  await arrives("db");
+  for (const name of ["deepest", "deep"]) {
+    match((await heard(name)).message, /this one is nested more than 500 levels/);
+  }
+  await first[Symbol.asyncDispose]();
+
+  await using _second = pair.open({ recorder });
+  await consumer.mergePatch({ ...key, name: "deep" }, { spec: { a: null } }, {}, within(15_000));
+  await arrives("deep");
+  told.length = 0;
+  await provider.mergePatch(providerKey, withNested(2_500, "status"), { subresource: "status" }, within(15_000));
+  match((await heard("db")).message, /the one there is nested more than 500 levels deep/);
+  await consumer.mergePatch({ ...key, name: "deep" }, withNested(2_500, "spec"), {}, within(15_000));
+  await heard("deep");
+  for (const name of Object.keys(levels)) await consumer.delete({ ...key, name }, {}, within(5000));
+  await eventually("all are gone", async () => (await provider.list({}, within(5000))).items.length === 0);
+  await eventually("here, too", async () => (await consumer.list({}, within(5000))).items.length === 0);
+});

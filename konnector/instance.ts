@@ -18,7 +18,7 @@ import {
   planInstance,
   type Step,
 } from "../sync/instance_plan.ts";
-import { refusalOf, withoutForeign } from "../sync/instance_refusal.ts";
+import { plannable, refusalOf } from "../sync/instance_refusal.ts";
 import { copyStatus, runStep, type StepDeps, type View } from "../sync/instance_steps.ts";
 import { compare } from "./digest.ts";
 import { type InstanceNews, type Trouble, trouble } from "./instance_news.ts";
@@ -92,8 +92,8 @@ async function settleStatus(
 }
 
 async function settle(deps: InstanceDeps, known: View, signal: AbortSignal): Promise<Outcome> {
-  let view = refuseForeign(deps, known);
-  if (planFor(deps, view).some(isIrreversible)) view = refuseForeign(deps, await readLive(deps, view, signal));
+  let view = judge(deps, known);
+  if (planFor(deps, view).some(isIrreversible)) view = judge(deps, await readLive(deps, view, signal));
   deps.noteOrphan(view.key, isOrphan(view));
   const steps = planFor(deps, view);
   const pauseMs = () =>
@@ -168,17 +168,14 @@ const hadCopy = (consumer: DynamicObject): boolean =>
   hasFinalizer(consumer, SYNC_FINALIZER) && consumer.status !== undefined;
 
 /**
- * Takes an object on the provider that is not ours for none at all, where that harms nobody.
+ * What of a view can be planned with.
  *
- * @throws {TerminalError} when a living consumer object would need its name, or a name that cannot be one
+ * @throws {TerminalError} when the object can have no counterpart; its user is told why
  */
-function refuseForeign({ mapping, news, provider: { api } }: InstanceDeps, view: View): View {
+function judge({ mapping, news, provider: { api } }: InstanceDeps, view: View): View {
   const refusal = refusalOf(view, mapping);
-  if (refusal) {
-    const { reason, why } = refusal;
-    const what = `Cannot sync ${resourceName(api.resource)} "${formatKey(view.key)}" to the provider: ${why}`;
-    news.refused(view.key, trouble("Spec", reason, what));
-    throw new TerminalError(what);
-  }
-  return withoutForeign(view, mapping);
+  if (!refusal) return plannable(view, mapping);
+  const what = `Cannot sync ${resourceName(api.resource)} "${formatKey(view.key)}" to the provider: ${refusal.why}`;
+  news.refused(view.key, trouble("Spec", refusal.reason, what));
+  throw new TerminalError(what);
 }

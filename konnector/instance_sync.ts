@@ -53,7 +53,7 @@ export class InstanceSync implements AsyncDisposable {
       log.error("sync failed", { error });
       deps.onFailure();
     }, signal);
-    this.#tasks.run((signal) => runSync({ ...deps, log }, definition, (agenda) => this.#agenda = agenda, signal));
+    this.#tasks.run(() => runSync({ ...deps, log }, definition, (agenda) => this.#agenda = agenda, this.#tasks));
   }
 
   /** Whether both sides are known, so that no deletion from now on can be missed. */
@@ -99,8 +99,9 @@ async function runSync(
   deps: InstanceSyncDeps,
   definition: SyncDefinition,
   publish: (agenda: Agenda) => void,
-  signal: AbortSignal,
+  tasks: TaskGroup,
 ): Promise<void> {
+  const { signal } = tasks;
   const { connection, log, metrics } = deps;
   const { serviceNamespaces, namespace: clusterNamespace } = connection;
   const { resource } = definition;
@@ -160,7 +161,7 @@ async function runSync(
     log,
   };
 
-  await using scopes = new Scopes(provider);
+  await using scopes = new Scopes(provider, tasks);
   await serviceNamespaces.synced(signal);
   if (definition.isolation === "Namespaced") scopes.add(clusterNamespace, { namespace: clusterNamespace });
   else if (definition.informerScope === "Cluster") scopes.add("*", {});

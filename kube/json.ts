@@ -1,28 +1,55 @@
 import type { Json } from "./types.ts";
 
 // TypeScript's library does not know them yet: https://tc39.es/proposal-json-parse-with-source/
-const { rawJSON, isRawJSON, parse: parseWithSource } = JSON as unknown as {
+const { rawJSON, isRawJSON } = JSON as unknown as {
   rawJSON(text: string): { readonly rawJSON: string };
   isRawJSON(value: unknown): value is { readonly rawJSON: string };
-  parse<T>(text: string, reviver: (key: string, value: unknown, context: { source?: string }) => unknown): T;
 };
 
 // Where a value may begin: many digits, a fraction, an exponent or a negative zero. May match inside a string; that only
 // costs time.
 const PRECISE_NUMBER = /(?:^|[[,]|"\s*:)\s*-?(?:\d{16,}|\d+[.eE]|(?<=-)0)/;
+const STRING_OR_NUMBER = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?=\s*(?:[,\]}]|$))/g;
+/** What a string begins with that stands for a number; nobody outside can know it. */
+const MARK = crypto.randomUUID();
 
 /**
  * Parses JSON so that writing it again gives the same numbers: what a double cannot hold (`9007199254740993`),
  * or prints differently (`1.0`, `1e3`), stays a `JSON.rawJSON` object. Other documents take the fast path.
  *
+ * However deep a document is nested, it does not exhaust the stack, as a reviver of `JSON.parse` would.
+ *
  * @throws {SyntaxError} as `JSON.parse`
  */
 export function parseJson<T>(text: string): T {
-  return PRECISE_NUMBER.test(text) ? parseWithSource(text, keepNumberText) : JSON.parse(text);
+  if (!PRECISE_NUMBER.test(text)) return JSON.parse(text);
+  const root = { value: JSON.parse(text.replace(STRING_OR_NUMBER, markPreciseNumber)) };
+  const open: Record<string, unknown>[] = [root];
+  for (let one; (one = open.pop());) {
+    for (const [field, value] of Object.entries(one)) {
+      if (typeof value === "object" && value !== null) open.push(value as Record<string, unknown>);
+      else if (typeof value === "string" && value.startsWith(MARK)) {
+        setField(one, field, rawJSON(value.slice(MARK.length)));
+      }
+    }
+  }
+  return root.value;
 }
 
-function keepNumberText(_key: string, value: unknown, { source }: { source?: string }): unknown {
-  return typeof value === "number" && source !== undefined && String(value) !== source ? rawJSON(source) : value;
+const markPreciseNumber = (token: string): string =>
+  token.startsWith('"') || String(Number(token)) === token ? token : `"${MARK}${token}"`;
+
+/** Also when the field is called `__proto__`. */
+function setField(object: object, field: string, value: unknown): void {
+  Object.defineProperty(object, field, { value, writable: true, enumerable: true, configurable: true });
+}
+
+/** Whether there are more than so many lists and objects one inside the other. */
+export function isNestedDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  if (levels === 0) return true;
+  for (const child of Object.values(value)) if (isNestedDeeper(child, levels - 1)) return true;
+  return false;
 }
 
 /** Whether two JSON values are the same; the order of object keys does not matter, the text of exact numbers does. */

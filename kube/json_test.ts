@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { deepEqual, isJsonObject, parseJson } from "./json.ts";
+import { deepEqual, isJsonObject, isNestedDeeper, parseJson } from "./json.ts";
 
 const digits = (min: number, max: number) =>
   fc.array(fc.integer({ min: 0, max: 9 }), { minLength: min, maxLength: max }).map((list) => list.join(""));
@@ -69,6 +69,20 @@ Deno.test("what is not JSON throws a SyntaxError, with exact numbers in it or no
   for (const text of ["", "{", "<html>", `{"a":1.0`, `{"a":9007199254740993,}`, `[1.0] x`, "[01.5]"]) {
     assert.throws(() => parseJson(text), SyntaxError, text);
   }
+});
+
+Deno.test("a document that is nested as deep as an API server takes it is parsed, with exact numbers in it or not", () => {
+  for (const leaf of ["1", "1.0"]) {
+    let value = parseJson<unknown>("[".repeat(10_000) + leaf + "]".repeat(10_000));
+    for (let level = 0; level < 10_000; level++) value = (value as unknown[])[0];
+    assert.equal(JSON.stringify(value), leaf);
+  }
+});
+
+Deno.test("isNestedDeeper() counts lists and objects", () => {
+  const value = { a: 1, b: [{ c: null }, "x"] };
+  assert.deepEqual([2, 3].map((levels) => isNestedDeeper(value, levels)), [true, false]);
+  assert.equal(isNestedDeeper("text", 0), false);
 });
 
 Deno.test("deepEqual() says what comparing the sorted texts says", () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Scope } from "./informer.ts";
 import { Scopes } from "./scopes.ts";
+import { TaskGroup } from "./tasks.ts";
 
 /** Records when watches of a namespace begin and end; ending takes a moment. */
 function recorder() {
@@ -17,9 +18,13 @@ function recorder() {
   };
 }
 
+const openTasks = (onFailure: (error: unknown) => void = assert.ifError) =>
+  new TaskGroup(onFailure, new AbortController().signal);
+
 Deno.test("Scopes watches every scope once, until it is dropped", async () => {
   const watched = recorder();
-  const scopes = new Scopes(watched);
+  await using tasks = openTasks();
+  const scopes = new Scopes(watched, tasks);
   scopes.add("a", { namespace: "a" });
   scopes.add("a", { namespace: "a" });
   scopes.add("b", { namespace: "b" });
@@ -33,7 +38,8 @@ Deno.test("Scopes watches every scope once, until it is dropped", async () => {
 
 Deno.test("Scopes opens a scope again only after its last watch has ended", async () => {
   const watched = recorder();
-  const scopes = new Scopes(watched);
+  await using tasks = openTasks();
+  const scopes = new Scopes(watched, tasks);
   scopes.add("a", { namespace: "a" });
   await Promise.resolve();
   scopes.drop("a");
@@ -45,12 +51,27 @@ Deno.test("Scopes opens a scope again only after its last watch has ended", asyn
 
 Deno.test("Scopes never begins a watch that was dropped while another one was ending", async () => {
   const watched = recorder();
-  const scopes = new Scopes(watched);
+  await using tasks = openTasks();
+  const scopes = new Scopes(watched, tasks);
   scopes.add("a", { namespace: "a" });
   await Promise.resolve();
   scopes.drop("a");
   scopes.add("a", { namespace: "a" });
   scopes.drop("a");
+  await scopes[Symbol.asyncDispose]();
+  assert.deepEqual(watched.events, ["+a", "-a"]);
+});
+
+Deno.test("Scopes hands a watch that fails to whoever owns it, and ends the others", async () => {
+  const failed = Promise.withResolvers<unknown>();
+  await using tasks = openTasks(failed.resolve);
+  const watched = recorder();
+  const scopes = new Scopes({
+    watch: (scope, signal) => scope.namespace ? watched.watch(scope, signal) : Promise.reject(new RangeError("broken")),
+  }, tasks);
+  scopes.add("a", { namespace: "a" });
+  scopes.add("*", {});
+  assert.match(String(await failed.promise), /broken/);
   await scopes[Symbol.asyncDispose]();
   assert.deepEqual(watched.events, ["+a", "-a"]);
 });

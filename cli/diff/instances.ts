@@ -6,7 +6,7 @@ import { parallel } from "../../kube/parallel.ts";
 import { annotationOf, type DynamicObject, formatKey, keyOf, type ObjectKey, resourceName } from "../../kube/types.ts";
 import { providerResource, type SyncDefinition } from "../../sync/definition.ts";
 import { isOnProvider, planInstance } from "../../sync/instance_plan.ts";
-import { refusalOf, withoutForeign } from "../../sync/instance_refusal.ts";
+import { plannable, refusalOf } from "../../sync/instance_refusal.ts";
 import { runStep, type StepDeps, type View } from "../../sync/instance_steps.ts";
 import { namespaceRequest } from "../../sync/mapping.ts";
 import { listOnProvider, mappingOf, type ProviderSide } from "../diagnosis/provider_side.ts";
@@ -110,7 +110,7 @@ async function rehearseInstance(
     rehearsal.problems.push(`Cannot sync ${resourceName(api.resource)} "${formatKey(found.key)}": ${refusal.why}`);
     return;
   }
-  const view = withoutForeign(found, mapping);
+  const view = plannable(found, mapping);
   for (const step of planInstance(view)) {
     await rehearsal.attempt(async () => {
       const written = await runStep(instances, step, view, signal);

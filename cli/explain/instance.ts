@@ -6,7 +6,7 @@ import { isJsonObject } from "../../kube/json.ts";
 import { type DynamicObject, formatKey, isDeleting, keyOf } from "../../kube/types.ts";
 import { providerResource, type SyncDefinition } from "../../sync/definition.ts";
 import { OWNER, planInstance, type Step } from "../../sync/instance_plan.ts";
-import { refusalOf, withoutForeign } from "../../sync/instance_refusal.ts";
+import { plannable, refusalOf } from "../../sync/instance_refusal.ts";
 import { runStep } from "../../sync/instance_steps.ts";
 import { type Finding, passed, stopped } from "../diagnosis/finding.ts";
 import { formatAge } from "../duration.ts";
@@ -31,7 +31,7 @@ export async function instanceFindings(
   const described = `${definition.resource.kind} "${formatKey(providerKey)}" on the provider`;
   const refusal = refusalOf(found, mapping);
   if (refusal) return [stopped("Spec", refusal.reason, `It cannot be on the provider: ${refusal.why}`)];
-  const view = withoutForeign(found, mapping);
+  const view = plannable(found, mapping);
   const { provider: copy } = view;
   const steps = new Set(planInstance(view));
   if (isDeleting(consumer)) return deletionFindings(consumer, copy, described);
