@@ -21,7 +21,7 @@ import { type ExportRequest, requestExports } from "./export_requests.ts";
 import { answerClaims, checkPolicy, type ClaimPolicy } from "./permission_prompt.ts";
 import { describeProvider, type ReceivedKubeconfig } from "./remote_kubeconfig.ts";
 import { ensureNamespace, findKubeconfigSecret, isBroken, storeKubeconfig } from "./secret.ts";
-import { extendRights } from "./konnector/extend_rights.ts";
+import { describeAbsent, updateRights } from "./konnector/update_rights.ts";
 import type { TakeBack } from "./take_back.ts";
 import { takeBackBinding } from "./take_back_binding.ts";
 import type { Terminal } from "./terminal.ts";
@@ -130,11 +130,8 @@ async function createBindings(
     terminal.say(`🔒 ${done} secret ${KLUTCH_NAMESPACE}/${secretName} for ${describeProvider(kubeconfig)}`);
   }
   const apis = wanted.map((one) => ({ ...one, secretName }));
-  await takeBack.make(
-    async (signal) => await extendRights(appCluster, apis, signal) || undefined,
-    () => ({ what: "rights of the konnector", undo: (signal) => extendRights(appCluster, [], signal) }),
-    signal,
-  );
+  const rights = await updateRights(appCluster, apis, { takeBack }, signal);
+  for (const line of describeAbsent(rights?.absent ?? [])) terminal.say(`ℹ️ ${line}`);
   const crds = appCluster.api(CUSTOM_RESOURCE_DEFINITIONS);
   const made: MakeBinding = async (create, name) => {
     const hadCrd = await mayLook(crds.find({ name }, signal)) !== undefined;

@@ -5,7 +5,6 @@ import {
   KLUTCH_NAMESPACE,
   KONNECTOR,
   KONNECTOR_IMAGE,
-  RIGHTS_ANNOTATION,
 } from "../crds/names.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { type Clock, systemClock } from "../kube/clock.ts";
@@ -20,6 +19,7 @@ import {
   konnectorManifests,
   type Manifest,
 } from "./konnector/manifests.ts";
+import { rightsOfImage } from "./konnector/update_rights.ts";
 import { compareVersions, parseVersion } from "./semver.ts";
 import { printable } from "../printable.ts";
 import type { TakeBack } from "./take_back.ts";
@@ -47,7 +47,7 @@ export function planKonnector({ image, skip, downgrade }: KonnectorChoice, insta
   const wanted = DEFAULT_KONNECTOR_VERSION;
   const place = `to namespace ${KLUTCH_NAMESPACE}`;
   if (image) {
-    return { image, message: `🚀 Deploying konnector ${wanted} ${place} with custom image ${JSON.stringify(image)}.` };
+    return { image, message: `🚀 Deploying konnector ${place} with custom image ${JSON.stringify(image)}.` };
   }
   if (skip) return {};
   if (installed === undefined) {
@@ -118,7 +118,8 @@ export async function deployKonnector(
   if (!await patiently(() => crds.find({ name: BINDING_CRD }, signal))) {
     takeBack.add({ what: `CRD ${BINDING_CRD}`, undo: (signal) => removeBindingCrd(appCluster, signal) });
   }
-  for (const manifest of konnectorManifests(image)) {
+  const rights = await patiently(() => rightsOfImage(appCluster, image, signal)); // a bind adds to them
+  for (const manifest of konnectorManifests(image, rights)) {
     await patiently(() => applyManifest(appCluster, manifest, takeBack, signal));
   }
 }
@@ -137,9 +138,6 @@ async function removeBindingCrd(appCluster: KubeClient, signal: AbortSignal): Pr
   if (crd) await crds.delete(crd.metadata, { uid: crd.metadata.uid }, signal);
 }
 
-/** On objects that stay as they are; rights that were made for what is bound have a keeper of their own. */
-const KEPT = [CREATE_ONLY_ANNOTATION, RIGHTS_ANNOTATION];
-
 async function applyManifest(
   appCluster: KubeClient,
   { resource, object }: Manifest,
@@ -148,7 +146,7 @@ async function applyManifest(
 ): Promise<void> {
   const api = appCluster.api(resource);
   const existing = await api.find(object.metadata, signal);
-  if (existing && KEPT.some((name) => annotationOf(existing, name) !== undefined)) return;
+  if (existing && annotationOf(existing, CREATE_ONLY_ANNOTATION) !== undefined) return;
   const apply = (signal: AbortSignal) => api.apply(object, { fieldManager: FIELD_MANAGER, force: true }, signal);
   await (existing ? apply(signal) : takeBack.create(api, apply, signal));
 }

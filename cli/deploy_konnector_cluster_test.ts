@@ -1,11 +1,12 @@
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
-import { CREATE_ONLY_ANNOTATION, KLUTCH_NAMESPACE } from "../crds/names.ts";
+import { CREATE_ONLY_ANNOTATION, KLUTCH_NAMESPACE, KONNECTOR_ROLE } from "../crds/names.ts";
 import { KubeClient } from "../kube/client.ts";
 import { staticConfig } from "../kube/kubeconfig.ts";
-import { DEPLOYMENTS } from "../kube/resources.ts";
+import { CLUSTER_ROLES, DEPLOYMENTS, type Role, ROLES } from "../kube/resources.ts";
 import { consumer, type TestCluster, within } from "../tests/clusters.ts";
 import { deployKonnector, type KonnectorChoice } from "./deploy_konnector.ts";
 import { konnectorManifests } from "./konnector/manifests.ts";
+import { boundRights } from "./konnector/rights.ts";
 import { TakeBack } from "./take_back.ts";
 import { recordedTerminal } from "./terminal_fixture.ts";
 
@@ -36,7 +37,7 @@ const states = ({ client }: TestCluster) =>
   );
 
 async function remove({ client }: TestCluster) {
-  for (const { resource, object } of OWN.toReversed()) {
+  for (const { resource, object } of konnectorManifests("", boundRights([])).slice(1).toReversed()) {
     await client.api(resource).delete(object.metadata, {}, within(5000));
   }
 }
@@ -72,6 +73,17 @@ Deno.test("deployKonnector() brings the konnector's objects to a real API server
       };
       deepEqual(spec.template.spec.containers.map(({ image }) => image), ["example/klutch:1"]);
       match((await deploy(cluster.client, asUsual))[0]!, /konnector of unknown version already installed, skipping/);
+    });
+
+    await test.step("an image of ours gets the rights that it needs; that of the Go implementation, all", async () => {
+      const rules = async () =>
+        (await cluster.client.api<Role>(CLUSTER_ROLES).get({ name: KONNECTOR_ROLE }, within(5000))).rules!;
+      await deploy(cluster.client, { ...asUsual, image: "example/klutch:1" });
+      ok(!JSON.stringify(await rules()).includes("*"));
+      const role = { namespace: KLUTCH_NAMESPACE, name: KONNECTOR_ROLE };
+      ok(await cluster.client.api<Role>(ROLES).find(role, within(5000)));
+      await deploy(cluster.client, { ...asUsual, image: "public.ecr.aws/w5n9a2g2/klutch/konnector:v1.4.0" });
+      deepEqual(await rules(), [{ apiGroups: ["*"], resources: ["*"], verbs: ["*"] }]);
     });
 
     await test.step("an object marked create-only stays as it is", async () => {

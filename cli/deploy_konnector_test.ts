@@ -47,11 +47,11 @@ const cases: [name: string, choice: KonnectorChoice, installed: string | undefin
   ["skips an older one on demand", { ...asUsual, skip: true }, at("v1.0.0"), nothing],
   ["installs a given image whatever runs", { ...asUsual, image: "mine:1" }, at("v1.5.0"), {
     image: "mine:1",
-    message: '🚀 Deploying konnector v1.4.0 to namespace klutch-bind with custom image "mine:1".',
+    message: '🚀 Deploying konnector to namespace klutch-bind with custom image "mine:1".',
   }],
   ["installs a given image even when told to skip", { ...asUsual, skip: true, image: "mine:1" }, undefined, {
     image: "mine:1",
-    message: '🚀 Deploying konnector v1.4.0 to namespace klutch-bind with custom image "mine:1".',
+    message: '🚀 Deploying konnector to namespace klutch-bind with custom image "mine:1".',
   }],
 ];
 for (const [name, choice, installed, want] of cases) {

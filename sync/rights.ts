@@ -7,7 +7,7 @@ import {
 } from "../crds/names.ts";
 import type { PermissionClaim } from "../crds/shared.ts";
 import type { PolicyRule } from "../kube/resources.ts";
-import { deletesSources, listedNames, listedNamespaces, ownersOf } from "./claim_rules.ts";
+import { deletesSources, isForbiddenNamespace, listedNames, listedNamespaces, ownersOf } from "./claim_rules.ts";
 import type { SyncDefinition } from "./definition.ts";
 
 /** What may be done with one resource, in the words of RBAC. */
@@ -64,7 +64,7 @@ export const instanceRights = (
 
 /**
  * What it has to be allowed with the objects of one accepted claim. On the provider that is so in mapped namespaces; on
- * the consumer in those that the claim lists, but copies are watched across namespaces.
+ * the consumer in those that the claim lists and may reach, but copies are watched across namespaces.
  */
 export function claimRights(side: "consumer" | "provider", claim: PermissionClaim): Right[] {
   const { group, resource } = claim;
@@ -75,7 +75,7 @@ export function claimRights(side: "consumer" | "provider", claim: PermissionClai
   if (!namespaces) return rights;
   return [
     ...(isCopied ? [{ group, resource, verbs: ["list", "watch"] }] : []),
-    ...rights.map((right) => ({ ...right, namespaces })),
+    ...rights.map((right) => ({ ...right, namespaces: namespaces.filter((name) => !isForbiddenNamespace(name)) })),
   ];
 }
 

@@ -6,6 +6,7 @@ import { type Finding, passed, stopped } from "../diagnosis/finding.ts";
 import { type Deployment, readable } from "../diagnosis/konnector.ts";
 import type { Landscape } from "../diagnosis/landscape.ts";
 import { missingRights } from "../diagnosis/rights.ts";
+import { absentNamespaces } from "../konnector/update_rights.ts";
 
 /** The konnector: its Lease, and where it is a Deployment, its image, pods, and rights for all that is bound. */
 export async function konnectorFindings(landscape: Landscape, signal: AbortSignal): Promise<Finding[]> {
@@ -33,7 +34,13 @@ async function rightFindings(
   }))).flat();
   const account = deployment.spec.template.spec.serviceAccountName ?? "default";
   const user = `system:serviceaccount:${KLUTCH_NAMESPACE}:${account}`;
-  const missing = await readable(missingRights(appCluster, rights, { user }, signal));
+  const listed = rights.flatMap(({ namespaces = [] }) => namespaces);
+  const absent = new Set(await readable(absentNamespaces(appCluster, listed, signal)));
+  const grantable = rights.map((right) => ({
+    ...right,
+    namespaces: right.namespaces?.filter((name) => !absent.has(name)),
+  }));
+  const missing = await readable(missingRights(appCluster, grantable, { user }, signal));
   if (!missing) return [];
   return [
     missing.length === 0

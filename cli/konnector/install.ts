@@ -1,30 +1,21 @@
-import {
-  BOUND_RIGHTS,
-  FIELD_MANAGER,
-  KLUTCH_NAMESPACE,
-  KONNECTOR,
-  KONNECTOR_IMAGE,
-  KONNECTOR_ROLE,
-  RIGHTS_ANNOTATION,
-} from "../../crds/names.ts";
+import { FIELD_MANAGER, KLUTCH_NAMESPACE, KONNECTOR } from "../../crds/names.ts";
 import type { KubeClient } from "../../kube/client.ts";
-import { CLUSTER_ROLES, DEPLOYMENTS } from "../../kube/resources.ts";
-import { annotationOf } from "../../kube/types.ts";
+import { DEPLOYMENTS } from "../../kube/resources.ts";
 import type { ProgramContext } from "../../program.ts";
 import { type AppClusterFlags, openAppCluster } from "../app_cluster.ts";
 import type { Deployment } from "../diagnosis/konnector.ts";
 import { createTerminal, LineReader, type Terminal } from "../terminal.ts";
 import { waitForObject } from "../wait.ts";
-import { applyRights, boundApis } from "./extend_rights.ts";
 import { DEFAULT_KONNECTOR_IMAGE, konnectorManifests, type Manifest } from "./manifests.ts";
-import { ALL_RIGHTS, boundRights, type KonnectorRights } from "./rights.ts";
+import { ALL_RIGHTS, type KonnectorRights, needsAllRights } from "./rights.ts";
+import { applyRights, describeAbsent, rightsOfImage } from "./update_rights.ts";
 
 export type RightsChoice = "bound" | "all";
 
 export interface ManifestOptions {
   /** What runs now, else the published one, when absent. */
   image?: string;
-  /** What was chosen before, else what the image needs, when absent. */
+  /** What the image needs, when absent. */
   rights?: RightsChoice;
   appCluster: AppClusterFlags;
 }
@@ -51,7 +42,7 @@ export async function runInstall({ isUpgrade, waitTimeoutMs, ...options }: Insta
   for (const { resource, object } of manifests) {
     await appCluster.api(resource).apply(object, { fieldManager: FIELD_MANAGER, force: true }, signal);
   }
-  await applyRights(appCluster, rights, signal); // and nothing more than these
+  await applyRights(appCluster, rights, {}, signal); // and nothing more than these
   if (waitTimeoutMs > 0) {
     terminal.say("   Waiting for its pods to be ready");
     await untilReady(appCluster, waitTimeoutMs, signal);
@@ -78,17 +69,14 @@ async function plan(
   signal: AbortSignal,
 ): Promise<{ manifests: Manifest[]; rights: KonnectorRights; image: string }> {
   const image = wanted ?? installed?.spec.template.spec.containers[0]?.image ?? DEFAULT_KONNECTOR_IMAGE;
-  const isOriginal = image.startsWith(`${KONNECTOR_IMAGE}:`);
-  const role = await appCluster.api(CLUSTER_ROLES).find({ name: KONNECTOR_ROLE }, signal);
-  const before = role && annotationOf(role, RIGHTS_ANNOTATION) === BOUND_RIGHTS ? "bound" : undefined;
-  const chosen = choice ?? (isOriginal ? "all" : before ?? "bound");
-  if (isOriginal && chosen === "bound") {
+  if (needsAllRights(image) && choice === "bound") {
     throw new Error(
       `Cannot restrict ${image}: the Go implementation watches everything; give --image, or --rights all`,
     );
   }
-  if (chosen === "all") terminal.say("⚠️ This konnector may do everything in this cluster.");
-  const rights = chosen === "all" ? ALL_RIGHTS : boundRights(await boundApis(appCluster, signal));
+  const rights = choice === "all" ? ALL_RIGHTS : await rightsOfImage(appCluster, image, signal);
+  if (!rights.isBounded) terminal.say("⚠️ This konnector may do everything in this cluster.");
+  for (const line of describeAbsent(rights.absent)) terminal.say(`ℹ️ ${line}`);
   return { manifests: konnectorManifests(image, rights), rights, image };
 }
 

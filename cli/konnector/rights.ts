@@ -1,16 +1,19 @@
-import { API_SERVICE_BINDINGS, GROUP, KLUTCH_NAMESPACE } from "../../crds/names.ts";
+import { API_SERVICE_BINDINGS, GROUP, KLUTCH_NAMESPACE, KONNECTOR_IMAGE } from "../../crds/names.ts";
 import type { AcceptablePermissionClaim } from "../../crds/shared.ts";
 import { CUSTOM_RESOURCE_DEFINITIONS, type PolicyRule } from "../../kube/resources.ts";
 import { resourceName } from "../../kube/types.ts";
 import { refusalOf } from "../../sync/claim_rules.ts";
 import { mayBeBound } from "../../sync/protected_apis.ts";
 import { claimRights, instanceRights, type Right, ruleOf } from "../../sync/rights.ts";
+import type { Grant } from "../rbac/compare.ts";
 
 /** What the konnector may do on the app cluster. */
 export interface KonnectorRights {
   everywhere: PolicyRule[];
   /** By namespace. */
   namespaces: Map<string, PolicyRule[]>;
+  /** Namespaces that claims list, and that get their rules once they are there. */
+  absent: string[];
   /** Made for what is bound; otherwise everything is allowed. */
   isBounded: boolean;
 }
@@ -19,8 +22,17 @@ export interface KonnectorRights {
 export const ALL_RIGHTS: KonnectorRights = {
   everywhere: [{ apiGroups: ["*"], resources: ["*"], verbs: ["*"] }],
   namespaces: new Map(),
+  absent: [],
   isBounded: false,
 };
+
+/** Whether an image is that of the Go implementation. */
+export const needsAllRights = (image: string): boolean => image.split(/[:@]/, 1)[0] === KONNECTOR_IMAGE;
+
+export const grantsOf = ({ everywhere, namespaces }: KonnectorRights): Grant[] => [
+  { rules: everywhere },
+  ...[...namespaces].map(([namespace, rules]) => ({ namespace, rules })),
+];
 
 /** As much of a binding as rights depend on. */
 export interface BoundApi {
@@ -67,6 +79,7 @@ export function boundRights(apis: readonly BoundApi[]): KonnectorRights {
   return {
     everywhere: unique(everywhere),
     namespaces: new Map([...namespaces].map(([one, rules]) => [one, unique(rules)])),
+    absent: [],
     isBounded: true,
   };
 }

@@ -26,7 +26,9 @@ const added = (...claims: AcceptablePermissionClaim[]) => {
   const after = rightsOf(...claims);
   return {
     everywhere: after.everywhere.filter((rule) => !before.everywhere.includes(rule)),
-    namespaces: Object.fromEntries([...after.namespaces].filter(([name]) => !before.namespaces.has(name))),
+    namespaces: Object.fromEntries(
+      [...after.namespaces].filter(([name, rules]) => rules.join() !== before.namespaces.get(name)?.join()),
+    ),
   };
 };
 
@@ -72,6 +74,11 @@ const cases: [name: string, claims: AcceptablePermissionClaim[], want: ReturnTyp
   [
     "stays within listed namespaces",
     [claim({ selector: { owner: "Consumer", namespaces: ["shop"] } })],
+    { everywhere: [], namespaces: { shop: [" secrets  get,list,watch,patch"] } },
+  ],
+  [
+    "leaves out namespaces that no claim reaches",
+    [claim({ selector: { owner: "Consumer", namespaces: ["shop", "kube-system", "klutch-bind"] } })],
     { everywhere: [], namespaces: { shop: [" secrets  get,list,watch,patch"] } },
   ],
   [

@@ -2,7 +2,7 @@ import { KONNECTOR_ROLE } from "../../crds/names.ts";
 import { NAMESPACES, ROLE_BINDINGS, ROLES } from "../../kube/resources.ts";
 import type { ProgramContext } from "../../program.ts";
 import { type AppClusterFlags, openAppCluster } from "../app_cluster.ts";
-import { boundApis } from "./extend_rights.ts";
+import { boundApis } from "./update_rights.ts";
 import { konnectorManifests, LABEL_SELECTOR } from "./manifests.ts";
 
 export interface UninstallOptions {

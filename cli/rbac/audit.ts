@@ -1,4 +1,4 @@
-import { KLUTCH_NAMESPACE, KONNECTOR, KONNECTOR_IMAGE } from "../../crds/names.ts";
+import { KLUTCH_NAMESPACE, KONNECTOR } from "../../crds/names.ts";
 import { NotInOrder, type ProgramContext } from "../../program.ts";
 import { type AppClusterFlags, openAppCluster } from "../app_cluster.ts";
 import { type DataFormat, printData } from "../data.ts";
@@ -6,10 +6,10 @@ import type { BindingView } from "../diagnosis/binding.ts";
 import { type Landscape, openLandscape } from "../diagnosis/landscape.ts";
 import { sideOf } from "../diagnosis/provider_side.ts";
 import type { ProviderView } from "../diagnosis/provider.ts";
-import { boundApis } from "../konnector/extend_rights.ts";
-import { ALL_RIGHTS, boundRights, type KonnectorRights } from "../konnector/rights.ts";
+import { grantsOf } from "../konnector/rights.ts";
+import { rightsOfImage } from "../konnector/update_rights.ts";
 import { createStyle } from "../style.ts";
-import { compareRights, type Grant } from "./compare.ts";
+import { compareRights } from "./compare.ts";
 import { grantedTo } from "./granted.ts";
 import { auditProvider, type AuditResult } from "./provider.ts";
 import { formatAudit } from "./text.ts";
@@ -25,6 +25,8 @@ export interface AuditedCluster extends AuditResult {
   cluster: string;
   /** Who has them. */
   subject: string;
+  /** Namespaces that claims list and that do not exist: rights can be granted there once they do. */
+  absent?: string[];
 }
 
 /** `klutch rbac audit`: the konnector's rights against its needs. @throws {NotInOrder} when they are not the same */
@@ -49,15 +51,11 @@ async function auditAppCluster(landscape: Landscape, signal: AbortSignal): Promi
       `there is no Deployment ${KLUTCH_NAMESPACE}/${KONNECTOR}: a konnector that runs elsewhere has rights of its own`;
     return { cluster, subject, findings: [], problem };
   }
-  const isOriginal = pod?.containers[0]?.image?.startsWith(`${KONNECTOR_IMAGE}:`) ?? false;
-  const needed = isOriginal ? ALL_RIGHTS : boundRights(await boundApis(appCluster, signal));
-  return { cluster, subject, findings: compareRights(granted, grantsOf(needed)) };
+  const needed = await rightsOfImage(appCluster, pod?.containers[0]?.image ?? "", signal);
+  const { absent } = needed;
+  const findings = compareRights(granted, grantsOf(needed));
+  return { cluster, subject, findings, ...(absent.length > 0 && { absent }) };
 }
-
-const grantsOf = ({ everywhere, namespaces }: KonnectorRights): Grant[] => [
-  { rules: everywhere },
-  ...[...namespaces].map(([namespace, rules]) => ({ namespace, rules })),
-];
 
 async function auditProviders(landscape: Landscape, signal: AbortSignal): Promise<AuditedCluster[]> {
   const views = await Promise.all(landscape.bindings.map((binding) => landscape.look(binding, signal)));

@@ -1,7 +1,9 @@
 import { printable } from "../../printable.ts";
+import { describeAbsent } from "../konnector/update_rights.ts";
 import type { Style } from "../style.ts";
 import { formatTable } from "../table.ts";
 import type { AuditedCluster } from "./audit.ts";
+import type { AuditResult } from "./provider.ts";
 
 /** A section per cluster: one sentence, or a table of what is not as it should be. */
 export const formatAudit = (clusters: readonly AuditedCluster[], style: Style): string =>
@@ -9,7 +11,12 @@ export const formatAudit = (clusters: readonly AuditedCluster[], style: Style): 
     "\n",
   );
 
-function formatCluster({ findings, problem }: AuditedCluster, style: Style): string {
+function formatCluster({ absent = [], ...cluster }: AuditedCluster, style: Style): string {
+  const later = describeAbsent(absent).map((line) => `${style.verdict("WAIT")}  ${line}\n`);
+  return [formatFindings(cluster, style), ...later].join("");
+}
+
+function formatFindings({ findings, problem }: AuditResult, style: Style): string {
   const lines = problem ? `${style.verdict("WAIT")}  cannot be told: ${printable(problem)}\n` : "";
   if (findings.length === 0) return lines || `${style.verdict("OK")}  may do what it needs, and nothing else\n`;
   return lines + formatTable(

@@ -21,7 +21,7 @@ const SETTINGS: PermissionClaim = {
   group: "",
   resource: "configmaps",
   version: "v1",
-  selector: { owner: "Consumer", namespaces: ["default"] },
+  selector: { owner: "Consumer", namespaces: ["default", "kube-system", "later"] },
 };
 
 Deno.test("a konnector that was installed with the rights it needs does all its work, and may do nothing else", async (t) => {
@@ -87,6 +87,10 @@ Deno.test("a konnector that was installed with the rights it needs does all its 
       await story.offer(mangoDbCrd(GROUP), [CREDENTIALS, SETTINGS]);
       const { code, stderr } = await story.bind(API, { stdin: "y\ny\n" });
       assert.equal(code, 0, stderr);
+      assert.match(
+        stderr,
+        /ℹ️ namespace later of a claim does not exist; once it does, `kubectl klutch konnector upgrade`/,
+      );
     },
   );
 
@@ -183,6 +187,19 @@ Deno.test("a konnector that was installed with the rights it needs does all its 
       await eventually("upgrade has mended it", async () => (await klutch("rbac", "audit")).code === 0);
     },
   );
+
+  await story.step(t, "a namespace that a claim lists gets its rights once it is there", async () => {
+    await consumer.kubectl(["create", "namespace", "later"]);
+    const missing = await klutch("rbac", "audit", "-o=json");
+    assert.equal(missing.code, 3);
+    const [{ finding, namespace, resource }] = JSON.parse(missing.stdout).clusters[0].findings;
+    assert.deepEqual([finding, namespace, resource], ["missing", "later", "configmaps"]);
+    assert.match((await klutch("check")).stdout, /^FAIL {2}Rights +ConsumerRightsMissing/m);
+    assert.equal((await klutch("konnector", "upgrade", "--wait-timeout=0")).code, 0);
+    assert.equal(await may("watch", "configmaps", "-n", "later"), "yes");
+    assert.equal(await may("watch", "configmaps", "-n", "kube-system"), "no");
+    assert.equal((await klutch("rbac", "audit")).code, 0);
+  });
 
   await story.step(t, "it takes away what it has installed when its binding goes", async () => {
     await consumer.kubectl(["delete", "sb", API, "-n", KLUTCH_NAMESPACE, "--timeout=20s"]);
