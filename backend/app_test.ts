@@ -2,6 +2,7 @@ import assert, { deepEqual, equal, match, notEqual } from "node:assert/strict";
 import fc from "fast-check";
 import { KubeError } from "../kube/errors.ts";
 import { type Log } from "../kube/log.ts";
+import { eventually } from "../tests/clusters.ts";
 import { decodePortableBase64 } from "../oidc/portable_base64.ts";
 import { bindByToken, CHALLENGE, type TestApp, testApp, VERIFIER } from "./app_fixture.ts";
 import { RateLimit } from "./rate_limit.ts";
@@ -25,7 +26,7 @@ class Browser {
     this.#app = app;
   }
 
-  async open(path: string, init: { method?: string } = {}): Promise<Response> {
+  async open(path: string, init: RequestInit = {}): Promise<Response> {
     const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join("; ");
     const response = await this.#app.request(path, { ...init, headers: { cookie } });
     for (const line of response.headers.getSetCookie()) {
@@ -268,6 +269,26 @@ Deno.test("The page of an API tells what it may do and how its objects look, bef
     assert(html.includes(text), text);
   }
   match(html, /<a class="btn btn-primary dbs" href="\/bind\?s=Abc123/);
+});
+
+Deno.test("A visitor who leaves takes nothing away from another who waits for the same page", async () => {
+  const read = Promise.withResolvers<undefined>();
+  let waits = 0;
+  const describe = (_offer: unknown, signal: AbortSignal) => {
+    signal.addEventListener("abort", () => read.reject(signal.reason), { once: true });
+    waits++;
+    return read.promise;
+  };
+  const browser = new Browser(testApp({ describe }));
+  await browser.logIn();
+  const path = "/resource?s=Abc123&name=dbs.acme.io";
+  const leaving = new AbortController();
+  const [left, waiting] = [browser.open(path, { signal: leaving.signal }), browser.open(path)];
+  await eventually("both wait", () => waits === 2);
+  leaving.abort();
+  read.resolve(undefined);
+  equal((await waiting).status, 200);
+  await left;
 });
 
 Deno.test("My clusters shows what is mine, and tells what changes", async () => {
@@ -541,6 +562,7 @@ Deno.test("Before cluster and issuer are reached, pages ask for patience", async
 const failures: [name: string, error: Error, status: number, shown: RegExp][] = [
   ["a cluster that is down", new KubeError("10.0.0.1:6443 refused", { status: 0 }), 503, /try again in a minute/],
   ["a cluster that refuses", new KubeError("namespaces is forbidden", { status: 403 }), 502, /Tell whoever runs/],
+  ["a cluster that is too slow", new DOMException("timed out", "TimeoutError"), 503, /slow at the moment/],
   ["a tenant that is refused", new Refusal(403, "No", "Your user id contains '#'"), 403, /contains &#39;#&#39;/],
   ["a defect", new TypeError("x is not a function"), 500, /not your fault/],
 ];

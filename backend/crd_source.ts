@@ -34,7 +34,10 @@ export class CrdSource {
     this.#api = api;
   }
 
-  /** @throws {KubeError} also when the CRD has gone meanwhile; its event is on the way */
+  /**
+   * @param signal of the process: others may wait for the same read
+   * @throws {KubeError} also when the CRD has gone meanwhile; its event is on the way
+   */
   get({ name, uid, generation }: ServedApi, signal: AbortSignal): Promise<ExportSource> {
     const known = this.#known.get(name);
     if (known?.uid === uid && known.generation >= generation) return known.source;

@@ -56,6 +56,15 @@ export function explainError(error: unknown, stopping: AbortSignal): ErrorAnswer
       ...(isPassing && { retryAfterSeconds: 30 }),
     };
   }
+  if (error instanceof DOMException && error.name === "TimeoutError") {
+    return {
+      status: 503,
+      title: "This takes too long",
+      message: "The provider's cluster is slow at the moment. What is done already is not lost: try again in a minute.",
+      level: "warn",
+      retryAfterSeconds: 30,
+    };
+  }
   return {
     status: 500,
     title: "Something went wrong",

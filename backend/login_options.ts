@@ -1,7 +1,8 @@
 import type { Command } from "commander";
-import type { ListenAddress } from "../kube/address.ts";
+import { formatListenAddress, type ListenAddress } from "../kube/address.ts";
 import { type CookieKeys, parseCookieKeys } from "../oidc/cookie_keys.ts";
 import { OidcError } from "../oidc/errors.ts";
+import { isLoopback } from "../oidc/issuer_fetch.ts";
 import { type ProgramContext, UsageError } from "../program.ts";
 import type { Admission } from "./admission.ts";
 import { notEmpty, readList, readUrl } from "./option_values.ts";
@@ -11,7 +12,7 @@ export interface OidcOptions {
   clientId: string;
   /** None for a public client. */
   clientSecret?: string;
-  /** Ends in `/callback`; what stands before it is our public address. */
+  /** Our public address, and `/callback`. */
   callbackUrl: string;
   /** PEM file of a private issuer's CA. */
   caFile?: string;
@@ -87,7 +88,7 @@ export const addLoginFlags = (command: Command): Command =>
     .option("--oidc-issuer-url <url>", "OpenID Connect issuer that users log in at")
     .option("--oidc-issuer-client-id <id>", "our client there")
     .option("--oidc-issuer-client-secret <secret>", "the client's secret; leave it out for a public client")
-    .option("--oidc-callback-url <url>", "our public URL that ends in /callback, as registered at the issuer")
+    .option("--oidc-callback-url <url>", "our public host and /callback, as registered at the issuer")
     .option("--oidc-authorize-url <url>", "our public URL that ends in /authorize; otherwise next to the callback URL")
     .option("--oidc-ca-file <file>", "CA of a private issuer, trusted in addition to the system's")
     .option("--oidc-scopes <list>", "what to ask the issuer for; otherwise openid,profile,email")
@@ -140,7 +141,7 @@ function readOidc(flags: LoginFlags, listen: ListenAddress): OidcOptions | "embe
     const given = Object.entries({ ...required, "--oidc-issuer-client-secret": clientSecret });
     const surplus = given.find(([, value]) => value);
     if (surplus) throw new UsageError(`'--oidc-embedded' excludes '${surplus[0]}': one issuer has to do`);
-    if (!isLoopback(listen)) {
+    if (!isLoopback(URL.parse(`http://${formatListenAddress(listen)}`)?.hostname ?? "")) {
       throw new UsageError(
         "'--oidc-embedded' lets everybody in, so '--listen-address' has to be on loopback, e.g. 127.0.0.1:8080",
       );
@@ -153,9 +154,10 @@ function readOidc(flags: LoginFlags, listen: ListenAddress): OidcOptions | "embe
     throw new UsageError(`missing ${missing.join(", ")}; to try things out, '--oidc-embedded' replaces them all`);
   }
   const callback = readUrl(flags.oidcCallbackUrl!, "--oidc-callback-url");
-  if (!callback.pathname.endsWith("/callback")) {
+  if (callback.pathname !== "/callback") {
     throw new UsageError(
-      `invalid value '${callback.href}' for '--oidc-callback-url': its path has to end in /callback`,
+      `invalid value '${callback.href}' for '--oidc-callback-url': its path has to be /callback, as the pages need a ` +
+        "host of their own, e.g. https://klutch.example.com/callback",
     );
   }
   readUrl(flags.oidcIssuerUrl!, "--oidc-issuer-url");
@@ -197,8 +199,6 @@ function readScopes(text: string): string[] {
   if (scopes.includes("openid")) return scopes;
   throw new UsageError(`invalid value '${text}' for '--oidc-scopes': openid has to be among them`);
 }
-
-const isLoopback = ({ host = "" }: ListenAddress): boolean => /^(localhost|::1|127(\.\d+){3})$/.test(host);
 
 function readCookieKeys({ cookieSigningKey, cookieEncryptionKey }: LoginFlags): CookieKeys | undefined {
   if (!cookieSigningKey) {

@@ -159,7 +159,12 @@ const mistakes: [name: string, flags: Partial<BackendFlags>, message: RegExp][] 
   ["a malformed listen address", { listenAddress: "8080" }, /'--listen-address'/],
   ["a malformed health address", { healthAddress: "x:y" }, /'--health-address'/],
   ["a certificate without key", { tlsCertFile: "/tls.crt" }, /go together/],
-  ["a callback that we do not serve", { oidcCallbackUrl: "https://k.example.com/cb" }, /end in \/callback/],
+  ["a callback that we do not serve", { oidcCallbackUrl: "https://k.example.com/cb" }, /be \/callback/],
+  [
+    "a callback below a path, from which each of our links leads away",
+    { oidcCallbackUrl: "https://k.example.com/klutch/callback" },
+    /be \/callback.*host of their own/,
+  ],
   ["a callback that is no URL", { oidcCallbackUrl: "k.example.com" }, /'--oidc-callback-url'/],
   [
     "an authorize URL with query",

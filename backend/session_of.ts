@@ -18,8 +18,8 @@ export async function sessionOf(
 }
 
 /** @throws {Refusal} unless the request comes from a page of this session */
-export async function checkToken(token = "", sealed: string, tokens: BindTokens): Promise<void> {
-  if (await tokens.isValid(token, sealed)) return;
+export async function checkToken(token: string | undefined, sealed: string, tokens: BindTokens): Promise<void> {
+  if (token !== undefined && await tokens.isValid(token, sealed)) return;
   const message = "It does not come from the page of your session. Go back to that page, reload it and choose there.";
   throw new Refusal(403, "This link is not yours", message);
 }

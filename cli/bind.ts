@@ -2,6 +2,7 @@ import { clusterId, newSessionId } from "../crds/base62.ts";
 import { KLUTCH_NAMESPACE } from "../crds/names.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { NAMESPACES } from "../kube/resources.ts";
+import { isLoopback } from "../oidc/issuer_fetch.ts";
 import type { ProgramContext } from "../program.ts";
 import { type AppClusterFlags, openAppCluster } from "./app_cluster.ts";
 import { bindRequests } from "./bind_requests.ts";
@@ -21,7 +22,6 @@ import { ensureNamespace } from "./secret.ts";
 import { TakeBack } from "./take_back.ts";
 import { createTerminal, LineReader, type Terminal } from "./terminal.ts";
 import { logInByToken, type TokenSource } from "./token_login.ts";
-import { isLoopback } from "./url.ts";
 
 export interface BindOptions {
   /** Of the provider's export page. */
@@ -122,7 +122,7 @@ async function logInByBrowser(
   const url = loginUrl(provider.loginUrl, { ...query, codeChallenge: exchange?.codeChallenge });
   terminal.say(`\n\n\nTo authenticate, visit in your browser:\n\n\t${url.href}\n`);
   if (terminal.isLive) terminal.say(qrCode(url.href));
-  if (url.protocol === "http:" && !isLoopback(url)) {
+  if (url.protocol === "http:" && !isLoopback(url.hostname)) {
     terminal.say("⚠️ That page is not encrypted: whoever is on the way can read the credentials.");
   }
   if (opens) await openBrowser(url, context);

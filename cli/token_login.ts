@@ -3,6 +3,7 @@ import { type BindRequest } from "../crds/bind_request.ts";
 import { API_VERSION } from "../crds/names.ts";
 import { parseJson } from "../kube/json.ts";
 import { counted } from "../kube/plural.ts";
+import { isLoopback } from "../oidc/issuer_fetch.ts";
 import type { DeviceCode } from "../oidc/token_grants.ts";
 import { UsageError } from "../program.ts";
 import { type BoundIdentity, readBindingResponse } from "./binding_response.ts";
@@ -11,7 +12,6 @@ import { printable } from "../printable.ts";
 import type { ProviderInfo, TokenWay } from "./provider_info.ts";
 import { qrCode } from "./qr_code.ts";
 import type { Terminal } from "./terminal.ts";
-import { isLoopback } from "./url.ts";
 
 /** How a command gets its token: from a file, by a program's own credentials, or from a person on another device. */
 export type TokenSource =
@@ -66,7 +66,7 @@ export async function obtainToken(
   { provider, tokenWay, certificates: caData, terminal }: TokenLoginDeps & { tokenWay: TokenWay },
   signal: AbortSignal,
 ): Promise<string> {
-  if (url.protocol === "http:" && !isLoopback(url)) {
+  if (url.protocol === "http:" && !isLoopback(url.hostname)) {
     throw new Error(`Cannot log in: the provider wants the token at ${url.href}, which is not encrypted`);
   }
   const { issuerUrl, deviceClientId, scopes, audiences } = tokenWay;

@@ -1,9 +1,6 @@
 import { UsageError } from "../program.ts";
 import { printable } from "../printable.ts";
 
-/** Whether a URL can only lead to this machine. */
-export const isLoopback = ({ hostname }: URL): boolean => /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
-
 /** @throws {UsageError} when `text` is no http or https URL */
 export function parseHttpUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;

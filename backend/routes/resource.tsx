@@ -12,6 +12,6 @@ export const resourceRoute = (deps: AppDeps) => async (c: Context<AppEnv>) => {
   const [name] = readApis(c, "name");
   if (!name) throw new Refusal(400, "This link is broken", "It names no API. Go back to the catalogue.");
   const offer = catalogue.get(name, session);
-  const schema = await describe(offer, AbortSignal.any([deps.signal, c.req.raw.signal]));
+  const schema = await describe(offer, deps.signal); // and not the request's: somebody else may wait for the same
   return c.html(<ApiPage {...{ prettyName, visitor, offer, schema }} href={bindHref(visitor, offer.api)} />);
 };
