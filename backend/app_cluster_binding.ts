@@ -10,6 +10,7 @@ import { addFinalizer } from "../kube/finalizer.ts";
 import type { Informer } from "../kube/informer.ts";
 import { deepEqual } from "../kube/json.ts";
 import { scopeOf } from "../kube/scopes.ts";
+import { patchStatus } from "../kube/status.ts";
 import { formatKey, hasFinalizer, isDeleting, keyOf, type KubeObject, type ObjectKey } from "../kube/types.ts";
 import { planApis, planRoot } from "./app_cluster_binding_plan.ts";
 import { type AppClusterDeps, BY_SECRET, rootsOf } from "./app_cluster_caches.ts";
@@ -26,7 +27,6 @@ import { judgeSecret } from "./app_cluster_secret.ts";
 import { applyOwn } from "./applied.ts";
 import { ConditionReport } from "./condition_report.ts";
 import { konnectorCondition, konnectorDeployment, konnectorName } from "./konnector_deployment.ts";
-import { patchStatus } from "./status.ts";
 import { QUARREL } from "./write_guard.ts";
 
 /**

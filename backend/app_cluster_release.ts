@@ -14,11 +14,11 @@ import type { Outcome } from "../kube/controller.ts";
 import { removeFinalizer } from "../kube/finalizer.ts";
 import { deepEqual } from "../kube/json.ts";
 import { DEPLOYMENTS, NAMESPACES, ROLE_BINDINGS, ROLES, SECRETS, SERVICE_ACCOUNTS } from "../kube/resources.ts";
+import { patchStatus } from "../kube/status.ts";
 import { formatKey, keyOf, type KubeObject } from "../kube/types.ts";
 import { type AppClusterDeps, rootsOf } from "./app_cluster_caches.ts";
 import { planRelease, type Remains } from "./app_cluster_release_plan.ts";
 import { mappedKeyOf } from "./service_namespace_plan.ts";
-import { patchStatus } from "./status.ts";
 
 /** How soon it is looked again at what nobody tells about. */
 const RECHECK_MS = 5_000;

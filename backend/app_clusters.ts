@@ -9,7 +9,8 @@ import { reconcileAppClusterBinding } from "./app_cluster_binding.ts";
 import { rootOwner } from "./app_cluster_binding_plan.ts";
 import { type AppClusterDeps, BY_API, BY_OWNER_TERM, BY_SECRET, watchAppClusters } from "./app_cluster_caches.ts";
 import { ownerTerm } from "./app_cluster_objects.ts";
-import type { ControllersDeps, ProviderCaches } from "./controllers.ts";
+import type { ControllersDeps } from "./controllers.ts";
+import type { ProviderCaches } from "./provider_caches.ts";
 import { mappedKeyOf } from "./service_namespace_plan.ts";
 import { WriteGuard } from "./write_guard.ts";
 

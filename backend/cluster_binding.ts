@@ -5,12 +5,12 @@ import type { Informer } from "../kube/informer.ts";
 import { deepEqual } from "../kube/json.ts";
 import type { Namespace } from "../kube/resources.ts";
 import type { Recorder } from "../kube/recorder.ts";
+import { patchStatus } from "../kube/status.ts";
 import { formatKey, isDeleting, keyOf, type ObjectKey } from "../kube/types.ts";
 import { whoseOf } from "./audit.ts";
 import type { Census } from "./census.ts";
 import { isOver, planHealth } from "./cluster_binding_plan.ts";
 import { type ClusterRightsDeps, ensureClusterRights } from "./cluster_rights.ts";
-import { patchStatus } from "./status.ts";
 
 export interface ClusterBindingDeps extends ClusterRightsDeps {
   clusterBindings: Informer<ClusterBinding>;

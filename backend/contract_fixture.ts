@@ -27,17 +27,10 @@ import { fired, TaskGroup } from "../kube/tasks.ts";
 import { isDeleting, type Resource } from "../kube/types.ts";
 import { eventually, provider, type TestCluster, uniqueName, within } from "../tests/clusters.ts";
 import { Census } from "./census.ts";
-import {
-  type CacheScopes,
-  type ControllersDeps,
-  createCaches,
-  type ProviderCaches,
-  SCOPES,
-  startControllers,
-  watchCaches,
-} from "./controllers.ts";
+import { type ControllersDeps, startControllers } from "./controllers.ts";
 import { ensureRole } from "./ensure.ts";
 import type { ConsumerScope } from "./options.ts";
+import { type CacheScopes, createCaches, type ProviderCaches, SCOPES, watchCaches } from "./provider_caches.ts";
 import { BINDER_ROLE } from "./rbac.ts";
 import { ensureTenant, type Tenant, type TenantDeps } from "./tenant.ts";
 import { crd, template } from "./test_objects.ts";

@@ -6,8 +6,9 @@ import { type TestCluster, uniqueName, within } from "../tests/clusters.ts";
 import { rootNamespaceNames } from "./app_cluster_objects.ts";
 import { startAppClusters } from "./app_clusters.ts";
 import { depsFor, fail, watchContract } from "./contract_fixture.ts";
-import { type ControllersDeps, createCaches, startControllers } from "./controllers.ts";
+import { type ControllersDeps, startControllers } from "./controllers.ts";
 import type { Controllers } from "./crash_fixture.ts";
+import { createCaches } from "./provider_caches.ts";
 import { tenantKubeconfig, toBase64 } from "./tenant_kubeconfig.ts";
 import { appClusterBinding } from "./test_objects.ts";
 

@@ -7,6 +7,7 @@ import { isAlreadyExists, isUnreachable, KubeError } from "../kube/errors.ts";
 import type { Informer } from "../kube/informer.ts";
 import type { Log } from "../kube/log.ts";
 import type { CustomResourceDefinition, Namespace } from "../kube/resources.ts";
+import { patchStatus } from "../kube/status.ts";
 import { isDeleting, keyOf, type ObjectKey } from "../kube/types.ts";
 import type { Catalogue, ServedApi } from "./catalogue.ts";
 import { atVersion, type CrdSource } from "./crd_source.ts";
@@ -21,7 +22,6 @@ import {
 import type { ConsumerScope, Isolation } from "./options.ts";
 import { personOf } from "./person.ts";
 import type { Snapshots } from "./schema_snapshots.ts";
-import { patchStatus } from "./status.ts";
 
 export interface ExportRequestDeps {
   requests: Informer<APIServiceExportRequest>;

@@ -9,15 +9,15 @@ import type { Log } from "../kube/log.ts";
 import { counted } from "../kube/plural.ts";
 import type { Recorder } from "../kube/recorder.ts";
 import type { CustomResourceDefinition } from "../kube/resources.ts";
+import { patchStatus } from "../kube/status.ts";
 import { isDeleting, type ObjectKey } from "../kube/types.ts";
 import type { Catalogue, ServedApi } from "./catalogue.ts";
 import { atVersion, type CrdSource } from "./crd_source.ts";
 import { planTemplateStatus, type Rollout } from "./export_template_plan.ts";
 import type { ConsumerScope } from "./options.ts";
 import { worstHeldBack } from "./schema_change.ts";
-import { EXPORTS_BY_NAME, type Goal, isRefused, type RolloutDeps, rolloutOf } from "./schema_rollout.ts";
+import { EXPORTS_BY_NAME, type Goal, isRefused, type RolloutDeps, rolloutOf, stagesOf } from "./schema_rollout.ts";
 import { type Snapshots, snapshotsOf } from "./schema_snapshots.ts";
-import { patchStatus } from "./status.ts";
 
 export interface ExportTemplateDeps extends RolloutDeps {
   templates: Informer<APIServiceExportTemplate>;
@@ -68,7 +68,8 @@ export async function reconcileExportTemplate(
 /** How far a schema has come in all exports of its API. */
 function rolloutToAll(deps: RolloutDeps, name: string, goal: Goal): Rollout {
   const all = deps.exports.store.by(EXPORTS_BY_NAME, name);
-  const rollouts = all.flatMap((one) => rolloutOf(deps, one, goal) ?? []);
+  const stages = stagesOf(deps, name, goal);
+  const rollouts = all.flatMap((one) => rolloutOf(deps, one, goal, stages) ?? []);
   const schema = {
     hash: sourceSpecHash(goal.crd),
     verdict: verdictOf(rollouts.map(({ change }) => change)),

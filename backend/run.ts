@@ -24,19 +24,14 @@ import { untilReachable } from "../kube/until_reachable.ts";
 import { startAppClusters } from "./app_clusters.ts";
 import { openAudit } from "./audit.ts";
 import { Census } from "./census.ts";
-import {
-  type ControllersDeps,
-  createCaches,
-  type ProviderCaches,
-  startControllers,
-  watchCaches,
-} from "./controllers.ts";
+import { type ControllersDeps, startControllers } from "./controllers.ts";
 import { ensureRole } from "./ensure.ts";
 import { impactReadings, schemaReadings } from "./export_template_plan.ts";
 import { readAuthority, readExternalAccess } from "./external_access.ts";
 import { Login } from "./login.ts";
 import type { OidcOptions } from "./login_options.ts";
 import type { BackendOptions } from "./options.ts";
+import { createCaches, type ProviderCaches, watchCaches } from "./provider_caches.ts";
 import { BINDER_ROLE } from "./rbac.ts";
 import {
   followServingCertificate,

@@ -97,13 +97,14 @@ function awaitCanaries(change: SchemaChange, { isCanary, canaries, refusedBy }: 
   }
   if (isCanary) return undefined;
   if (canaries.length === 0) {
-    return ["SchemaPending", `No app cluster has the labels of those that go first; ${wordsOn(change)}`];
+    return ["SchemaPending", `No app cluster that has the API is one of those that go first; ${wordsOn(change)}`];
   }
   const waiting = canaries.filter(({ isInstalled }) => !isInstalled).length;
   if (waiting === 0) return undefined;
   return [
     "SchemaPending",
-    `${waiting} of ${canaries.length} app clusters that go first are not there yet; ${wordsOn(change)}`,
+    `App clusters that go first are not there yet; ${wordsOn(change)}`,
+    `${waiting} of ${canaries.length} are missing`, // a number that changes: not for every export to be written again
   ];
 }
 

@@ -4,7 +4,10 @@ import type { ClusterBinding } from "../crds/cluster_binding.ts";
 import { type ExportCrdSpec, sourceSpecHash } from "../crds/export_schema.ts";
 import { CLUSTER_BINDING_NAME } from "../crds/names.ts";
 import { findCondition } from "../kube/conditions.ts";
-import type { Informer } from "../kube/informer.ts";
+import type { Change, Informer } from "../kube/informer.ts";
+import { deepEqual } from "../kube/json.ts";
+import { BY_NAMESPACE } from "../kube/store.ts";
+import type { Catalogue } from "./catalogue.ts";
 import {
   type HeldBack,
   holdBack,
@@ -19,6 +22,7 @@ export const EXPORTS_BY_NAME = "name";
 export const exportIndexers = { [EXPORTS_BY_NAME]: ({ metadata }: APIServiceExport): string[] => [metadata.name] };
 
 export interface RolloutDeps {
+  /** Indexed by `exportIndexers` and `namespaceIndexer`. */
   exports: Informer<APIServiceExport>;
   clusterBindings: Informer<ClusterBinding>;
   changes: SchemaChanges;
@@ -33,59 +37,123 @@ export interface Goal {
   template: APIServiceExportTemplate | undefined;
 }
 
-/** How what one export has, or goes back to, differs from its CRD, and whether it stays so; undefined without a difference. */
+/**
+ * How what one export has, or goes back to, differs from its CRD, and whether it stays so; undefined without a difference.
+ *
+ * @param stages those of the API, where they are known: it takes a look at all of its exports
+ */
 export function rolloutOf(
   deps: RolloutDeps,
   exported: APIServiceExport,
-  { crd, rollBack, template }: Goal,
+  goal: Goal,
+  stages?: Stages,
 ): { change: SchemaChange; heldBack?: HeldBack } | undefined {
+  const { crd, rollBack, template } = goal;
   const change = deps.changes.between(rollBack ?? exported.spec, crd);
   if (!change) return undefined;
   if (rollBack) {
     const kept = sourceSpecHash(rollBack);
     return { change, heldBack: sourceSpecHash(exported.spec) === kept ? rolledBack(change, kept) : undefined };
   }
-  const stage = template?.spec.schemaChanges?.canary && stageOf(deps, exported, change.hash, template);
+  if (!hasStages(template)) return { change, heldBack: holdBack(change, template, undefined) };
+  const isCanary = goesFirst(clusterBindingOf(deps, exported), template);
+  const stage = { ...stages ?? stagesOf(deps, exported.metadata.name, goal), isCanary };
   return { change, heldBack: holdBack(change, template, stage) };
 }
 
-function stageOf(
-  deps: RolloutDeps,
+/** What an API's exports go by together while a schema goes out in stages. */
+export type Stages = Omit<Stage, "isCanary">;
+
+/** @param name of the API */
+export function stagesOf(deps: RolloutDeps, name: string, { crd, template }: Goal): Stages {
+  const hash = sourceSpecHash(crd);
+  const canaries: { isInstalled: boolean }[] = [];
+  let refusedBy: string | undefined;
+  for (const one of deps.exports.store.by(EXPORTS_BY_NAME, name)) {
+    const { awaited, installed, refused } = standingOf(deps, one, template);
+    if (awaited) canaries.push({ isInstalled: installed === hash });
+    if (refused === hash) refusedBy ??= one.metadata.namespace;
+  }
+  return { canaries, refusedBy };
+}
+
+/** What others go by of one export. */
+interface Standing {
+  /** The others wait for it. */
+  awaited: boolean;
+  /** Hash of what it says, if its app cluster has that. */
+  installed?: string;
+  /** The same, if its app cluster has refused that. */
+  refused?: string;
+}
+
+const NO_STANDING: Standing = { awaited: false };
+
+function standingOf(
+  deps: Pick<RolloutDeps, "clusterBindings">,
   exported: APIServiceExport,
-  hash: string,
-  template: APIServiceExportTemplate,
-): Stage {
-  const all = deps.exports.store.by(EXPORTS_BY_NAME, exported.metadata.name);
-  const refused = all.find((one) => isRefused(one) && sourceSpecHash(one.spec) === hash);
+  template: APIServiceExportTemplate | undefined,
+): Standing {
+  const { spec, status } = exported;
+  const { reason = "" } = findCondition(status?.conditions, "ConsumerInSync") ?? {};
+  const awaited = !TAKES_NOTHING.includes(reason) && goesFirst(clusterBindingOf(deps, exported), template);
+  const hash = sourceSpecHash(spec);
   return {
-    isCanary: isCanary(deps, exported, template),
-    canaries: all
-      .filter((one) => isCanary(deps, one, template) && !isUnbound(one))
-      .map((one) => ({ isInstalled: isInstalled(one, hash) })),
-    refusedBy: refused?.metadata.namespace,
+    awaited,
+    installed: awaited && status?.installedSchema === hash ? hash : undefined,
+    refused: REFUSAL.test(reason) && status?.refusedSchema === hash ? hash : undefined,
   };
 }
 
-/** Whether an export belongs to an app cluster that gets changes first. */
-export function isCanary(
-  { clusterBindings }: Pick<RolloutDeps, "clusterBindings">,
-  { metadata: { namespace } }: APIServiceExport,
-  template: APIServiceExportTemplate | undefined,
-): boolean {
-  const wanted = template?.spec.schemaChanges?.canary?.matchLabels;
-  const labels = clusterBindings.store.get({ namespace, name: CLUSTER_BINDING_NAME })?.metadata.labels ?? {};
-  return wanted !== undefined && Object.entries(wanted).every(([label, value]) => labels[label] === value);
+/** Nobody on the app cluster would take a change over, whatever it is. */
+const TAKES_NOTHING = ["NA", "ForeignCustomResourceDefinition"];
+const REFUSAL = /Failed$/;
+
+/**
+ * Calls `listener` for each API of which one export has changed that others wait for, or stop at.
+ *
+ * @param listener is given the name of the API
+ */
+export function onStagesChange(
+  deps: Pick<RolloutDeps, "exports" | "clusterBindings"> & { catalogue: Catalogue },
+  listener: (name: string, change: Change<unknown>) => void,
+  signal: AbortSignal,
+): void {
+  const { exports, clusterBindings, catalogue } = deps;
+  exports.subscribe((change) => {
+    const { name } = change.key;
+    const template = catalogue.templateOf(name);
+    if (!hasStages(template)) return;
+    const [before, after] = [change.before, change.after]
+      .map((one) => one ? standingOf(deps, one, template) : NO_STANDING);
+    if (!deepEqual(before, after)) listener(name, change);
+  }, signal);
+  clusterBindings.subscribe((change) => {
+    for (const { name } of exports.store.keysBy(BY_NAMESPACE, change.key.namespace!)) {
+      const template = catalogue.templateOf(name);
+      if (goesFirst(change.before, template) !== goesFirst(change.after, template)) listener(name, change);
+    }
+  }, signal);
 }
 
-/** Nobody on that app cluster would take a change over. */
-const isUnbound = ({ status }: APIServiceExport): boolean =>
-  findCondition(status?.conditions, "ConsumerInSync")?.reason === "NA";
+const canaryOf = (template: APIServiceExportTemplate | undefined) => template?.spec.schemaChanges?.canary;
+const hasStages = (template: APIServiceExportTemplate | undefined): boolean => canaryOf(template) !== undefined;
 
-const isInstalled = ({ spec, status }: APIServiceExport, hash: string): boolean =>
-  status?.installedSchema === hash && sourceSpecHash(spec) === hash;
+const clusterBindingOf = (
+  { clusterBindings }: Pick<RolloutDeps, "clusterBindings">,
+  { metadata: { namespace } }: APIServiceExport,
+): ClusterBinding | undefined => clusterBindings.store.get({ namespace, name: CLUSTER_BINDING_NAME });
 
-/** Whether the app cluster has said no to what the export says. */
+/** Whether an app cluster is one of those that get changes first. */
+function goesFirst(binding: ClusterBinding | undefined, template: APIServiceExportTemplate | undefined): boolean {
+  const canary = canaryOf(template);
+  const labels = binding?.metadata.labels ?? {};
+  return canary !== undefined &&
+    Object.entries(canary.matchLabels).every(([label, value]) => labels[label] === value);
+}
+
+/** Whether the app cluster does not take over what the export says, or did not when it last told. */
 export function isRefused({ status }: APIServiceExport): boolean {
   const { status: holds, reason = "" } = findCondition(status?.conditions, "ConsumerInSync") ?? {};
-  return holds === "False" && /Failed$|^Foreign/.test(reason);
+  return holds === "False" && (REFUSAL.test(reason) || reason === "ForeignCustomResourceDefinition");
 }

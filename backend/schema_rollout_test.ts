@@ -1,119 +1,21 @@
 import { deepEqual, equal, match } from "node:assert/strict";
-import type { APIServiceExport } from "../crds/api_service_export.ts";
-import type { APIServiceExportTemplate } from "../crds/api_service_export_template.ts";
-import type { ClusterBinding } from "../crds/cluster_binding.ts";
 import { sourceSpecHash } from "../crds/export_schema.ts";
-import { API_SERVICE_EXPORT_TEMPLATES, API_SERVICE_EXPORTS, CLUSTER_BINDINGS, SCHEMA_LABEL } from "../crds/names.ts";
+import { API_SERVICE_EXPORT_TEMPLATES, SCHEMA_LABEL } from "../crds/names.ts";
 import { findCondition } from "../kube/conditions.ts";
-import {
-  CONTROLLER_REVISIONS,
-  type ControllerRevision,
-  CUSTOM_RESOURCE_DEFINITIONS,
-  type CustomResourceDefinition,
-  type OpenApiSchema,
-} from "../kube/resources.ts";
+import { CONTROLLER_REVISIONS, type ControllerRevision, type OpenApiSchema } from "../kube/resources.ts";
 import { eventually, within } from "../tests/clusters.ts";
-import { TestBackend } from "./contract_fixture.ts";
 import { MyClusters } from "./my_clusters.ts";
+import { ChangingApi, text } from "./schema_fixture.ts";
 import { MAX_SNAPSHOTS } from "./schema_snapshots.ts";
 import { claim } from "./test_objects.ts";
 
-type Policy = APIServiceExportTemplate["spec"]["schemaChanges"];
-type Fields = Record<string, OpenApiSchema | null>;
-
-/** One exported API whose definition changes. */
-class ChangingApi implements AsyncDisposable {
-  readonly backend: TestBackend;
-  readonly name: string;
-
-  constructor(backend: TestBackend) {
-    this.backend = backend;
-    this.name = `dbs.${backend.group}`;
-  }
-
-  static async open(): Promise<ChangingApi> {
-    const api = new ChangingApi(await TestBackend.open());
-    await api.backend.offer("dbs");
-    await api.change({ plan: { type: "string" } });
-    await api.backend.request("dbs");
-    return api;
-  }
-
-  /** Fields of `spec`, where `null` takes one away. */
-  async change(fields: Fields): Promise<void> {
-    const crds = this.backend.cluster.client.api<CustomResourceDefinition>(CUSTOM_RESOURCE_DEFINITIONS);
-    await eventually("the CRD is changed", async () => {
-      const crd = await crds.get({ name: this.name }, within(5000));
-      const { properties } = crd.spec.versions[0]!.schema!.openAPIV3Schema as { properties: { spec: OpenApiSchema } };
-      const all = Object.entries({ ...properties.spec.properties as object, ...fields });
-      properties.spec.properties = Object.fromEntries(all.filter(([, field]) => field !== null)) as OpenApiSchema;
-      return await crds.replace(crd, within(5000));
-    });
-  }
-
-  async policy(policy: NonNullable<Policy>): Promise<void> {
-    const key = { namespace: this.backend.namespace, name: "dbs" };
-    const api = this.backend.cluster.client.api(API_SERVICE_EXPORT_TEMPLATES);
-    const schemaChanges = { approved: null, reason: null, canary: null, rollBackTo: null, ...policy };
-    await api.mergePatch(key, { spec: { schemaChanges } }, {}, within(5000));
-  }
-
-  /** Until the export says so about itself, and has these fields. */
-  async until(reason: string | undefined, fields: string): Promise<void> {
-    await eventually(`ProviderInSync is ${reason ?? "True"}, with ${fields}`, async () => {
-      const { spec, status } = await this.exported();
-      const { properties } = spec.versions[0]!.schema.openAPIV3Schema as { properties: { spec: OpenApiSchema } };
-      const condition = findCondition(status?.conditions, "ProviderInSync");
-      return condition?.reason === reason && Object.keys(properties.spec.properties ?? {}).sort().join(" ") === fields;
-    });
-  }
-
-  exported(): Promise<APIServiceExport> {
-    const exports = this.backend.cluster.client.api<APIServiceExport>(API_SERVICE_EXPORTS);
-    return exports.get({ namespace: this.backend.namespace, name: this.name }, within(5000));
-  }
-
-  async hash(): Promise<string> {
-    return sourceSpecHash((await this.exported()).spec);
-  }
-
-  /** Of the template, once its schema condition has this reason. */
-  async status(reason: string | undefined): Promise<NonNullable<APIServiceExportTemplate["status"]>> {
-    const templates = this.backend.cluster.client.api<APIServiceExportTemplate>(API_SERVICE_EXPORT_TEMPLATES);
-    return await eventually(`the template's SchemaInSync is ${reason ?? "True"}`, async () => {
-      const { status } = await templates.get({ namespace: this.backend.namespace, name: "dbs" }, within(5000));
-      const condition = findCondition(status?.conditions, "SchemaInSync");
-      return condition && condition.reason === reason && status;
-    });
-  }
-
-  async label(labels: Record<string, string>): Promise<void> {
-    const bindings = this.backend.cluster.client.api<ClusterBinding>(CLUSTER_BINDINGS);
-    const key = { namespace: this.backend.namespace, name: "cluster" };
-    await bindings.mergePatch(key, { metadata: { labels } }, {}, within(5000));
-  }
-
-  /** What the konnector of the app cluster would say of the schema. */
-  async report(status: object): Promise<void> {
-    const exports = this.backend.konnector.api<APIServiceExport>(API_SERVICE_EXPORTS);
-    const key = { namespace: this.backend.namespace, name: this.name };
-    await exports.mergePatch(key, { status }, { subresource: "status" }, within(5000));
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.backend[Symbol.asyncDispose]();
-  }
-}
-
-const text: OpenApiSchema = { type: "string" };
-
 Deno.test("Auto: safe changes go out, others wait until they are approved or taken back", async () => {
   await using api = await ChangingApi.open();
-  await api.until(undefined, "plan");
+  await api.own.until(undefined, "plan");
   await api.change({ size: text });
-  await api.until(undefined, "plan size");
+  await api.own.until(undefined, "plan size");
   await api.change({ plan: null });
-  await api.until("SchemaBlocked", "plan size");
+  await api.own.until("SchemaBlocked", "plan size");
   const { schema, conditions } = await api.status("SchemaBlocked");
   equal(schema?.verdict, "breaking");
   equal(schema?.waiting, 1);
@@ -126,10 +28,10 @@ Deno.test("Auto: safe changes go out, others wait until they are approved or tak
   });
 
   await api.change({ plan: text });
-  await api.until(undefined, "plan size");
+  await api.own.until(undefined, "plan size");
   await api.change({ plan: null });
   await api.policy({ policy: "Auto", approved: schema!.hash });
-  await api.until(undefined, "size");
+  await api.own.until(undefined, "size");
   equal((await api.status(undefined)).schema?.current, 1);
 });
 
@@ -137,28 +39,28 @@ Deno.test("Manual and Pinned: nothing goes out by itself; claims of the template
   await using api = await ChangingApi.open();
   await api.policy({ policy: "Manual" });
   await api.change({ size: text });
-  await api.until("SchemaPending", "plan");
+  await api.own.until("SchemaPending", "plan");
   const { schema } = await api.status("SchemaPending");
   equal(schema?.verdict, "safe");
   await api.policy({ policy: "Pinned", approved: schema!.hash });
-  await api.until("SchemaPinned", "plan");
+  await api.own.until("SchemaPinned", "plan");
   await api.backend.cluster.client.api(API_SERVICE_EXPORT_TEMPLATES).mergePatch(
     { namespace: api.backend.namespace, name: "dbs" },
     { spec: { permissionClaims: [{ group: "", resource: "secrets", version: "v1" }] } },
     {},
     within(5000),
   );
-  await eventually("the claim is there", async () => (await api.exported()).spec.permissionClaims?.length === 1);
-  await api.until("SchemaPinned", "plan");
+  await eventually("the claim is there", async () => (await api.own.read()).spec.permissionClaims?.length === 1);
+  await api.own.until("SchemaPinned", "plan");
   await api.policy({ policy: "Manual", approved: schema!.hash });
-  await api.until(undefined, "plan size");
+  await api.own.until(undefined, "plan size");
 });
 
 Deno.test("Force: all goes out, for a reason", async () => {
   await using api = await ChangingApi.open();
   await api.policy({ policy: "Force", reason: "nobody uses it" });
   await api.change({ plan: null, size: text });
-  await api.until(undefined, "size");
+  await api.own.until(undefined, "size");
   await api.status(undefined);
 });
 
@@ -166,17 +68,15 @@ Deno.test("Canaries come first, and whoever waits for them stops when one refuse
   await using api = await ChangingApi.open();
   await api.policy({ policy: "Auto", canary: { matchLabels: { stage: "canary" } } });
   await api.change({ size: text });
-  await api.until("SchemaPending", "plan");
+  await api.own.until("SchemaPending", "plan");
   match(
-    (await api.exported()).status!.conditions!.map(({ message }) => message).join(),
-    /No app cluster has the labels/,
+    (await api.own.read()).status!.conditions!.map(({ message }) => message).join(),
+    /No app cluster that has the API is one of those/,
   );
 
-  await api.label({ stage: "canary" });
-  await api.until(undefined, "plan size");
-  const refusal = { type: "ConsumerInSync", status: "False", reason: "CustomResourceDefinitionUpdateFailed" };
-  const time = { lastTransitionTime: new Date().toISOString(), message: "no" };
-  await api.report({ conditions: [...(await api.exported()).status!.conditions!, { ...refusal, ...time }] });
+  await api.own.label(api.backend.cluster.client, { stage: "canary" });
+  await api.own.until(undefined, "plan size");
+  await api.own.reportRefused();
   await eventually("the template counts it", async () => (await api.status(undefined)).schema?.refused === 1);
   const mine = new MyClusters(api.backend.caches, new AbortController().signal);
   equal(mine.of(api.backend.identity.subject)[0]?.apis[0]?.schema?.isRefused, true);
@@ -197,7 +97,7 @@ Deno.test("Stored objects are checked before a change that is not safe goes out,
   });
 
   await api.change({ plan: { ...text, "x-kubernetes-validations": [{ rule: "self == 'large'" }] } });
-  await api.until("SchemaBlocked", "plan");
+  await api.own.until("SchemaBlocked", "plan");
   const { schema: harmful, conditions } = await api.status("SchemaBlocked");
   equal(harmful?.verdict, "risky");
   const samples = [{ object: `${api.backend.namespace}/orders`, paths: ["spec.plan"] }];
@@ -208,9 +108,9 @@ Deno.test("Stored objects are checked before a change that is not safe goes out,
 Deno.test("App clusters go back to a kept schema, and follow the CRD again", async () => {
   await using api = await ChangingApi.open();
   await api.change({ size: text });
-  await api.until(undefined, "plan size");
+  await api.own.until(undefined, "plan size");
   await api.change({ zone: text });
-  await api.until(undefined, "plan size zone");
+  await api.own.until(undefined, "plan size zone");
   const kept = await eventually("both are kept", async () => {
     const { snapshots = [] } = await api.status(undefined);
     return snapshots.length === 2 && snapshots;
@@ -218,16 +118,16 @@ Deno.test("App clusters go back to a kept schema, and follow the CRD again", asy
   const [size, plan] = kept.map(({ hash }) => hash);
 
   await api.policy({ policy: "Auto", rollBackTo: plan! });
-  await api.until("SchemaRolledBack", "plan");
+  await api.own.until("SchemaRolledBack", "plan");
   equal((await api.status("SchemaRolledBack")).schema?.waiting, 1);
   await api.change({ name: text });
-  await api.until("SchemaRolledBack", "plan");
+  await api.own.until("SchemaRolledBack", "plan");
   await api.policy({ policy: "Auto", rollBackTo: size! });
-  await api.until("SchemaRolledBack", "plan size");
+  await api.own.until("SchemaRolledBack", "plan size");
   await api.policy({ policy: "Auto", rollBackTo: "no-such-schema" });
-  await api.until("SchemaPinned", "plan size");
+  await api.own.until("SchemaPinned", "plan size");
   await api.policy({ policy: "Auto" });
-  await api.until(undefined, "name plan size zone");
+  await api.own.until(undefined, "name plan size zone");
 });
 
 Deno.test("Nothing but the schema is kept and goes back, also out of what an earlier backend has kept", async () => {
@@ -235,12 +135,12 @@ Deno.test("Nothing but the schema is kept and goes back, also out of what an ear
   const { client } = api.backend.cluster;
   const revisions = client.api<ControllerRevision>(CONTROLLER_REVISIONS);
   await api.change({ size: text });
-  await api.until(undefined, "plan size");
+  await api.own.until(undefined, "plan size");
   const { items: [kept] } = await revisions.list({ namespace: api.backend.namespace }, within(5000));
   deepEqual(Object.keys(kept!.data as object).sort(), ["group", "names", "scope", "versions"]);
 
   const { apiVersion, kind, metadata: { ownerReferences }, revision } = kept!;
-  const spec = structuredClone((await api.exported()).spec);
+  const spec = structuredClone((await api.own.read()).spec);
   const { properties } = spec.versions[0]!.schema.openAPIV3Schema as { properties: { spec: OpenApiSchema } };
   properties.spec.properties = { old: text };
   const hash = sourceSpecHash(spec);
@@ -260,18 +160,18 @@ Deno.test("Nothing but the schema is kept and goes back, also out of what an ear
   await eventually("the backend knows it", async () => (await api.status(undefined)).snapshots?.[0]?.hash === hash);
 
   await api.policy({ policy: "Auto", rollBackTo: hash });
-  await api.until("SchemaRolledBack", "old");
-  const { informerScope, permissionClaims } = (await api.exported()).spec;
+  await api.own.until("SchemaRolledBack", "old");
+  const { informerScope, permissionClaims } = (await api.own.read()).spec;
   deepEqual([informerScope, permissionClaims], ["Namespaced", undefined]);
 });
 
 Deno.test("So many schemas are kept, and no more; the one that is gone back to among them", async () => {
   await using api = await ChangingApi.open();
-  const first = await api.hash();
+  const first = await api.own.hash();
   for (let n = 0; n < MAX_SNAPSHOTS + 2; n++) {
     await api.change({ [`f${n}`]: text });
     const fields = [...Array.from({ length: n + 1 }, (_, index) => `f${index}`), "plan"].sort().join(" ");
-    await api.until(undefined, fields);
+    await api.own.until(undefined, fields);
   }
   const { snapshots } = await eventually("the oldest are deleted", async () => {
     const status = await api.status(undefined);
@@ -280,7 +180,7 @@ Deno.test("So many schemas are kept, and no more; the one that is gone back to a
   equal(snapshots!.some(({ hash }) => hash === first), false);
   const oldest = snapshots!.at(-1)!.hash;
   await api.policy({ policy: "Auto", rollBackTo: oldest });
-  await api.until("SchemaRolledBack", "f0 f1 plan");
+  await api.own.until("SchemaRolledBack", "f0 f1 plan");
   await eventually("it is still kept", async () => {
     const { snapshots = [] } = await api.status("SchemaRolledBack");
     return snapshots.some(({ hash }) => hash === oldest) && snapshots.length === MAX_SNAPSHOTS + 1;

@@ -4,6 +4,7 @@ import type { Outcome } from "../kube/controller.ts";
 import type { Informer } from "../kube/informer.ts";
 import type { Log } from "../kube/log.ts";
 import type { CustomResourceDefinition } from "../kube/resources.ts";
+import { patchStatus } from "../kube/status.ts";
 import { isDeleting, type ObjectKey } from "../kube/types.ts";
 import type { Catalogue, ServedApi } from "./catalogue.ts";
 import { atVersion, type CrdSource } from "./crd_source.ts";
@@ -11,7 +12,6 @@ import { type NarrowedClaimsDeps, removeNarrowedCopies } from "./narrowed_claims
 import { type RolloutDeps, rolloutOf } from "./schema_rollout.ts";
 import type { Snapshots } from "./schema_snapshots.ts";
 import { planServiceExport } from "./service_export_plan.ts";
-import { patchStatus } from "./status.ts";
 
 export interface ServiceExportDeps extends RolloutDeps, NarrowedClaimsDeps {
   apis: Informer<CustomResourceDefinition, ServedApi>;

@@ -8,6 +8,7 @@ import type { Informer } from "../kube/informer.ts";
 import type { Log } from "../kube/log.ts";
 import type { Recorder } from "../kube/recorder.ts";
 import type { CustomResourceDefinition, Namespace, PolicyRule, Role, RoleBinding } from "../kube/resources.ts";
+import { patchStatus } from "../kube/status.ts";
 import { BY_NAMESPACE } from "../kube/store.ts";
 import { formatKey, isDeleting, type ObjectKey, resourceName } from "../kube/types.ts";
 import { type Audit, whoseOf } from "./audit.ts";
@@ -24,7 +25,6 @@ import {
   ownerOf,
   planMapping,
 } from "./service_namespace_plan.ts";
-import { patchStatus } from "./status.ts";
 import { QUARREL, type WriteGuard } from "./write_guard.ts";
 
 export interface ServiceNamespaceDeps {
@@ -145,7 +145,7 @@ async function prepare(
   }
   await ensureRights(deps, key, name, signal);
   if (request.status?.namespace === name) return;
-  await patchStatus(deps.requests.api, request, { namespace: name }, signal);
+  await patchStatus(deps.requests.api, request, { ...request.status, namespace: name }, signal);
   log.info("mapped namespace ready", { mapping: key, namespace: name });
 }
 

@@ -128,6 +128,7 @@ export const APIServiceExport = defineKind({
     acceptedNames: optional(names("Names under which the app cluster serves the API.")),
     storedVersions: optional(list(text("A version."), "Versions the app cluster ever stored objects in.")),
     installedSchema: optional(text("Hash of the schema that the app cluster has installed.")),
+    refusedSchema: optional(text("Hash of the schema that the app cluster's API server has refused.")),
     conditions: conditions("the konnector and the backend"),
   }, "State of the CRD on the app cluster."),
 });

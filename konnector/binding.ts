@@ -83,8 +83,8 @@ export async function reconcileBinding(deps: BindingDeps, key: ObjectKey, signal
   const claims = followClaims(deps, binding, plan, connection);
   await writeStatus(deps.bindings, binding, claims, connection, signal);
   if (connection && !connection.trouble && view.export) {
-    const { conditions } = claims;
-    await writeExportStatus(connection, view.export, { conditions, crd: view.crd }, deps.now(), signal);
+    const consumer = { conditions: claims.conditions, crd: view.crd, schema: plan.schema };
+    await writeExportStatus(connection, view.export, consumer, deps.now(), signal);
   }
   if (view.refusal) return { requeueAfterMs: REFUSAL_RETRY_MS };
 }

@@ -41,7 +41,11 @@ export interface BindingPlan {
   /** Objects are synced like this; absent while they must not be. */
   sync?: SyncDefinition;
   conditions: Condition[];
+  /** What the app cluster's API server has made of the schema that the export has now; absent while that is not known. */
+  schema?: SchemaFate;
 }
+
+export type SchemaFate = "installed" | "refused";
 
 /** What to write for one binding, whether its objects may be synced, and what to tell about it. */
 export function planBinding(view: BindingView, now: Date): BindingPlan {
@@ -74,10 +78,10 @@ export function planBinding(view: BindingView, now: Date): BindingPlan {
     return done();
   }
   set(holds(KIND, "InformersSynced"));
-  const { crd, sync, conditions: own } = planCrd(view);
+  const { conditions: own, ...rest } = planCrd(view);
   if (view.consumerTrouble) {
     set(fails(KIND, "Connected", "AppClusterUnreachable", view.consumerTrouble));
-    return done({ sync });
+    return done({ sync: rest.sync });
   }
   own.forEach(set);
   set(deletionsSeen(view.orphans ?? []));
@@ -85,7 +89,7 @@ export function planBinding(view: BindingView, now: Date): BindingPlan {
   if (trouble && findCondition(conditions, "Connected")?.status === "True") {
     set(fails(KIND, "Connected", "ProviderUnreachable", trouble));
   }
-  return done({ crd, sync });
+  return done(rest);
 }
 
 /** The conditions with one more of them, and `Ready` as it then is. */
@@ -120,11 +124,9 @@ const refused = (
 ];
 
 /** The part that decides between the provider's export and the CRD on the consumer. */
-function planCrd({ binding, export: exported, crd, refusal }: BindingView): {
-  crd?: CrdStep;
-  sync?: SyncDefinition;
-  conditions: ConditionState[];
-} {
+function planCrd(
+  { binding, export: exported, crd, refusal }: BindingView,
+): Omit<BindingPlan, "conditions"> & { conditions: ConditionState[] } {
   const { name } = binding.metadata;
   if (!exported) {
     const what = `There is no APIServiceExport "${name}" for this cluster`;
@@ -144,7 +146,8 @@ function planCrd({ binding, export: exported, crd, refusal }: BindingView): {
       ? "CustomResourceDefinitionCreateFailed"
       : "CustomResourceDefinitionUpdateFailed";
     // Objects of the schema before this one are synced further.
-    return { sync: crd && isEstablished(crd) ? definition : undefined, conditions: refused(reason, refusal.message) };
+    const sync = crd && isEstablished(crd) ? definition : undefined;
+    return { sync, conditions: refused(reason, refusal.message), schema: "refused" };
   }
   const step = !crd ? "create" as const : sameSchema(crd, exported, binding) ? undefined : "update" as const;
   if (!crd || !isEstablished(crd)) {
@@ -155,9 +158,6 @@ function planCrd({ binding, export: exported, crd, refusal }: BindingView): {
       : pending(`${what} yet`);
     return { crd: step, conditions: [condition] };
   }
-  return {
-    crd: step,
-    sync: definition,
-    conditions: step ? [] : [holds(KIND, "Connected"), holds(KIND, "SchemaInSync")],
-  };
+  if (step) return { crd: step, sync: definition, conditions: [] };
+  return { sync: definition, conditions: [holds(KIND, "Connected"), holds(KIND, "SchemaInSync")], schema: "installed" };
 }

@@ -198,6 +198,21 @@ Deno.test("planBinding() reports what the API server said of the schema, and syn
   assert.ok(planBinding(view, NOW).sync);
 });
 
+Deno.test("planBinding() tells the schema's fate only where it is known for what the export says now", () => {
+  const fate = (view: Partial<BindingView>) => planBinding({ ...healthy, ...view }, NOW).schema;
+  assert.equal(fate({}), "installed");
+  assert.equal(fate({ refusal: { step: "update", message: "422 Invalid" } }), "refused");
+  assert.equal(fate({ consumerTrouble: "connection refused" }), undefined);
+  assert.equal(fate({ crd: { ...crd, status: undefined } }), undefined);
+  assert.equal(fate({ crd: foreignCrd }), undefined);
+  const versions = exported.spec.versions.map((version) => ({ ...version, deprecated: true }));
+  assert.equal(
+    fate({ export: { ...exported, spec: { ...exported.spec, versions } } }),
+    undefined,
+    "about to be updated",
+  );
+});
+
 Deno.test("planBinding() changes no condition's time when nothing changed", () => {
   const status = { conditions: planBinding(healthy, NOW).conditions };
   const later = planBinding({ ...healthy, binding: { ...binding, status } }, new Date("2026-01-02T00:00:00Z"));

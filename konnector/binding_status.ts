@@ -2,7 +2,7 @@ import type { APIServiceBinding } from "../crds/api_service_binding.ts";
 import type { APIServiceExport } from "../crds/api_service_export.ts";
 import type { Informer } from "../kube/informer.ts";
 import { deepEqual } from "../kube/json.ts";
-import { keyOf } from "../kube/types.ts";
+import { patchStatus } from "../kube/status.ts";
 import type { ClaimPart } from "./claim_status.ts";
 import type { Connection } from "./connection.ts";
 import { type ConsumerState, exportStatus } from "./export_status.ts";
@@ -19,9 +19,7 @@ export async function writeStatus(
   const providerPrettyName = clusterBinding?.spec.providerPrettyName ?? binding.status?.providerPrettyName;
   const status = { ...binding.status, ...(providerPrettyName && { providerPrettyName }), conditions, claims };
   if (deepEqual(status, binding.status)) return;
-  const { uid, resourceVersion } = binding.metadata;
-  const patch = { metadata: { uid, resourceVersion }, status: { ...status, claims: claims ?? null } };
-  await bindings.api.mergePatch(keyOf(binding), patch, { subresource: "status" }, signal);
+  await patchStatus(bindings.api, binding, status, signal);
 }
 
 /**
@@ -38,7 +36,5 @@ export async function writeExportStatus(
 ): Promise<void> {
   const status = exportStatus(exported, consumer, now);
   if (deepEqual(status, exported.status)) return;
-  const { uid, resourceVersion } = exported.metadata;
-  const patch = { metadata: { uid, resourceVersion }, status };
-  await exports.api.mergePatch(keyOf(exported), patch, { subresource: "status" }, signal);
+  await patchStatus(exports.api, exported, status, signal);
 }

@@ -4,6 +4,7 @@ import { type ConditionType, fails, holds } from "../crds/reasons.ts";
 import type { Condition } from "../crds/shared.ts";
 import { findCondition, setCondition, summarize } from "../kube/conditions.ts";
 import type { CustomResourceDefinition } from "../kube/resources.ts";
+import type { SchemaFate } from "./binding_plan.ts";
 
 const KIND = "APIServiceExport";
 
@@ -13,6 +14,8 @@ export interface ConsumerState {
   conditions: Condition[];
   /** On the app cluster. */
   crd?: CustomResourceDefinition;
+  /** As a binding's plan says it. */
+  schema?: SchemaFate;
 }
 
 /**
@@ -47,7 +50,7 @@ function unboundStatus(status: Status, now: Date): NonNullable<Status> {
 
 function boundStatus(
   { spec, status }: APIServiceExport,
-  { conditions: ofBinding, crd }: ConsumerState,
+  { conditions: ofBinding, crd, schema: fate }: ConsumerState,
   now: Date,
 ): NonNullable<Status> {
   let conditions = setCondition(status?.conditions ?? [], holds(KIND, "Connected"), now);
@@ -65,7 +68,8 @@ function boundStatus(
     ...status,
     ...(crd?.status?.acceptedNames && { acceptedNames: crd.status.acceptedNames }),
     ...(crd?.status?.storedVersions && { storedVersions: crd.status.storedVersions }),
-    ...(schema?.status === "True" && { installedSchema: sourceSpecHash(spec) }),
+    ...(fate === "installed" && { installedSchema: sourceSpecHash(spec), refusedSchema: undefined }),
+    ...(fate === "refused" && { refusedSchema: sourceSpecHash(spec) }),
     conditions: crd ? summarize(conditions, now) : conditions,
   };
 }

@@ -70,6 +70,22 @@ export function deepEqual(a: unknown, b: unknown): boolean {
 /** Fields set to `undefined` do not reach the wire and count as absent. */
 const definedEntries = (object: object) => Object.entries(object).filter(([, value]) => value !== undefined);
 
+/**
+ * The JSON merge patch (RFC 7386) that makes `after` of `before`, neither of which may hold null.
+ *
+ * @returns `{}` when both are the same
+ */
+export function mergePatchBetween(before: object, after: object): Record<string, unknown> {
+  const present = new Map<string, unknown>(definedEntries(before));
+  const patch = new Map<string, unknown>(Array.from(present.keys(), (field) => [field, null]));
+  for (const [field, value] of definedEntries(after)) {
+    const was = present.get(field);
+    if (deepEqual(was, value)) patch.delete(field);
+    else patch.set(field, isJsonObject(was) && isJsonObject(value) ? mergePatchBetween(was, value) : value);
+  }
+  return Object.fromEntries(patch);
+}
+
 /** Whether a value is an object or a list without anything in it. */
 export const isEmpty = (value: unknown): boolean =>
   Array.isArray(value) ? value.length === 0 : isJsonObject(value) && Object.keys(value).length === 0;

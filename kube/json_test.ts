@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { deepEqual, isJsonObject, isNestedDeeper, parseJson } from "./json.ts";
+import { deepEqual, isJsonObject, isNestedDeeper, mergePatchBetween, parseJson } from "./json.ts";
 
 const digits = (min: number, max: number) =>
   fc.array(fc.integer({ min: 0, max: 9 }), { minLength: min, maxLength: max }).map((list) => list.join(""));
@@ -126,6 +126,33 @@ Deno.test("deepEqual() does not take inherited names for fields", () => {
   assert.ok(!deepEqual({ toString: undefined, a: 1 }, { b: 1 }));
   assert.ok(!deepEqual({ constructor: Object }, {}));
   assert.ok(!deepEqual([], {}));
+});
+
+/** RFC 7386, section 2. */
+function merge(target: unknown, patch: unknown): unknown {
+  if (!isJsonObject(patch)) return patch;
+  const result: Record<string, unknown> = isJsonObject(target) ? { ...target } : {};
+  for (const [field, value] of Object.entries(patch)) {
+    if (value === null) delete result[field];
+    else result[field] = merge(result[field], value);
+  }
+  return result;
+}
+
+Deno.test("mergePatchBetween() makes one object of the other, and says nothing where they are the same", () => {
+  const { tree } = fc.letrec((tie) => ({
+    tree: fc.dictionary(fc.constantFrom("a", "b", "c"), fc.oneof({ maxDepth: 3 }, tie("leaf"), tie("tree"))),
+    leaf: fc.oneof(fc.boolean(), fc.array(fc.integer({ max: 2 })), fc.constantFrom("x", "y")),
+  })) as { tree: fc.Arbitrary<Record<string, unknown>> };
+  fc.assert(fc.property(tree, tree, (before, after) => {
+    const patch = mergePatchBetween(before, after);
+    assert.ok(deepEqual(merge(before, patch), after));
+    assert.equal(Object.keys(patch).length === 0, deepEqual(before, after));
+  }));
+  assert.deepEqual(mergePatchBetween({ a: { b: 1, c: 2 }, d: 3 }, { a: { b: 1 }, d: undefined }), {
+    a: { c: null },
+    d: null,
+  });
 });
 
 Deno.test("isJsonObject() knows objects from lists, null and exact numbers", () => {

@@ -46,6 +46,7 @@ export const ACCEPTED: Record<string, { name?: string; spec?: Json; status?: Jso
       acceptedNames: { kind: "Widget", plural: "widgets" },
       storedVersions: ["v1"],
       installedSchema: "a",
+      refusedSchema: "b",
       conditions: CONDITIONS,
     },
   },

@@ -35,6 +35,7 @@ Deno.test("changes of an API reach app clusters as the policy of its template sa
   const [{ metadata: canary }] = await clusterBindings(story) as [DynamicObject];
   const second = await story.startAppCluster("second");
   const both = [story.consumer, second];
+  const exports = story.provider.client.api<APIServiceExport>(API_SERVICE_EXPORTS);
 
   await story.step(t, "given a second app cluster, and an object", async () => {
     const kubeconfig = `--kubeconfig=${second.plane.kubeconfigPath}`;
@@ -51,7 +52,7 @@ Deno.test("changes of an API reach app clusters as the policy of its template sa
     const { schema } = await until(story, undefined);
     assert.equal(schema?.current, 2);
     await eventually("both have reported its hash", async () => {
-      const { items } = await story.provider.client.api<APIServiceExport>(API_SERVICE_EXPORTS).list({}, within(5_000));
+      const { items } = await exports.list({}, within(5_000));
       return items.every(({ spec, status }) =>
         status?.installedSchema === schema.hash && sourceSpecHash(spec) === schema.hash
       );
@@ -125,10 +126,7 @@ Deno.test("changes of an API reach app clusters as the policy of its template sa
     await konnector.kill();
     await change(story, (fields) => void (fields.first = text));
     const { conditions } = await until(story, "SchemaPending", "go first");
-    assert.match(
-      findCondition(conditions, "SchemaInSync")!.message!,
-      /1 of 1 app clusters that go first are not there/,
-    );
+    assert.match(findCondition(conditions, "SchemaInSync")!.message!, /are not there yet; .*; 1 of 1 are missing/);
     await assertNobody([second], "first");
     await story.startKonnector();
     await untilAll(both, (fields) => fields.first);
@@ -144,6 +142,8 @@ Deno.test("changes of an API reach app clusters as the policy of its template sa
     const { conditions, schema } = await until(story, "SchemaRefused");
     assert.ok(findCondition(conditions, "SchemaInSync")!.message!.includes(`it is "${canary.namespace}"`));
     assert.equal(schema?.refused, 1);
+    const ofCanary = { namespace: canary.namespace!, name: API };
+    assert.equal((await exports.get(ofCanary, within(5_000))).status?.refusedSchema, schema.hash);
     await assertNobody(both, "turbo");
     await mangos.patch("consumer", { spec: { region: "eu-1" } });
     await mangos.until("provider", "is synced as before", ({ spec }) => (spec as { region: string }).region === "eu-1");
@@ -152,6 +152,7 @@ Deno.test("changes of an API reach app clusters as the policy of its template sa
     await untilAll(both, (fields) => fields.turbo);
     await story.condition(API, "SchemaInSync", { status: "True" });
     await until(story, undefined);
+    assert.equal((await exports.get(ofCanary, within(5_000))).status?.refusedSchema, undefined);
   });
 
   await story.step(t, "rollback: both have the schema before, until it is undone", async () => {

@@ -1,0 +1,160 @@
+import type { APIServiceExport } from "../crds/api_service_export.ts";
+import type { APIServiceExportTemplate } from "../crds/api_service_export_template.ts";
+import type { ClusterBinding } from "../crds/cluster_binding.ts";
+import { sourceSpecHash, toExportSpec } from "../crds/export_schema.ts";
+import { API_SERVICE_EXPORT_TEMPLATES, API_SERVICE_EXPORTS, CLUSTER_BINDINGS } from "../crds/names.ts";
+import type { KubeClient } from "../kube/client.ts";
+import { findCondition } from "../kube/conditions.ts";
+import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceDefinition, type OpenApiSchema } from "../kube/resources.ts";
+import { formatTime } from "../kube/time.ts";
+import { eventually, within } from "../tests/clusters.ts";
+import { TestBackend } from "./contract_fixture.ts";
+import { clusterBinding } from "./test_objects.ts";
+
+export type Policy = NonNullable<APIServiceExportTemplate["spec"]["schemaChanges"]>;
+type TemplateStatus = NonNullable<APIServiceExportTemplate["status"]>;
+
+/** A field of any text. */
+export const text: OpenApiSchema = { type: "string" };
+
+/** The export of an API to one app cluster, and what the konnector there would say of it. */
+export class ExportedApi {
+  readonly client: KubeClient;
+  readonly key: { namespace: string; name: string };
+
+  constructor(client: KubeClient, key: { namespace: string; name: string }) {
+    this.client = client;
+    this.key = key;
+  }
+
+  read(): Promise<APIServiceExport> {
+    return this.client.api<APIServiceExport>(API_SERVICE_EXPORTS).get(this.key, within(5000));
+  }
+
+  async hash(): Promise<string> {
+    return sourceSpecHash((await this.read()).spec);
+  }
+
+  /** Until it says so about itself, and has these fields. */
+  async until(reason: string | undefined, fields: string): Promise<void> {
+    await eventually(`ProviderInSync of ${this.key.namespace} is ${reason ?? "True"}, with ${fields}`, async () => {
+      const { spec, status } = await this.read();
+      const { properties } = spec.versions[0]!.schema.openAPIV3Schema as { properties: { spec: OpenApiSchema } };
+      const condition = findCondition(status?.conditions, "ProviderInSync");
+      return condition?.reason === reason && Object.keys(properties.spec.properties ?? {}).sort().join(" ") === fields;
+    });
+  }
+
+  /** @param reason why the app cluster does not take it over; undefined when it has */
+  async report(reason: string | undefined, status: object = {}): Promise<void> {
+    const lastTransitionTime = formatTime(new Date());
+    const state = reason ? { status: "False", reason, message: "no" } : { status: "True" };
+    const own = { type: "ConsumerInSync", lastTransitionTime, ...state };
+    await eventually("its status is written", async () => {
+      const { metadata: { uid, resourceVersion }, status: before } = await this.read();
+      const others = before?.conditions?.filter(({ type }) => type !== own.type) ?? [];
+      const patch = { metadata: { uid, resourceVersion }, status: { ...status, conditions: [...others, own] } };
+      const options = { subresource: "status" } as const;
+      return await this.client.api(API_SERVICE_EXPORTS).mergePatch(this.key, patch, options, within(5000));
+    });
+  }
+
+  async reportInstalled(): Promise<void> {
+    await this.report(undefined, { installedSchema: await this.hash(), refusedSchema: null });
+  }
+
+  async reportRefused(): Promise<void> {
+    await this.report("CustomResourceDefinitionUpdateFailed", { refusedSchema: await this.hash() });
+  }
+
+  remove(): Promise<void> {
+    return this.client.api(API_SERVICE_EXPORTS).delete(this.key, {}, within(5000));
+  }
+
+  /** Of its ClusterBinding, for which an administrator is needed. */
+  async label(admin: KubeClient, labels: Record<string, string>): Promise<void> {
+    const key = { namespace: this.key.namespace, name: "cluster" };
+    await admin.api<ClusterBinding>(CLUSTER_BINDINGS).mergePatch(key, { metadata: { labels } }, {}, within(5000));
+  }
+}
+
+/** An API whose definition changes, exported to the app cluster of a backend, and to others if need be. */
+export class ChangingApi implements AsyncDisposable {
+  readonly backend: TestBackend;
+  readonly name: string;
+  readonly #opened = new AsyncDisposableStack();
+
+  private constructor(backend: TestBackend) {
+    this.backend = this.#opened.use(backend);
+    this.name = `dbs.${backend.group}`;
+  }
+
+  static async open(): Promise<ChangingApi> {
+    const api = new ChangingApi(await TestBackend.open());
+    await api.backend.offer("dbs");
+    await api.change({ plan: text });
+    await api.backend.request("dbs");
+    return api;
+  }
+
+  get own(): ExportedApi {
+    return new ExportedApi(this.backend.konnector, { namespace: this.backend.namespace, name: this.name });
+  }
+
+  /** Another app cluster that binds the API now: it gets the CRD as it is. */
+  async bindAnother(labels: Record<string, string> = {}): Promise<ExportedApi> {
+    const { cluster, caches } = this.backend;
+    const namespace = this.#opened.use(await cluster.namespace("another")).name;
+    const stop = new AbortController();
+    const watching = [caches.exports, caches.clusterBindings].map((one) => one.watch({ namespace }, stop.signal));
+    this.#opened.defer(async () => {
+      stop.abort();
+      await Promise.all(watching);
+    });
+    const { apiVersion, kind, spec: bound } = clusterBinding(namespace);
+    const metadata = { namespace, name: "cluster", labels };
+    await cluster.client.api<ClusterBinding>(CLUSTER_BINDINGS)
+      .create({ apiVersion, kind, metadata, spec: bound }, within(5000));
+    const crd = await cluster.client.api<CustomResourceDefinition>(CUSTOM_RESOURCE_DEFINITIONS)
+      .get({ name: this.name }, within(5000));
+    const one = await this.own.read();
+    const key = { namespace, name: this.name };
+    const spec = { ...one.spec, ...toExportSpec(crd) };
+    await cluster.client.api<APIServiceExport>(API_SERVICE_EXPORTS)
+      .create({ apiVersion: one.apiVersion, kind: one.kind, metadata: key, spec }, within(5000));
+    return new ExportedApi(cluster.client, key);
+  }
+
+  /** Fields of `spec`, where `null` takes one away. */
+  async change(fields: Record<string, OpenApiSchema | null>): Promise<void> {
+    const crds = this.backend.cluster.client.api<CustomResourceDefinition>(CUSTOM_RESOURCE_DEFINITIONS);
+    await eventually("the CRD is changed", async () => {
+      const crd = await crds.get({ name: this.name }, within(5000));
+      const { properties } = crd.spec.versions[0]!.schema!.openAPIV3Schema as { properties: { spec: OpenApiSchema } };
+      const all = Object.entries({ ...properties.spec.properties as object, ...fields });
+      properties.spec.properties = Object.fromEntries(all.filter(([, field]) => field !== null)) as OpenApiSchema;
+      return await crds.replace(crd, within(5000));
+    });
+  }
+
+  async policy(policy: Policy): Promise<void> {
+    const key = { namespace: this.backend.namespace, name: "dbs" };
+    const api = this.backend.cluster.client.api(API_SERVICE_EXPORT_TEMPLATES);
+    const schemaChanges = { approved: null, reason: null, canary: null, rollBackTo: null, ...policy };
+    await api.mergePatch(key, { spec: { schemaChanges } }, {}, within(5000));
+  }
+
+  /** Of the template, once its schema condition has this reason. */
+  async status(reason: string | undefined): Promise<TemplateStatus> {
+    const templates = this.backend.cluster.client.api<APIServiceExportTemplate>(API_SERVICE_EXPORT_TEMPLATES);
+    return await eventually(`the template's SchemaInSync is ${reason ?? "True"}`, async () => {
+      const { status } = await templates.get({ namespace: this.backend.namespace, name: "dbs" }, within(5000));
+      const condition = findCondition(status?.conditions, "SchemaInSync");
+      return condition && condition.reason === reason && status;
+    });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#opened.disposeAsync();
+  }
+}
