@@ -28,7 +28,7 @@ export interface BindingView {
   export?: APIServiceExport;
   /** The CRD of that name on the consumer. */
   crd?: CustomResourceDefinition;
-  /** Consumer keys whose object on the provider stands alone. */
+  /** What stands alone on the provider; absent while that is not known. */
   orphans?: string[];
   /** What the API server said when it refused the CRD. */
   refusal?: { step: CrdStep; message: string };
@@ -84,7 +84,7 @@ export function planBinding(view: BindingView, now: Date): BindingPlan {
     return done({ sync: rest.sync });
   }
   own.forEach(set);
-  set(deletionsSeen(view.orphans ?? []));
+  if (view.orphans) set(deletionsSeen(view.orphans));
   const { trouble } = connection;
   if (trouble && findCondition(conditions, "Connected")?.status === "True") {
     set(fails(KIND, "Connected", "ProviderUnreachable", trouble));

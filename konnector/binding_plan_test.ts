@@ -223,6 +223,9 @@ Deno.test("planBinding() names objects on the provider whose consumer objects va
   const view = { ...healthy, orphans: ["a/1", "a/2", "a/3", "a/4"] };
   assert.equal(told(view, "Ready"), "False OrphansFound");
   const { message } = findCondition(planBinding(view, NOW).conditions, "DeletionsSeen")!;
+  const asTold = { ...healthy.binding, status: { conditions: planBinding(view, NOW).conditions } };
+  const starting = planBinding({ ...healthy, binding: asTold, orphans: undefined }, NOW);
+  assert.equal(findCondition(starting.conditions, "DeletionsSeen")?.message, message, "not known again yet");
   assert.match(message!, /^4 objects .*: a\/1, a\/2, a\/3, …\. .*klutch\.anynines\.com\/orphans=delete/);
   assert.ok(planBinding(view, NOW).sync);
 });

@@ -1,9 +1,9 @@
 import type { APIServiceBinding } from "../crds/api_service_binding.ts";
-import { ORPHANS_ANNOTATION } from "../crds/names.ts";
-import { annotationOf, formatKey, keyOf, parseKey } from "../kube/types.ts";
+import { formatKey, keyOf, parseKey } from "../kube/types.ts";
 import { leavingClaims } from "../sync/claim_definitions.ts";
 import { judgeClaims } from "../sync/claim_judgement.ts";
 import type { SyncDefinition } from "../sync/definition.ts";
+import { letsOrphansGo } from "../sync/instance_plan.ts";
 import type { BindingDeps } from "./binding.ts";
 import type { BindingPlan } from "./binding_plan.ts";
 import { type ClaimPart, claimStatus } from "./claim_status.ts";
@@ -49,14 +49,21 @@ export function followClaims(
   const bound = new Set(Array.from(deps.bindings.store.keys(), ({ name }) => name));
   const judgement = judgeClaims(binding, bound);
   const { effective } = judgement;
-  deps.claims.follow(id, { connection, effective, leaving: leavingClaims(binding, effective) });
+  const leaving = leavingClaims(binding, effective);
+  deps.claims.follow(id, { connection, effective, leaving, mayDeleteOrphans: letsOrphansGo(binding) });
   return claimStatus(binding, conditions, judgement, deps.claims.outcomes(id), deps.now());
+}
+
+/** What stands alone on the provider, of all that the binding is about; undefined while that is not known. */
+export function orphansOf({ syncs, claims }: BindingDeps, id: string): string[] | undefined {
+  const [sync, copies] = [syncs.get(id), claims.orphans(id)];
+  return sync?.isOpen && copies ? [...sync.orphans, ...copies] : undefined;
 }
 
 /** As the binding says now, not as it said when its sync began. */
 function mayDeleteOrphansOf({ bindings }: BindingDeps, id: string): boolean {
   const binding = bindings.store.get(parseKey(id));
-  return binding !== undefined && annotationOf(binding, ORPHANS_ANNOTATION) === "delete";
+  return binding !== undefined && letsOrphansGo(binding);
 }
 
 export async function closeSync({ syncs }: BindingDeps, id: string): Promise<void> {

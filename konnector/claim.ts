@@ -7,6 +7,8 @@ import { type ClaimTerms, type ClaimView, needsLiveView, planClaim } from "../sy
 import { isOnSource, runClaimStep } from "../sync/claim_steps.ts";
 import { isTooDeep, MAX_DEPTH } from "../sync/instance_refusal.ts";
 import { type ClaimDigest, isClaimSettled } from "./claim_digest.ts";
+import type { ClaimEvidence } from "./claim_evidence.ts";
+import type { ClaimNews } from "./claim_news.ts";
 
 /** The owner's cluster or the other one, as far as one claimed kind goes. */
 export interface ClaimSide {
@@ -27,12 +29,12 @@ export interface ClaimDeps {
     /** Takes the answer to a write for the event that is to follow. */
     accept(object: DynamicObject): void;
   };
-  /** @param key on the consumer; true when the copy was deleted just now, and not by us */
-  isCopyDeleted(key: ObjectKey): boolean;
-  /** We are about to delete the copy. */
-  deletingCopy(key: ObjectKey): void;
-  /** Called with the object in the way, or without one when the way is free. */
-  conflictChanged(key: ObjectKey, consumerObject?: DynamicObject): void;
+  /** Whether the consumer's source, where there is none, is known to have been deleted. */
+  isDeletionKnown(key: ObjectKey): boolean;
+  evidence: Pick<ClaimEvidence, "isCopyDeleted" | "condemnCopy">;
+  news: Pick<ClaimNews, "conflict" | "orphan">;
+  /** Nothing is left to do. */
+  settled(key: ObjectKey): void;
   log: Log;
 }
 
@@ -47,23 +49,24 @@ const CONFLICT_CHECK_MS = 60_000;
  * @throws {KubeError} when a cluster refuses a write; the queue tries the key again, with backoff
  */
 export async function reconcileClaim(deps: ClaimDeps, key: ObjectKey, signal: AbortSignal): Promise<Outcome> {
-  const { source, copy, terms } = deps;
+  const { source, copy, terms, evidence, news } = deps;
   const [sourceKey, copyKey] = [source.keyOf(key), copy.keyOf(key)];
-  if (!sourceKey || !copyKey) return;
-  if (isClaimSettled(source.digest(key), copy.digest(key))) return deps.conflictChanged(key);
+  if (!sourceKey || !copyKey || isClaimSettled(source.digest(key), copy.digest(key))) return deps.settled(key);
 
   const known = await Promise.all([readKnown(source, key, sourceKey, signal), readKnown(copy, key, copyKey, signal)]);
-  let view: ClaimView = { key, source: known[0], copy: known[1], isCopyDeleted: deps.isCopyDeleted(key) };
+  const [isDeletionKnown, isCopyDeleted] = [deps.isDeletionKnown(key), evidence.isCopyDeleted(key)];
+  let view: ClaimView = { key, source: known[0], copy: known[1], isDeletionKnown, isCopyDeleted };
   let plan = planFor(deps, view);
-  if (plan.isConflict || plan.steps.some(needsLiveView)) {
+  if (plan.isConflict || plan.isOrphan || plan.steps.some(needsLiveView)) {
     const live = await Promise.all([source.api.find(sourceKey, signal), copy.api.find(copyKey, signal)]);
     view = { ...view, source: live[0], copy: live[1] };
     plan = planFor(deps, view);
   }
   const consumerObject = terms.owner === "Provider" ? view.copy : view.source;
-  deps.conflictChanged(key, plan.isConflict ? consumerObject : undefined);
+  news.conflict(key, plan.isConflict ? consumerObject : undefined);
+  news.orphan(key, plan.isOrphan ?? false);
   for (const step of plan.steps) {
-    if (step === "deleteCopy" || step === "deleteForeign") deps.deletingCopy(key);
+    if (step === "deleteCopy" || step === "deleteForeign") evidence.condemnCopy(key, view.copy!);
     const written = await runClaimStep(deps, step, { sourceKey, copyKey }, view, signal);
     if (written && !isOnSource(step)) copy.accept(written);
     deps.log.info("claim step done", { step, key, owner: terms.owner });

@@ -7,6 +7,7 @@ import { silentLog } from "../kube/log.ts";
 import { createRecorder } from "../kube/recorder.ts";
 import { NAMESPACES, SECRETS } from "../kube/resources.ts";
 import type { DynamicObject, ObjectKey, Resource } from "../kube/types.ts";
+import type { ClaimDefinition } from "../sync/claim_definitions.ts";
 import type { Owner } from "../sync/claim_rules.ts";
 import { consumer, eventually, provider, within } from "../tests/clusters.ts";
 import { ClaimSync } from "./claim_sync.ts";
@@ -83,7 +84,11 @@ export async function openClaimPair(resource: Resource = SECRETS) {
     open: (
       owner: Owner,
       claims: PermissionClaim[],
-      kind: Pick<PermissionClaim, "group" | "resource"> = { group: resource.group, resource: resource.plural },
+      {
+        group = resource.group,
+        resource: plural = resource.plural,
+        mayDeleteOrphans = false,
+      }: Partial<Pick<ClaimDefinition, "group" | "resource" | "mayDeleteOrphans">> = {},
     ) =>
       new ClaimSync(
         {
@@ -95,7 +100,7 @@ export async function openClaimPair(resource: Resource = SECRETS) {
           log: silentLog,
           onChange: () => {},
         },
-        { group: kind.group, resource: kind.resource, owner, claims },
+        { group, resource: plural, owner, claims, mayDeleteOrphans },
         Promise.resolve(),
         signal,
       ),

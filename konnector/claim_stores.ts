@@ -117,9 +117,14 @@ export class ClaimStores implements AsyncDisposable {
     this.copyInformer.subscribe((change) => tell("copy", change), signal);
   }
 
-  /** Watches mapped namespaces as they come and go, until the signal fires. */
+  /**
+   * Watches mapped namespaces as they come and go, until the signal fires.
+   *
+   * @param onRemapped called with a namespace of the consumer that has got another counterpart, or lost it
+   */
   follow(
     serviceNamespaces: Informer<APIServiceNamespace>,
+    onRemapped: (namespace: string) => void,
     signal: AbortSignal,
   ): void {
     const { owner, clusterNamespace } = this.#options.terms;
@@ -128,6 +133,7 @@ export class ClaimStores implements AsyncDisposable {
     serviceNamespaces.subscribe(({ key: { name }, before, after }) => {
       const [was, is] = [before?.status?.namespace, after?.status?.namespace];
       if (was === is) return;
+      onRemapped(name);
       if (was) this.#unfollow(name);
       if (!is || isForbiddenNamespace(name) || isForbiddenNamespace(is)) return;
       if (owner === "Consumer") this.#copyScopes.add(name, { namespace: is, labelSelector });

@@ -10,11 +10,13 @@ import { WorkQueue } from "../kube/queue.ts";
 import type { Recorder } from "../kube/recorder.ts";
 import { redactText } from "../kube/redact.ts";
 import { TaskGroup } from "../kube/tasks.ts";
-import { type DynamicObject, formatKey, type ObjectKey } from "../kube/types.ts";
+import { formatKey, type ObjectKey, parseKey } from "../kube/types.ts";
 import type { ClaimDefinition } from "../sync/claim_definitions.ts";
 import { mapNamespaces } from "../sync/mapping.ts";
 import { type ClaimDeps, reconcileClaim } from "./claim.ts";
 import { isClaimSettled } from "./claim_digest.ts";
+import { ClaimEvidence } from "./claim_evidence.ts";
+import { ClaimNews, type ClaimTrouble } from "./claim_news.ts";
 import { ClaimStores } from "./claim_stores.ts";
 import type { Connection } from "./connection.ts";
 import type { KonnectorMetrics } from "./metrics.ts";
@@ -32,12 +34,6 @@ export interface ClaimSyncDeps {
   metrics?: KonnectorMetrics;
   /** What `report` says may have changed. */
   onChange: () => void;
-}
-
-/** Why a claim has no effect, or not on all objects. */
-export interface ClaimTrouble {
-  reason: "ClaimConflict" | "ClaimedKindNotServed" | "ClaimSyncFailed" | "UnsupportedClaimFeature";
-  message: string;
 }
 
 export interface ClaimReport {
@@ -61,17 +57,13 @@ export class ClaimSync implements AsyncDisposable {
   readonly #kind: string;
   readonly #tasks: TaskGroup;
   readonly #queue = new WorkQueue();
-  readonly #conflicts = new Set<string>();
-  readonly #errors = new Map<string, string>();
-  /** Copies whose deletion was seen, but for those that we deleted. */
-  readonly #deletedCopies = new Set<string>();
-  readonly #ownDeletions = new Set<string>();
+  readonly #evidence = new ClaimEvidence();
+  readonly #news: ClaimNews;
   #stores: ClaimStores | undefined;
   #reach: Reachability | undefined;
   #trouble: ClaimTrouble | undefined;
   /** The cluster of the copies does not serve the kind, or not so that it could be copied. */
   #isKindMissing = false;
-  /** Before the first lists are there, absence means nothing: objects are only kept at hand. */
   #isOpen = false;
 
   /** @param before settles when another sync of the same objects has ended */
@@ -79,6 +71,7 @@ export class ClaimSync implements AsyncDisposable {
     this.definition = definition;
     this.connection = deps.connection;
     this.#kind = groupResourceName(definition);
+    this.#news = new ClaimNews({ ...deps, kind: this.#kind, owner: definition.owner });
     this.#deps = { ...deps, log: deps.log.with({ claimed: this.#kind, owner: definition.owner }) };
     this.#tasks = new TaskGroup((error) => {
       this.#deps.log.error("sync of claimed objects failed", { error });
@@ -101,6 +94,14 @@ export class ClaimSync implements AsyncDisposable {
     return this.#isKindMissing || (this.#isOpen && this.#stores!.isEmpty);
   }
 
+  /**
+   * Copies on the provider whose source is missing, although nobody saw it deleted; undefined while that is not known.
+   * See `ClaimNews`.
+   */
+  get orphans(): string[] | undefined {
+    return this.#isOpen || this.#trouble ? this.#news.orphans : undefined;
+  }
+
   /** What has come of one of the claims, or of all copies. */
   report(claim?: PermissionClaim): ClaimReport {
     const copied = this.#stores?.copied() ?? new Set();
@@ -117,16 +118,9 @@ export class ClaimSync implements AsyncDisposable {
   }
 
   #troubleAmong(claim: PermissionClaim | undefined, claimed: Set<string> | undefined): ClaimTrouble | undefined {
-    const conflicts = [...this.#conflicts].filter((key) => claimed?.has(key));
-    if (conflicts.length > 0) {
-      const side = this.definition.owner === "Provider" ? "this cluster" : "the provider";
-      const more = conflicts.length > 1 ? `, and ${conflicts.length - 1} more,` : "";
-      const what = `${this.#kind} "${conflicts[0]}"${more} exists on ${side} without being a copy`;
-      return { reason: "ClaimConflict", message: what };
-    }
-    const failed = [...this.#errors].find(([key]) => !claimed || claimed.has(key));
-    const message = (this.#reach?.trouble && this.#stores?.troubleOf(claim)) ?? failed?.[1];
-    return message === undefined ? undefined : { reason: "ClaimSyncFailed", message: redactText(message) };
+    const unread = this.#reach?.trouble && this.#stores?.troubleOf(claim);
+    return this.#news.conflictAmong(claimed) ??
+      (unread ? { reason: "ClaimSyncFailed", message: redactText(unread) } : this.#news.errorAmong(claimed));
   }
 
   async #run(signal: AbortSignal): Promise<void> {
@@ -151,12 +145,14 @@ export class ClaimSync implements AsyncDisposable {
     this.#reach = new Reachability([stores]);
     this.#tasks.run((signal) => this.#reach!.follow(this.#deps.onChange, signal));
     using _observed = metrics?.claimOpened(this.#kind, owner, () => stores.copied().size);
-    stores.subscribe((end, key, { before, after, fresh }) => {
-      if (end === "copy") this.#noteCopy(key, before?.counts, after?.counts, fresh);
-      if (this.#isOpen) this.#consider(key, fresh);
+    stores.subscribe((end, key, change) => {
+      if (end === "source") this.#evidence.sourceChanged(key, change, stores.source.digest(key) !== undefined);
+      else this.#evidence.copyChanged(key, change);
+      if (end === "copy" && change.before?.counts !== change.after?.counts) this.#deps.onChange();
+      this.#consider(key, change.fresh);
     }, signal);
     await serviceNamespaces.synced(signal);
-    stores.follow(serviceNamespaces, signal);
+    stores.follow(serviceNamespaces, (namespace) => this.#reconsider(namespace), signal);
     await stores.firstLists(signal);
     this.#isOpen = true;
     for (const key of stores.keys()) this.#consider(key, false);
@@ -166,9 +162,12 @@ export class ClaimSync implements AsyncDisposable {
       terms,
       source: stores.source,
       copy: stores.copy,
-      isCopyDeleted: (key) => this.#deletedCopies.has(formatKey(key)),
-      deletingCopy: (key) => this.#ownDeletions.add(formatKey(key)),
-      conflictChanged: (key, consumerObject) => this.#noteConflict(key, consumerObject),
+      isDeletionKnown: (key) =>
+        this.#evidence.isSourceDeleted(key) || connection.isNamespaceDeletionSeen(key) ||
+        this.definition.mayDeleteOrphans,
+      evidence: this.#evidence,
+      news: this.#news,
+      settled: (key) => this.#settled(key),
       log,
     };
     await runController({
@@ -178,11 +177,11 @@ export class ClaimSync implements AsyncDisposable {
         try {
           const outcome = await reconcileClaim(deps, key, signal);
           stores.drop(key);
-          this.#noteError(key);
+          this.#news.error(key);
           return outcome;
         } catch (error) {
           // Somebody else was faster; the next try sees what there is.
-          if (!signal.aborted && !isConflict(error) && !isAlreadyExists(error)) this.#noteError(key, messageOf(error));
+          if (!signal.aborted && !isConflict(error) && !isAlreadyExists(error)) this.#news.error(key, messageOf(error));
           throw error;
         }
       },
@@ -227,47 +226,26 @@ export class ClaimSync implements AsyncDisposable {
     this.#setTrouble({ reason: "UnsupportedClaimFeature", message: `${this.#kind} cannot be copied: it ${why}` });
   }
 
+  /** Before the first lists are there, absence means nothing: objects are only kept at hand. */
   #consider(key: ObjectKey, fresh: boolean): void {
-    const stores = this.#stores!;
-    if (isClaimSettled(stores.source.digest(key), stores.copy.digest(key))) {
-      stores.drop(key);
-      this.#deletedCopies.delete(formatKey(key));
-      this.#noteConflict(key);
-      this.#noteError(key);
-    } else this.#queue.add(formatKey(key), { priority: fresh ? "fresh" : "backlog" });
+    if (!this.#isOpen) return;
+    const { source, copy } = this.#stores!;
+    if (!isClaimSettled(source.digest(key), copy.digest(key))) {
+      this.#queue.add(formatKey(key), { priority: fresh ? "fresh" : "backlog" });
+    } else this.#settled(key);
   }
 
-  #noteCopy(key: ObjectKey, before: boolean | undefined, after: boolean | undefined, fresh: boolean): void {
-    const text = formatKey(key);
-    if (after !== undefined) {
-      this.#deletedCopies.delete(text);
-      this.#ownDeletions.delete(text);
-    } else if (!this.#ownDeletions.delete(text) && before && fresh) this.#deletedCopies.add(text);
-    if (before !== after) this.#deps.onChange();
-  }
-
-  #noteConflict(key: ObjectKey, consumerObject?: DynamicObject): void {
-    const text = formatKey(key);
-    if (this.#conflicts.has(text) === !!consumerObject) return;
-    if (!consumerObject) this.#conflicts.delete(text);
-    else {
-      this.#conflicts.add(text);
-      const message = this.definition.owner === "Provider"
-        ? "The provider has an object of this name for this cluster. This one is no copy of it, so it is left alone; " +
-          "rename or delete it if nobody needs it"
-        : "Not copied to the provider as claimed: an object of this name is there already, and is no copy of this one; " +
-          "rename this one, or ask whoever runs the provider to delete theirs";
-      this.#deps.recorder.event(consumerObject, { type: "Warning", reason: "ClaimConflict", message });
+  /** No event tells that a namespace's objects are elsewhere now, or nowhere. */
+  #reconsider(namespace: string): void {
+    for (const key of [...this.#stores!.keys(), ...Array.from(this.#news.keys, parseKey)]) {
+      if (key.namespace === namespace) this.#consider(key, true);
     }
-    this.#deps.onChange();
   }
 
-  #noteError(key: ObjectKey, message?: string): void {
-    const text = formatKey(key);
-    if (this.#errors.get(text) === message) return;
-    if (message === undefined) this.#errors.delete(text);
-    else this.#errors.set(text, message);
-    this.#deps.onChange();
+  #settled(key: ObjectKey): void {
+    this.#stores!.drop(key);
+    this.#news.settled(key);
+    if (!this.#stores!.copy.digest(key)?.isDeleting) this.#evidence.forget(key);
   }
 
   #setTrouble(trouble: ClaimTrouble | undefined): void {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { CLAIMED_FOR_LABEL, RESOURCE_OWNER_ANNOTATION } from "../crds/names.ts";
+import { API_SERVICE_NAMESPACES, CLAIMED_FOR_LABEL, RESOURCE_OWNER_ANNOTATION } from "../crds/names.ts";
 import { EVENTS } from "../kube/resources.ts";
-import { annotationOf, type DynamicObject } from "../kube/types.ts";
+import { annotationOf, type DynamicObject, formatKey, isDeleting, type ObjectKey } from "../kube/types.ts";
 import type { Owner } from "../sync/claim_rules.ts";
 import { consumer, eventually, provider, uniqueName, within } from "../tests/clusters.ts";
 import { installCrd, mangoDb, mangoDbCrd, mangoDbResource } from "../tests/mangodb.ts";
@@ -191,6 +191,70 @@ Deno.test("a copy that the consumer deletes takes the original with it, if the c
   await pair.on("consumer", "login", "the copy is made");
   await pair.consumer.delete(pair.keyOn("consumer", "login"), {}, within(5_000));
   await pair.gone("provider", "login");
+});
+
+Deno.test("a copy that is replaced does not take the original with it, although somebody holds it for a while", async () => {
+  await using pair = await openClaimPair();
+  await using _sync = pair.open("Provider", [
+    secretsClaim("Provider", {
+      onConflict: { recreateWhenConsumerSideDeleted: false },
+      update: { alwaysRecreate: true },
+    }),
+  ]);
+  const [sourceKey, copyKey] = [pair.keyOn("provider", "login"), pair.keyOn("consumer", "login")];
+  await pair.provider.create(secret(sourceKey, { a: "b" }), within(5_000));
+  await pair.on("consumer", "login", "the copy is made");
+  const hold = (finalizers: string[]) =>
+    pair.consumer.mergePatch(copyKey, { metadata: { finalizers } }, {}, within(5_000));
+  await hold(["example.com/hold"]);
+  await pair.provider.mergePatch(sourceKey, { data: { a: btoa("c") } }, {}, within(5_000));
+  await pair.on("consumer", "login", "the copy is to be replaced", isDeleting);
+  await hold([]);
+  await pair.on("consumer", "login", "the next copy is there", has({ a: "c" }));
+  assert.ok(await pair.provider.find(sourceKey, within(5_000)));
+});
+
+Deno.test("an object of the consumer that is missing, and that nobody saw deleted, costs no copy", async () => {
+  await using pair = await openClaimPair();
+  const claim = secretsClaim("Consumer", { selector: { labelSelectors: [{ tier: "gold" }] } });
+  const keys = ["lost", "relabelled"].map((name) => pair.keyOn("consumer", name));
+  const make = (key: ObjectKey) =>
+    pair.consumer.create(secret(key, { a: "b" }, { labels: { tier: "gold" } }), within(5_000));
+  const [lost, relabelled] = keys as [ObjectKey, ObjectKey];
+  {
+    await using _sync = pair.open("Consumer", [claim]);
+    for (const key of keys) {
+      await make(key);
+      await pair.on("provider", key.name, "the copy is made");
+    }
+  }
+  await pair.consumer.delete(lost, {}, within(5_000));
+  await pair.consumer.mergePatch(relabelled, { metadata: { labels: { tier: "none" } } }, {}, within(5_000));
+  {
+    await using sync = pair.open("Consumer", [claim]);
+    await pair.gone("provider", "relabelled");
+    await eventually("it is told about", () => sync.orphans?.join() === `secrets ${formatKey(lost)}`);
+    assert.ok(await pair.provider.find(pair.keyOn("provider", "lost"), within(5_000)));
+    await make(lost);
+    await eventually("back again, it is told about no longer", () => sync.orphans?.length === 0);
+  }
+  await pair.consumer.delete(lost, {}, within(5_000));
+  await using _sync = pair.open("Consumer", [claim], { mayDeleteOrphans: true });
+  await pair.gone("provider", "lost");
+});
+
+Deno.test("where a namespace gets another counterpart, credentials of the one before go", async () => {
+  await using pair = await openClaimPair();
+  await using sync = pair.open("Provider", [secretsClaim("Provider")]);
+  await pair.provider.create(secret(pair.keyOn("provider", "login"), { a: "b" }), within(5_000));
+  await pair.on("consumer", "login", "the copy is made");
+  await using plane = new AsyncDisposableStack();
+  const elsewhere = plane.use(await plane.use(await provider()).namespace("mapped")).name;
+  const request = { namespace: pair.clusterNamespace, name: pair.namespace.consumer };
+  await pair.clients.provider.api(API_SERVICE_NAMESPACES)
+    .mergePatch(request, { status: { namespace: elsewhere } }, { subresource: "status" }, within(5_000));
+  await pair.gone("consumer", "login");
+  assert.equal(sync.report().trouble, undefined);
 });
 
 Deno.test("copies of the original konnector are taken over", async () => {

@@ -60,6 +60,20 @@ export class Claims implements AsyncDisposable {
     ];
   }
 
+  /**
+   * Copies on the provider that a binding would have deleted, had anybody seen the deletion of their sources; undefined
+   * while that is not known.
+   */
+  orphans(binding: string): string[] | undefined {
+    const wanted = this.#wanted.get(binding);
+    if (!wanted) return undefined;
+    if (wanted.mayDeleteOrphans) return []; // where some are left, another binding that claims them is asked
+    const syncs = this.#syncs.get(wanted.connection);
+    const ids = new Set(wanted.effective.flatMap((claim) => ownersOf(claim).map((owner) => claimId(claim, owner))));
+    const orphans = Array.from(ids, (id) => syncs?.get(id)?.orphans);
+    return orphans.every((found) => found !== undefined) ? orphans.flat() : undefined;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#wanted.clear();
     this.#adjust();

@@ -68,7 +68,13 @@ Deno.test("A user who marks Secrets as the consumer's gets none into the provide
     await pair.consumer.create(secret(pair.keyOn("consumer", name), { mine: "yes" }, owner("Consumer")), within(5000));
   }
   await using syncs = new AsyncDisposableStack();
-  for (const { owner, claims } of defineClaims([{ effective: [secretsClaim("Provider")], leaving: [] }]).values()) {
+  for (
+    const { owner, claims } of defineClaims([{
+      effective: [secretsClaim("Provider")],
+      leaving: [],
+      mayDeleteOrphans: false,
+    }]).values()
+  ) {
     syncs.use(pair.open(owner, claims));
   }
   for (const name of ["witness", "last"]) {

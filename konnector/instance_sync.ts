@@ -32,7 +32,7 @@ export interface InstanceSyncDeps {
   recorder: Pick<Recorder, "event">;
   /** The sync has ended without being asked to. */
   onFailure: () => void;
-  /** The number of orphans has changed. */
+  /** It is known now how many orphans there are, or there are more or fewer of them. */
   onOrphans: () => void;
   /** Whether objects on the provider may be deleted although nobody saw their consumer object deleted. */
   mayDeleteOrphans: () => boolean;
@@ -178,6 +178,7 @@ async function runSync(
   async function work(): Promise<void> {
     await consumer.synced(signal);
     agenda.open();
+    deps.onOrphans();
     log.info("sync started", { objects: consumer.store.size, queued: agenda.queue.depth });
     await runController({
       name,

@@ -10,6 +10,8 @@ export interface ClaimDefinition {
   owner: Owner;
   /** None are left when their copies are to be taken away. */
   claims: PermissionClaim[];
+  /** Whether copies go with sources that nobody saw go: all bindings that claim such objects say so. */
+  mayDeleteOrphans: boolean;
 }
 
 /** What one sync of claimed objects is about: `secrets Provider`. */
@@ -33,20 +35,24 @@ export function leavingClaims({ status }: APIServiceBinding, effective: Permissi
 export interface WantedClaims {
   effective: PermissionClaim[];
   leaving: PermissionClaim[];
+  /** See `letsOrphansGo`. */
+  mayDeleteOrphans: boolean;
 }
 
 /** The claims of all bindings of one provider taken together, by `claimId`: what one does not claim another still may. */
 export function defineClaims(all: Iterable<WantedClaims>): Map<string, ClaimDefinition> {
   const definitions = new Map<string, ClaimDefinition>();
-  for (const { effective, leaving } of all) {
+  for (const { effective, leaving, mayDeleteOrphans } of all) {
     for (const [claims, isLeaving] of [[effective, false], [leaving, true]] as const) {
       for (const claim of claims) {
         for (const owner of ownersOf(claim)) {
           const id = claimId(claim, owner);
           const { group, resource } = claim;
-          const definition = definitions.get(id) ?? { group, resource, owner, claims: [] };
+          const definition = definitions.get(id) ?? { group, resource, owner, claims: [], mayDeleteOrphans: true };
           definitions.set(id, definition);
-          if (!isLeaving && !definition.claims.some((known) => deepEqual(known, claim))) definition.claims.push(claim);
+          if (isLeaving) continue;
+          definition.mayDeleteOrphans &&= mayDeleteOrphans;
+          if (!definition.claims.some((known) => deepEqual(known, claim))) definition.claims.push(claim);
         }
       }
     }

@@ -3,7 +3,7 @@ import type { PermissionClaim } from "../crds/shared.ts";
 import { deepEqual } from "../kube/json.ts";
 import { appliedFields, ownsMoreThan } from "../kube/managed_fields.ts";
 import { annotationOf, type DynamicObject, isDeleting, type ObjectKey } from "../kube/types.ts";
-import { deletesSources, isSelected, type Owner } from "./claim_rules.ts";
+import { deletesSources, isSelected, type Owner, reachesKey } from "./claim_rules.ts";
 import { covers, OWNER, travelling } from "./instance_plan.ts";
 
 /** Claims of one kind and one owner, taken together: several bindings may claim the same objects. */
@@ -22,6 +22,8 @@ export interface ClaimView {
   key: ObjectKey;
   source?: DynamicObject;
   copy?: DynamicObject;
+  /** Whether the consumer's source, where there is none, is known to have been deleted: see `Sides`. */
+  isDeletionKnown?: boolean;
   /** Somebody has just deleted our copy. */
   isCopyDeleted?: boolean;
 }
@@ -36,6 +38,8 @@ export interface ClaimPlan {
   steps: ClaimStep[];
   /** Somebody else's object is where the copy should be. */
   isConflict?: boolean;
+  /** The provider's copy has lost its source in a way that nobody saw. */
+  isOrphan?: boolean;
 }
 
 /** What to write for one claimed object; no steps while only an event can move it on. */
@@ -43,7 +47,8 @@ export function planClaim(view: ClaimView, terms: ClaimTerms): ClaimPlan {
   const { source, copy } = view;
   const claims = source ? claimsOn(view.key, source, terms) : [];
   if (!source || claims.length === 0) {
-    return { steps: copy && isOurCopy(copy, terms) && !isDeleting(copy) ? ["deleteCopy"] : [] };
+    if (!copy || !isOurCopy(copy, terms) || isDeleting(copy)) return { steps: [] };
+    return !source && mayComeBack(view, terms) ? { steps: [], isOrphan: true } : { steps: ["deleteCopy"] };
   }
   if (isDeleting(source)) return { steps: [] }; // until it is really gone
   const mark: ClaimStep[] = annotationOf(source, RESOURCE_OWNER_ANNOTATION) === terms.owner ? [] : ["markSource"];
@@ -74,6 +79,10 @@ export function claimsOn(key: ObjectKey, object: DynamicObject, terms: ClaimTerm
   if (labelOf(object) || terms.isReserved?.(key)) return [];
   return terms.claims.filter((claim) => isSelected(claim, key, object));
 }
+
+/** What the provider owns may be taken away from the consumer at any time; it can be copied again. */
+const mayComeBack = ({ key, isDeletionKnown }: ClaimView, { owner, claims }: ClaimTerms): boolean =>
+  owner === "Consumer" && !isDeletionKnown && claims.some((claim) => reachesKey(claim, key));
 
 const isRecreated = (claims: readonly PermissionClaim[], { owner }: ClaimTerms): boolean =>
   owner === "Consumer" || !claims.every(deletesSources);

@@ -62,6 +62,8 @@ const legacy = (object: DynamicObject): DynamicObject => meta({ labels: undefine
 const duplicate = meta({ managedFields: [{ manager: "kubectl", operation: "Update", fieldsV1: { "f:data": {} } }] });
 
 const conflict = { steps: [], isConflict: true };
+const orphan = { steps: [], isOrphan: true };
+const settings = copyOf(login(), consumer);
 const steps = (...steps: ClaimStep[]): ClaimPlan => ({ steps });
 const byLabel = termsOf("Provider", { selector: { labelSelectors: [{ a: "1", b: "1" }, { c: "1" }] } });
 
@@ -281,6 +283,26 @@ const cases: [name: string, view: Omit<ClaimView, "key">, terms: ClaimTerms, wan
     steps("createCopy"),
   ],
   ["takes the copy away when the labels change", { source: login(marked), copy: copied }, byLabel, steps("deleteCopy")],
+  [
+    "takes the provider's copy away when its source was deleted",
+    { copy: settings, isDeletionKnown: true },
+    consumer,
+    steps("deleteCopy"),
+  ],
+  ["keeps the provider's copy when its source is only missing", { copy: settings }, consumer, orphan],
+  [
+    "keeps it also where the source would need other labels",
+    { copy: settings },
+    termsOf("Consumer", { selector: { labelSelectors: [{ a: "1" }] } }),
+    orphan,
+  ],
+  [
+    "takes it away when no claim reaches its name",
+    { copy: settings },
+    termsOf("Consumer", { selector: { names: ["other"] } }),
+    steps("deleteCopy"),
+  ],
+  ["takes it away when nothing is claimed any more", { copy: settings }, termsOf("Consumer"), steps("deleteCopy")],
   [
     "takes the copy away when nothing is claimed any more",
     { source: login(marked), copy: copied },

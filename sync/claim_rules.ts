@@ -78,6 +78,10 @@ export const listedNames = ({ selector }: PermissionClaim): string[] | undefined
 export const reachesNamespace = (claim: PermissionClaim, namespace: string): boolean =>
   !isForbiddenNamespace(namespace) && (listedNamespaces(claim)?.includes(namespace) ?? true);
 
+/** Whether a claim may be about what has this key on the consumer, as far as keys tell. */
+export const reachesKey = (claim: PermissionClaim, { namespace = "", name }: ObjectKey): boolean =>
+  reachesNamespace(claim, namespace) && (listedNames(claim)?.includes(name) ?? true);
+
 /**
  * Whether a claim is about an object: its name, its namespace on the consumer and its labels.
  *
@@ -86,8 +90,7 @@ export const reachesNamespace = (claim: PermissionClaim, namespace: string): boo
 export function isSelected(claim: PermissionClaim, key: ObjectKey, object: DynamicObject): boolean {
   const { labelSelectors = [] } = claim.selector ?? {};
   const labels = object.metadata.labels ?? {};
-  return reachesNamespace(claim, key.namespace ?? "") &&
-    (listedNames(claim)?.includes(key.name) ?? true) &&
+  return reachesKey(claim, key) &&
     (labelSelectors.length === 0 ||
       labelSelectors.some((wanted) =>
         Object.entries(wanted).every(([name, value]) => Object.hasOwn(labels, name) && labels[name] === value)

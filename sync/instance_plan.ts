@@ -1,4 +1,12 @@
-import { BOUND_ANNOTATION, FIELD_MANAGER, FIELD_MANAGER_OF_CREATES, GROUP, SYNC_FINALIZER } from "../crds/names.ts";
+import type { APIServiceBinding } from "../crds/api_service_binding.ts";
+import {
+  BOUND_ANNOTATION,
+  FIELD_MANAGER,
+  FIELD_MANAGER_OF_CREATES,
+  GROUP,
+  ORPHANS_ANNOTATION,
+  SYNC_FINALIZER,
+} from "../crds/names.ts";
 import { deepEqual, isJsonObject } from "../kube/json.ts";
 import { appliedPart, type FieldManager, ownsMoreThan } from "../kube/managed_fields.ts";
 import {
@@ -60,6 +68,10 @@ export const OWNER: FieldManager = { name: FIELD_MANAGER, predecessor: FIELD_MAN
 /** Whether the provider's object has lost its consumer object in a way that nobody saw. */
 export const isOrphan = ({ consumer, provider, isDeletionKnown }: Sides): boolean =>
   !consumer && provider !== undefined && !isDeleting(provider) && isBound(provider) && !isDeletionKnown;
+
+/** Whether somebody wants what is missing on the consumer to be taken for deleted, although nobody saw it. */
+export const letsOrphansGo = (binding: APIServiceBinding): boolean =>
+  annotationOf(binding, ORPHANS_ANNOTATION) === "delete";
 
 export const isBound = (object: DynamicObject): boolean => annotationOf(object, BOUND_ANNOTATION) === "true";
 

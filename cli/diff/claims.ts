@@ -8,6 +8,7 @@ import { discover } from "../../kube/discovery.ts";
 import { type ClaimDefinition, defineClaims, leavingClaims } from "../../sync/claim_definitions.ts";
 import { judgeClaims } from "../../sync/claim_judgement.ts";
 import { type ClaimStep, type ClaimTerms, type ClaimView, planClaim, toCopy } from "../../sync/claim_plan.ts";
+import { letsOrphansGo } from "../../sync/instance_plan.ts";
 import { isForbiddenNamespace, reachesNamespace, requestsOf } from "../../sync/claim_rules.ts";
 import { type ClaimEnds, type ClaimPlace, isOnSource, runClaimStep } from "../../sync/claim_steps.ts";
 import { mapNamespaces, type Mapping } from "../../sync/mapping.ts";
@@ -28,7 +29,7 @@ export async function rehearseClaims(
   const bound = new Set(landscape.bindings.map(({ metadata }) => metadata.name));
   const definitions = defineClaims(bindings.map((binding) => {
     const { effective } = judgeClaims(binding, bound);
-    return { effective, leaving: leavingClaims(binding, effective) };
+    return { effective, leaving: leavingClaims(binding, effective), mayDeleteOrphans: letsOrphansGo(binding) };
   }));
   for (const definition of definitions.values()) {
     const claimed = await openClaimed(landscape, side, definition, signal);
@@ -81,7 +82,7 @@ async function openClaimed(
 async function listClaimed(
   { source, copy, mapping, placeOf, terms }: Claimed,
   { contract }: ProviderSide,
-  { claims }: ClaimDefinition,
+  { claims, mayDeleteOrphans }: ClaimDefinition,
   signal: AbortSignal,
 ): Promise<ClaimView[]> {
   const isOurs = terms.owner === "Provider";
@@ -89,7 +90,14 @@ async function listClaimed(
   const note = (end: "source" | "copy", object: DynamicObject) => {
     const own = keyOf(object);
     const key = (end === "source") === isOurs ? mapping.toConsumer(own) : own;
-    if (key) views.set(formatKey(key), { ...views.get(formatKey(key)), key, [end]: object });
+    if (key) {
+      views.set(formatKey(key), {
+        isDeletionKnown: mayDeleteOrphans,
+        ...views.get(formatKey(key)),
+        key,
+        [end]: object,
+      });
+    }
   };
   const labelSelector = `${CLAIMED_FOR_LABEL}=${terms.clusterNamespace}`;
   for (const { metadata: { name }, status } of contract.namespaces.list()) {

@@ -1,11 +1,11 @@
 import type { APIServiceBinding } from "../../crds/api_service_binding.ts";
 import type { APIServiceNamespace } from "../../crds/api_service_namespace.ts";
-import { API_SERVICE_NAMESPACES, ORPHANS_ANNOTATION, SYNC_FINALIZER } from "../../crds/names.ts";
+import { API_SERVICE_NAMESPACES, SYNC_FINALIZER } from "../../crds/names.ts";
 import type { KubeClient } from "../../kube/client.ts";
 import { parallel } from "../../kube/parallel.ts";
-import { annotationOf, type DynamicObject, formatKey, keyOf, type ObjectKey, resourceName } from "../../kube/types.ts";
+import { type DynamicObject, formatKey, keyOf, type ObjectKey, resourceName } from "../../kube/types.ts";
 import { providerResource, type SyncDefinition } from "../../sync/definition.ts";
-import { isOnProvider, planInstance } from "../../sync/instance_plan.ts";
+import { isOnProvider, letsOrphansGo, planInstance } from "../../sync/instance_plan.ts";
 import { plannable, refusalOf } from "../../sync/instance_refusal.ts";
 import { runStep, type StepDeps, type View } from "../../sync/instance_steps.ts";
 import { namespaceRequest } from "../../sync/mapping.ts";
@@ -33,7 +33,7 @@ export async function openInstances(
   return {
     side,
     definition,
-    isDeletionKnown: annotationOf(binding, ORPHANS_ANNOTATION) === "delete",
+    isDeletionKnown: letsOrphansGo(binding),
     consumer: { api: appCluster.api(definition.resource, { isDryRun: true }) },
     provider: { api: side.client.api(providerResource(definition), { isDryRun: true }) },
     mapping: await mappingOf(side, definition, signal),
