@@ -40,7 +40,11 @@ export function diagnoseBinding(
   return { binding, provider, exported, findings: [...direct, ...conditions] };
 }
 
-function exportFinding({ metadata: { name } }: APIServiceBinding, exported: APIServiceExport | undefined): Finding {
+/** What is to be told about the provider's offer of what is bound. */
+export function exportFinding(
+  { metadata: { name } }: APIServiceBinding,
+  exported: APIServiceExport | undefined,
+): Finding {
   if (!exported) {
     const what = `There is no APIServiceExport "${name}" for this cluster`;
     return ofCondition(KIND, fails(KIND, "Connected", "APIServiceExportNotFound", what), "Export");

@@ -1,9 +1,10 @@
-import { ON_UNBIND_ANNOTATION, SYNC_FINALIZER } from "../../crds/names.ts";
+import type { APIServiceBinding } from "../../crds/api_service_binding.ts";
+import { BINDING_FINALIZER, ON_UNBIND_ANNOTATION, SYNC_FINALIZER } from "../../crds/names.ts";
 import type { Api } from "../../kube/api.ts";
 import type { KubeClient } from "../../kube/client.ts";
 import { systemClock } from "../../kube/clock.ts";
 import { Deadline } from "../../kube/deadline.ts";
-import { isNotFound, isNotServed } from "../../kube/errors.ts";
+import { isConflict, isNotServed } from "../../kube/errors.ts";
 import { removeFinalizer } from "../../kube/finalizer.ts";
 import { counted } from "../../kube/plural.ts";
 import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceDefinition } from "../../kube/resources.ts";
@@ -97,16 +98,34 @@ async function deleteBinding(
   const annotations = { [ON_UNBIND_ANNOTATION]: mode };
   await bindingApi.mergePatch(key, { metadata: { uid, annotations } }, {}, signal);
   await bindingApi.delete(key, { uid }, signal);
-  if (!hasKonnector) {
-    await bindingApi.mergePatch(key, { metadata: { uid, finalizers: null } }, {}, signal).catch(ignoreGone);
-  }
-  const goal = `see APIServiceBinding ${key.name} go`;
+  const holders = hasKonnector ? [] : await releaseBinding(bindingApi, binding, signal);
+  const goal = `see APIServiceBinding ${key.name} go` + (holders.length > 0 ? `, held by ${holders.join(", ")},` : "");
   await untilGone(bindingApi, key, uid, { timeoutMs: waitTimeoutMs, goal }, signal);
   terminal.say(`✅ Deleted APIServiceBinding ${key.name}`);
 }
 
-function ignoreGone(error: unknown): void {
-  if (!isNotFound(error)) throw error;
+const MAX_CONFLICTS = 5;
+
+/**
+ * Takes our finalizer off, where no konnector does.
+ *
+ * @returns the finalizers of others, who have to remove them
+ */
+async function releaseBinding(
+  bindingApi: BindingApi,
+  binding: APIServiceBinding,
+  signal: AbortSignal,
+): Promise<string[]> {
+  for (let attempt = 1;; attempt++) {
+    const found = await bindingApi.find(keyOf(binding), signal);
+    if (!found || found.metadata.uid !== binding.metadata.uid) return [];
+    try {
+      await removeFinalizer(bindingApi, found, BINDING_FINALIZER, signal);
+      return (found.metadata.finalizers ?? []).filter((name) => name !== BINDING_FINALIZER);
+    } catch (error) {
+      if (!isConflict(error) || attempt >= MAX_CONFLICTS) throw error;
+    }
+  }
 }
 
 /** A konnector that still works may put its finalizer back while it learns that the binding is gone. */

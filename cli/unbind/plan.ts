@@ -1,6 +1,8 @@
 import { counted } from "../../kube/plural.ts";
+import { printable } from "../../printable.ts";
 import type { Finding } from "../diagnosis/finding.ts";
-import { heldByUs, names, type Survey } from "./survey.ts";
+import type { RightFinding } from "../rbac/compare.ts";
+import { foundIn, heldByUs, names, type Survey } from "./survey.ts";
 
 /** What becomes of the objects of a binding. */
 export type UnbindMode = "drain" | "orphan" | "force";
@@ -9,11 +11,13 @@ export type UnbindMode = "drain" | "orphan" | "force";
 export interface Remainder {
   /** On this cluster. */
   objects: number;
-  /** On the provider; absent when it does not answer. */
+  /** On the provider; absent when it cannot be told. */
   copies?: number;
   crd: boolean;
   /** Objects here that carry our finalizer. */
   held: number;
+  /** Rights of the konnector here that nothing needs; absent when they are not kept to what is bound. */
+  rights?: number;
 }
 
 /** What there is, what will be done, and what is left afterwards; `-o json` prints it as it is. */
@@ -22,13 +26,17 @@ export interface UnbindPlan {
   mode: UnbindMode;
   /** On this cluster, `namespace/name`. */
   objects: string[];
-  /** On the provider; absent when it does not answer. */
+  /** On the provider. */
   copies?: string[];
+  /** Why there are no `copies`, if so. */
+  unknown?: Finding;
   /** Claimed objects that were copied to this cluster; absent when it cannot be told. */
   claimedCopies?: string[];
   /** Objects here that carry our finalizer. */
   held: number;
   crd?: string;
+  /** Of the konnector on this cluster, those that go; absent when they are not kept to what is bound. */
+  rights?: string[];
   /** Of them, what is left. */
   left: Remainder;
   /** In words, one sentence each. */
@@ -43,7 +51,8 @@ export function planUnbind(
   mode: UnbindMode,
   konnector: { isAlive: boolean; finding: Finding },
 ): UnbindPlan {
-  const { binding, objects, copies, claimedCopies, crd } = survey;
+  const { binding, objects, claimedCopies, crd, spareRights } = survey;
+  const copies = foundIn(survey.copies);
   const isDrained = mode === "drain";
   const left = isDrained ? [] : objects;
   const isCrdKept = crd !== undefined && left.length > 0;
@@ -52,25 +61,34 @@ export function planUnbind(
     mode,
     objects: names(objects),
     copies: copies && names(copies),
+    ...("unknown" in survey.copies && { unknown: survey.copies.unknown }),
     claimedCopies: claimedCopies && names(claimedCopies),
     held: heldByUs(objects).length,
     crd: crd?.metadata.name,
+    rights: spareRights?.map(describeRight),
     left: {
       objects: left.length,
       copies: isDrained ? 0 : copies?.length,
       crd: isCrdKept,
       held: 0,
+      rights: spareRights && 0,
     },
     consequences: consequencesOf(survey, mode, isCrdKept),
     obstacle: obstacleOf(survey, mode, konnector),
   };
 }
 
+/** `get,patch customresourcedefinitions.apiextensions.k8s.io mangodbs.mangodb.com` */
+const describeRight = ({ verbs, resource, names = [], namespace }: RightFinding): string =>
+  [verbs.join(), resource, ...names, ...(namespace ? [`in namespace ${namespace}`] : [])].map((part) => printable(part))
+    .join(" ");
+
 function consequencesOf(
-  { binding, objects, copies, crd, claimedCopies, sharesSecretWith }: Survey,
+  { binding, objects, crd, claimedCopies, sharesSecretWith, ...survey }: Survey,
   mode: UnbindMode,
   isCrdKept: boolean,
 ) {
+  const copies = foundIn(survey.copies);
   const there = copies === undefined
     ? "what there is on the provider"
     : `${counted(copies.length, "object")} on the provider`;
@@ -107,7 +125,8 @@ function obstacleOf(
 ) {
   if (mode === "force") return undefined;
   if (!isAlive) return `${finding.what}. ${finding.action}; or let go of everything with --mode force`;
-  if (mode === "drain" && copies === undefined) {
-    return "The provider does not answer, so nothing can be deleted there. See `kubectl klutch status`; or let go of everything with --mode force";
+  if (mode === "drain" && "unknown" in copies) {
+    return `${copies.unknown.what}: so nothing can be deleted on the provider. See \`kubectl klutch status\`; or leave ` +
+      "what is there with --mode orphan; or, if the provider is gone for good, let go of everything with --mode force";
   }
 }

@@ -1,7 +1,7 @@
 import { deepEqual } from "../../kube/json.ts";
 import type { Landscape } from "../diagnosis/landscape.ts";
 import type { Remainder, UnbindPlan } from "./plan.ts";
-import { heldByUs, names, type Survey, survey } from "./survey.ts";
+import { foundIn, heldByUs, names, type Survey, survey } from "./survey.ts";
 
 /** What was done, and what is left, for the records. */
 export interface Receipt {
@@ -23,14 +23,16 @@ export async function receiptOf(
   before: Survey,
   signal: AbortSignal,
 ): Promise<Receipt> {
-  const { objects, copies, crd } = await survey(landscape, before.binding, signal);
+  const { objects, crd, spareRights, ...after } = await survey(landscape, before.binding, signal);
+  const copies = foundIn(after.copies);
   const left: Remainder = {
     objects: objects.length,
     copies: copies?.length,
     crd: crd !== undefined,
     held: heldByUs(objects).length,
+    rights: spareRights?.length,
   };
-  const known = copies ?? before.copies;
+  const known = copies ?? foundIn(before.copies);
   return {
     binding,
     mode,

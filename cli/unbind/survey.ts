@@ -6,13 +6,17 @@ import { discover, type Discovery } from "../../kube/discovery.ts";
 import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceDefinition } from "../../kube/resources.ts";
 import { type DynamicObject, formatKey, hasFinalizer, type ObjectKey, resourceName } from "../../kube/types.ts";
 import { isOurs } from "../../sync/consumer_crd.ts";
-import { definitionOf, type SyncDefinition } from "../../sync/definition.ts";
+import { definitionOf } from "../../sync/definition.ts";
 import { isBound } from "../../sync/instance_plan.ts";
+import { type BindingView, exportFinding } from "../diagnosis/binding.ts";
+import { type Finding, worstOf } from "../diagnosis/finding.ts";
 import { readable } from "../diagnosis/konnector.ts";
 import type { Landscape } from "../diagnosis/landscape.ts";
 import type { ProviderView } from "../diagnosis/provider.ts";
 import { listOnProvider, mappingOf, sideOf } from "../diagnosis/provider_side.ts";
+import { boundApiOf, excessRights } from "../konnector/update_rights.ts";
 import { printable } from "../../printable.ts";
+import type { RightFinding } from "../rbac/compare.ts";
 
 /** All that hangs on one binding, on both clusters, as it is now. */
 export interface Survey {
@@ -20,15 +24,22 @@ export interface Survey {
   /** The user's objects; absent when this cluster does not serve the kind. */
   consumerApi?: Api;
   objects: DynamicObject[];
-  /** Their counterparts; undefined when the provider does not answer. */
-  copies?: DynamicObject[];
+  /** Their counterparts. */
+  copies: Copies;
   /** Copies of claimed objects on this cluster; undefined when it cannot be told which are ours. */
   claimedCopies?: DynamicObject[];
   /** The CRD, if it was installed for the binding. */
   crd?: CustomResourceDefinition;
   /** Other bindings that use the same Secret. */
   sharesSecretWith: string[];
+  /** Rights of the konnector here that no other binding needs; undefined when they are not kept to what is bound. */
+  spareRights?: RightFinding[];
 }
+
+/** What there is on the provider, or why that cannot be told. */
+export type Copies = { found: DynamicObject[] } | { unknown: Finding };
+
+export const foundIn = (copies: Copies): DynamicObject[] | undefined => "found" in copies ? copies.found : undefined;
 
 /** Reads everything, and changes nothing. */
 export async function survey(landscape: Landscape, binding: APIServiceBinding, signal: AbortSignal): Promise<Survey> {
@@ -41,29 +52,28 @@ export async function survey(landscape: Landscape, binding: APIServiceBinding, s
   ]);
   const resource = served.resources.find((one) => resourceName(one) === name);
   const consumerApi = resource && appCluster.api(resource);
+  const others = bindings.filter((other) => other !== binding);
   const secretOf = ({ spec }: APIServiceBinding) => formatKey(spec.kubeconfigSecretRef);
   return {
     binding,
     consumerApi,
     objects: consumerApi ? (await consumerApi.list({}, signal)).items : [],
-    copies: view.exported && await listCopies(view.provider, definitionOf(view.exported), signal),
+    copies: await listCopies(view, signal),
     claimedCopies: await listClaimedCopies(appCluster, served, binding, view.provider, signal),
     crd: crd && isOurs(crd, binding) ? crd : undefined,
-    sharesSecretWith: bindings.filter((other) => other !== binding && secretOf(other) === secretOf(binding))
+    sharesSecretWith: others.filter((other) => secretOf(other) === secretOf(binding))
       .map(({ metadata }) => metadata.name),
+    spareRights: await readable(excessRights(appCluster, others.map(boundApiOf), signal)),
   };
 }
 
 /** Objects on the provider that belong to objects of this cluster. */
-async function listCopies(
-  provider: ProviderView,
-  definition: SyncDefinition,
-  signal: AbortSignal,
-): Promise<DynamicObject[] | undefined> {
+async function listCopies({ binding, provider, exported }: BindingView, signal: AbortSignal): Promise<Copies> {
   const side = sideOf(provider);
-  if (!side) return undefined;
+  if (!side || !exported) return { unknown: worstOf(provider.findings) ?? exportFinding(binding, exported) };
+  const definition = definitionOf(exported);
   const mapping = await mappingOf(side, definition, signal);
-  return (await listOnProvider(side, definition, mapping, signal)).filter(isBound);
+  return { found: (await listOnProvider(side, definition, mapping, signal)).filter(isBound) };
 }
 
 async function listClaimedCopies(

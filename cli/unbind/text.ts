@@ -7,12 +7,12 @@ const SHOWN = 10;
 
 /** What there is, name by name, and what becomes of it. */
 export function formatPlan(
-  { binding, mode, objects, copies, claimedCopies, held, crd, consequences, obstacle }: UnbindPlan,
+  { binding, mode, objects, copies, unknown, claimedCopies, held, crd, rights, consequences, obstacle }: UnbindPlan,
   style: Style,
 ) {
   const list = (title: string, names: readonly string[] | undefined) =>
     names === undefined
-      ? [`${title}: not known, the provider does not answer`]
+      ? [`${title}: not known (${unknown?.reason})`]
       : [`${title}: ${names.length || "none"}`, ...shortened(names).map((name) => `  ${name}`)];
   return [
     style.strong(`Unbind ${binding}, mode ${mode}`),
@@ -21,6 +21,7 @@ export function formatPlan(
     ...list("Claimed objects copied to here", claimedCopies),
     `Held by our finalizer: ${held || "none"}`,
     `CRD of the binding: ${crd ?? "none"}`,
+    ...(rights ? list("Rights of the konnector that go", rights) : []),
     "",
     style.strong("What follows:"),
     ...consequences.map((line) => `  ${line}.`),
@@ -36,6 +37,7 @@ export function formatReceipt({ binding, mode, unboundAt, left, copies, isAsPlan
     `Unbound ${binding}, mode ${mode}, ${unboundAt}`,
     `Left here: ${counted(left.objects, "object")}${left.crd ? " and the CRD" : ""}; on the provider: ${there}`,
     ...(mode === "force" ? (copies ?? []).map((name) => `  ${name}`) : []),
+    ...(left.rights ? [`The konnector still has ${counted(left.rights, "right")} that it does not need`] : []),
     ...(isAsPlanned ? [] : ["That is not what the plan said; somebody may have worked on it at the same time"]),
     "",
   ].join("\n");

@@ -1,8 +1,11 @@
+import type { KubeClient } from "../../kube/client.ts";
+import { messageOf } from "../../kube/errors.ts";
 import { NotInOrder, type ProgramContext } from "../../program.ts";
 import type { APIServiceBinding } from "../../crds/api_service_binding.ts";
 import { type AppClusterFlags, openAppCluster } from "../app_cluster.ts";
 import { type DataFormat, printData } from "../data.ts";
 import { openLandscape } from "../diagnosis/landscape.ts";
+import { updateRights } from "../konnector/update_rights.ts";
 import { createStyle } from "../style.ts";
 import { createTerminal, LineReader, type Terminal } from "../terminal.ts";
 import { letGo } from "./let_go.ts";
@@ -50,6 +53,7 @@ export async function runUnbind(options: UnbindOptions, context: ProgramContext)
     mode,
     signal,
   );
+  await reduceRights(appCluster, terminal, signal);
   using afterwards = await openLandscape(appCluster, { userAgent: `kubectl-klutch/${version}` }, signal);
   const receipt = await receiptOf(afterwards, plan, before, signal);
   await printData(receipt, format, () => formatReceipt(receipt), context);
@@ -61,6 +65,19 @@ function unknown(name: string, bindings: readonly APIServiceBinding[]): Error {
   return new Error(
     `Cannot unbind ${name}: there is no such APIServiceBinding; ${known ? `there is ${known}` : "nothing is bound"}`,
   );
+}
+
+/** What was unbound stays so, whatever becomes of this. */
+async function reduceRights(appCluster: KubeClient, terminal: Terminal, signal: AbortSignal): Promise<void> {
+  try {
+    if (await updateRights(appCluster, [], {}, signal)) terminal.say("✅ Brought the konnector's rights up to date");
+  } catch (error) {
+    signal.throwIfAborted();
+    terminal.say(
+      `⚠️ The konnector keeps rights that it does not need: ${messageOf(error)}. ` +
+        "Somebody who may change them: `kubectl klutch konnector upgrade`",
+    );
+  }
 }
 
 async function agree({ binding }: UnbindPlan, terminal: Terminal, signal: AbortSignal): Promise<void> {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { API_SERVICE_BINDINGS } from "../../crds/names.ts";
-import { CUSTOM_RESOURCE_DEFINITIONS } from "../../kube/resources.ts";
+import { API_SERVICE_BINDINGS, API_SERVICE_EXPORTS, KONNECTOR_ROLE } from "../../crds/names.ts";
+import { CLUSTER_ROLES, CUSTOM_RESOURCE_DEFINITIONS, type Role } from "../../kube/resources.ts";
 import { eventually, klutchBinary, within } from "../clusters.ts";
 import { mangoDbCrd } from "../mangodb.ts";
 import { assertGolden } from "./golden.ts";
@@ -18,11 +18,11 @@ Deno.test("klutch unbind leaves exactly what its plan said, in every mode", asyn
   await using story = await Story.open();
   const mangos = new Mangos(story, GROUP);
   const { client } = story.consumer;
-  const unbind = (...args: string[]) =>
-    story.runToEnd(["unbind", `--kubeconfig=${story.consumer.plane.kubeconfigPath}`, ...args]);
+  const consumerFlag = `--kubeconfig=${story.consumer.plane.kubeconfigPath}`;
+  const unbind = (...args: string[]) => story.runToEnd(["unbind", consumerFlag, ...args]);
   const unbindOnTerminal = (...args: string[]) =>
     new TerminalSession([
-      ...[klutchBinary(), "unbind", API, `--kubeconfig=${story.consumer.plane.kubeconfigPath}`],
+      ...[klutchBinary(), "unbind", API, consumerFlag],
       ...args,
     ]);
   const planOf = async (mode: string) => {
@@ -34,6 +34,10 @@ Deno.test("klutch unbind leaves exactly what its plan said, in every mode", asyn
   const bindings = async () => (await client.api(API_SERVICE_BINDINGS).list({}, within(5_000))).items.length;
   const namesOf = async (side: "consumer" | "provider") =>
     (await mangos.list(side)).map(({ metadata: { namespace, name } }) => `${namespace}/${name}`).toSorted();
+  const mayStillSync = async () => {
+    const { rules } = await client.api<Role>(CLUSTER_ROLES).get({ name: KONNECTOR_ROLE }, within(5_000));
+    return rules!.some(({ apiGroups }) => apiGroups?.includes(GROUP));
+  };
   const two = async () => {
     for (const key of [ORDERS, INVOICES]) {
       if (!await mangos.find("consumer", key)) await mangos.create(key);
@@ -43,12 +47,19 @@ Deno.test("klutch unbind leaves exactly what its plan said, in every mode", asyn
   };
   const { konnector } = await story.given(t, mangoDbCrd(GROUP));
 
+  await story.step(t, "given roles with the rights for what is bound, as `konnector install` makes them", async () => {
+    const args = ["konnector", "install", "--image=klutch:test", "--wait-timeout=0", consumerFlag];
+    const { code, stderr } = await story.runToEnd(args);
+    assert.equal(code, 0, stderr);
+  });
+
   await story.step(t, "a plan changes nothing, and wrong names and unattended questions are refused", async () => {
     await two();
-    const { objects, copies, held, left } = await planOf("drain");
+    const { objects, copies, held, left, rights } = await planOf("drain");
     assert.deepEqual(objects.toSorted(), ["default/invoices", "default/orders"]);
     assert.equal(copies.length, 2);
-    assert.deepEqual([held, left], [2, { objects: 0, copies: 0, crd: false, held: 0 }]);
+    assert.deepEqual([held, left], [2, { objects: 0, copies: 0, crd: false, held: 0, rights: 0 }]);
+    assert.ok(rights.includes(`get,list,watch,create,patch,delete ${API}`), rights.join("\n"));
     assert.equal(await bindings(), 1);
     assert.deepEqual([(await mangos.list("consumer")).length, (await mangos.list("provider")).length], [2, 2]);
 
@@ -81,8 +92,9 @@ Deno.test("klutch unbind leaves exactly what its plan said, in every mode", asyn
     const { code, stdout, stderr } = await unbind(API, "--yes", "-o=json");
     assert.equal(code, 0, stderr);
     const { isAsPlanned, left } = JSON.parse(stdout);
-    assert.deepEqual([isAsPlanned, left], [true, { objects: 0, copies: 0, crd: false, held: 0 }]);
+    assert.deepEqual([isAsPlanned, left], [true, { objects: 0, copies: 0, crd: false, held: 0, rights: 0 }]);
     assert.match(stderr, /Deleted 2 objects here and on the provider\n/);
+    assert.ok(!await mayStillSync());
     assert.equal(await bindings(), 0);
     assert.deepEqual((await story.provider.client.api(mangos.provider.resource).list({}, within(5_000))).items, []);
     await eventually("the CRD is gone", async () => !await crd());
@@ -92,10 +104,12 @@ Deno.test("klutch unbind leaves exactly what its plan said, in every mode", asyn
     await story.bindOrFail(API);
     await two();
     const { left, objects, copies } = await planOf("orphan");
-    assert.deepEqual(left, { objects: 2, copies: 2, crd: true, held: 0 });
+    assert.deepEqual(left, { objects: 2, copies: 2, crd: true, held: 0, rights: 0 });
+    assert.ok(await mayStillSync());
     const { code, stdout, stderr } = await unbind(API, "--yes", "--mode=orphan", "-o=json");
     assert.equal(code, 0, stderr);
     assert.deepEqual(JSON.parse(stdout).left, left);
+    assert.ok(!await mayStillSync());
     assert.deepEqual(await namesOf("consumer"), objects.toSorted());
     assert.deepEqual(await namesOf("provider"), copies.toSorted());
     assert.deepEqual([Boolean(await crd()), await bindings()], [left.crd, 0]);
@@ -113,6 +127,23 @@ Deno.test("klutch unbind leaves exactly what its plan said, in every mode", asyn
     });
   });
 
+  await story.step(t, "where the provider exports the API no more, it says so, and orphan lets go", async () => {
+    const exports = story.provider.client.api(API_SERVICE_EXPORTS);
+    const [exported] = (await exports.list({}, within(5_000))).items;
+    await exports.delete(exported!.metadata, {}, within(5_000));
+    const refused = await unbind(API, "--plan");
+    assert.equal(refused.code, 3);
+    assert.match(refused.stdout, /^Objects on the provider: not known \(APIServiceExportNotFound\)$/m);
+    assert.match(refused.stdout, /^FAIL {2}There is no APIServiceExport .* nothing can be deleted .* --mode orphan/m);
+    assert.doesNotMatch(refused.stdout, /does not answer/);
+    const { left } = await planOf("orphan");
+    const { code, stdout, stderr } = await unbind(API, "--yes", "--mode=orphan", "-o=json");
+    assert.equal(code, 0, stderr);
+    assert.deepEqual(JSON.parse(stdout).left, left);
+    await story.bindOrFail(API);
+    await mangos.until("consumer", "is held", ({ metadata }) => metadata.finalizers?.length === 1, { key: ORDERS });
+  });
+
   await story.step(t, "without konnector and provider only force lets go, with a receipt", async () => {
     await konnector.signal("SIGTERM");
     await konnector.ended();
@@ -122,7 +153,7 @@ Deno.test("klutch unbind leaves exactly what its plan said, in every mode", asyn
     assert.match(refused.stderr, /Cannot unbind .* --mode force/);
     assert.equal(await bindings(), 1);
     const plan = await planOf("force");
-    assert.deepEqual([plan.held, plan.left], [1, { objects: 1, crd: true, held: 0 }]);
+    assert.deepEqual([plan.held, plan.left], [1, { objects: 1, crd: true, held: 0, rights: 0 }]);
     await using terminal = unbindOnTerminal("--mode=force");
     await terminal.says(QUESTION);
     await terminal.type(`${API}\r`);
@@ -132,6 +163,7 @@ Deno.test("klutch unbind leaves exactly what its plan said, in every mode", asyn
     assert.deepEqual(await namesOf("consumer"), plan.objects);
     assert.deepEqual((await mangos.list("consumer")).flatMap(({ metadata }) => metadata.finalizers ?? []), []);
     assert.ok(await crd());
+    assert.ok(!await mayStillSync());
     await mangos.delete("consumer", ORDERS);
     await eventually("it is gone at once", async () => !await mangos.consumer.find(ORDERS, within(5_000)));
   });
