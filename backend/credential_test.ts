@@ -147,7 +147,7 @@ Deno.test("A contract with a token without end gets one that expires, and loses 
   const annotations = { [REPLACED_AT_ANNOTATION]: formatTime(new Date(Date.now() - 11 * 60_000)) };
   await secretsOf(backend).mergePatch(legacyKey, { metadata: { annotations } }, {}, within(5000));
   await eventually("it goes", async () => !(await secretsOf(backend).find(legacyKey, within(5000))));
-  await eventually("it is refused", async () => !(await isAccepted(legacy, backend)), { timeoutMs: 20_000 });
+  await eventually("it is refused", async () => !(await isAccepted(legacy, backend)));
   equal(await isAccepted(renewed, backend), true);
 });
 

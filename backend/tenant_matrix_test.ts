@@ -266,21 +266,15 @@ async function liveThrough(ann: TestBackend, bob: TestBackend): Promise<void> {
   await eventually(
     "the namespace is given back",
     async () => !(await requests.find({ namespace: ann.namespace, name: "dev" }, within(5000))),
-    { timeoutMs: 60_000 }, // the API server has its hands full
   );
   await ann.mapNamespace("dev");
   const exports = client.api(API_SERVICE_EXPORTS);
   await exports.delete({ namespace: ann.namespace, name: `${API}.${ann.group}` }, {}, within(5000));
-  await eventually(
-    "rights go with the export",
-    async () => !(await mayRead(`get ${API}.${ann.group}`)),
-    { timeoutMs: 60_000 },
-  );
+  await eventually("rights go with the export", async () => !(await mayRead(`get ${API}.${ann.group}`)));
   await client.api(NAMESPACES).delete({ name: ann.namespace }, {}, within(5000));
   await eventually(
     "the credential ends with the contract",
     () => rightsIn(ann.konnector, "default").then(() => false, isUnauthorized),
-    { timeoutMs: 60_000 }, // first the namespace, then what the API server remembers
   );
 }
 

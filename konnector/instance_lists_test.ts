@@ -72,6 +72,7 @@ Deno.test("what the provider's side adds to lists that are sets or maps stays th
   await pair.consumer.create(mangoDb(pair.group, pair.key, FULL), within(5_000));
   await pair.mapNamespace();
   await pair.onProvider("the instance appears", () => true);
+  await eventually("it is held", () => steps.includes("hold"));
   await settle();
   const before = steps.length;
   const added = [
@@ -97,6 +98,7 @@ Deno.test("the status of an API without the status subresource comes down, and n
   await pair.consumer.create(mangoDb(pair.group, pair.key), within(5_000));
   await pair.mapNamespace();
   await pair.onProvider("the instance appears", (object) => object.metadata.annotations?.[BOUND_ANNOTATION] === "true");
+  await eventually("it is held", () => steps.includes("hold"));
   await settle();
   const before = steps.length;
   for (const phase of ["Pending", "Running"]) {

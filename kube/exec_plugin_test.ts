@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { createTestAuthority } from "../playground/certificates.ts";
+import { eventually } from "../tests/clusters.ts";
 import { ConfigError } from "./errors.ts";
 import { loadKubeconfig } from "./kubeconfig.ts";
 
@@ -136,17 +137,19 @@ for (const [name, script, exec, reason] of bad) {
 }
 
 Deno.test("a credential plugin that hangs is ended when nobody waits for it any more", async () => {
-  // A file that the plugin removes when it is told to end.
-  await using plugin = await withPlugin(`trap 'echo ended >> "$RUNS"; exit 1' TERM\nwhile :; do sleep 0.05; done`);
+  await using plugin = await withPlugin(`
+    trap 'echo ended >> "$RUNS"; exit 1' TERM
+    echo waiting >> "$RUNS"
+    while :; do sleep 0.05; done`);
+  const untilLines = (what: string, count: number) => eventually(what, async () => await plugin.runs() === count);
   const [first, second] = [new AbortController(), new AbortController()];
   const both = [plugin.credentials(false, first.signal), plugin.credentials(false, second.signal)];
-  await pause(200);
+  await untilLines("it waits", 2);
   first.abort(new Error("first left"));
   await assert.rejects(both[0]!, /first left/);
   await pause(200);
-  assert.equal(await plugin.runs(), 1, "still running for the second");
+  assert.equal(await plugin.runs(), 2, "still running for the second");
   second.abort(new Error("second left"));
   await assert.rejects(both[1]!, /second left/);
-  await pause(300);
-  assert.equal(await plugin.runs(), 2, "told to end");
+  await untilLines("it was told to end", 3);
 });

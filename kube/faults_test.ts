@@ -101,7 +101,7 @@ Deno.test("a control plane with users, an API server that goes away, and one tha
     await api.delete(metadata("before"), {}, within(10_000));
     await create("after");
     const names = (informer: Informer<ConfigMap>) => [...informer.store.keys()].map(({ name }) => name).join();
-    await eventually("all agree", () => informers.every((one) => names(one) === "after"), { timeoutMs: 40_000 });
+    await eventually("all agree", () => informers.every((one) => names(one) === "after"));
     assert.ok(informers.every(({ trouble }) => trouble === undefined));
     stop.abort();
     await Promise.all(watching);

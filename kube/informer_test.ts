@@ -265,9 +265,7 @@ Deno.test("a half-open connection is noticed and resumed without listing again; 
 
   proxy.stall();
   await api.create(configMap(namespace.name, "meanwhile"), within(5000));
-  const start = performance.now();
-  await eventually("the informer has noticed", () => informer.store.size === 2);
-  assert.ok(performance.now() - start < 5000);
+  await eventually("the informer has noticed", () => informer.store.size === 2, { timeoutMs: 10_000 });
   // Told again, with a list, "before" would be among the changes twice.
   assert.deepEqual(changes.map(({ key, fresh }) => [key.name, fresh]), [["before", false], ["meanwhile", true]]);
   assert.ok(proxy.accepted >= 2 && requests >= 2);

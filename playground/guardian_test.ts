@@ -86,6 +86,6 @@ for (const [name, signal, whole] of ENDS) {
         owner.kill(signal);
       }
       await owner.status;
-      await eventually("all are gone", async () => (await processesWith(marker)).length === 0, { timeoutMs: 5_000 });
+      await eventually("all are gone", async () => (await processesWith(marker)).length === 0);
     }));
 }

@@ -42,7 +42,7 @@ Deno.test("runGuarded() ends with the signal, and the program's children with it
       },
     }, stop.signal);
     await assert.rejects(running, { name: "AbortError" });
-    await eventually("the child is gone", () => pids.length === 1 && !isRunning(pids[0]!), { timeoutMs: 5_000 });
+    await eventually("the child is gone", () => pids.length === 1 && !isRunning(pids[0]!));
   }));
 
 /** Whether there is such a process that has not ended; one that nobody has waited for yet counts as ended. */

@@ -34,7 +34,8 @@ export const uniqueName = (prefix: string): string => `${prefix}-${crypto.random
 export const within = (ms: number): AbortSignal => AbortSignal.timeout(ms);
 
 /**
- * Asks until the answer is neither `undefined` nor `false`; exceptions count as "not yet".
+ * Asks until the answer is neither `undefined` nor `false`; exceptions count as "not yet". Machines that run tests may
+ * be slow: a shorter time than by default is for what has to happen within that time.
  *
  * @param what said in the error, e.g. `"the instance appears on the provider"`
  * @throws {Error} after `timeoutMs`, with the last exception as its cause
@@ -42,7 +43,7 @@ export const within = (ms: number): AbortSignal => AbortSignal.timeout(ms);
 export async function eventually<T>(
   what: string,
   probe: () => T | undefined | false | Promise<T | undefined | false>,
-  { timeoutMs = 20_000, everyMs = 50 }: { timeoutMs?: number; everyMs?: number } = {},
+  { timeoutMs = 60_000, everyMs = 50 }: { timeoutMs?: number; everyMs?: number } = {},
 ): Promise<T> {
   const end = performance.now() + timeoutMs;
   while (true) {

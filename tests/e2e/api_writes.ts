@@ -24,6 +24,9 @@ export async function countWrites({ kubectl }: Cluster): Promise<Map<string, num
   return counts;
 }
 
+/** Longer than our programs put off what can wait. */
+const QUIET_MS = 1_500;
+
 /** Waits until nothing was written for a moment, and returns what was written until then. */
 export async function untilQuiet(cluster: Cluster): Promise<Map<string, number>> {
   let before: Map<string, number> | undefined;
@@ -32,7 +35,7 @@ export async function untilQuiet(cluster: Cluster): Promise<Map<string, number>>
     const isQuiet = before && newWrites(before, now).length === 0;
     before = now;
     return isQuiet && now;
-  }, { everyMs: 500 });
+  }, { everyMs: QUIET_MS });
 }
 
 /** What was written between two counts, e.g. `["PATCH mangodbs.mangodb.com: 2"]`. */

@@ -63,7 +63,7 @@ export class AppClusters implements AsyncDisposable {
       "--health-address=127.0.0.1:0",
       ...args,
     ]);
-    await backend.logged("backend ready", 30_000);
+    await backend.logged("backend ready");
     return backend;
   }
 

@@ -140,8 +140,10 @@ Deno.test("a binding that is deleted takes with it what it says, and bound again
       await story.consumer.kubectl(["annotate", "-n", KLUTCH_NAMESPACE, "sb", API, `${ORPHANS_ANNOTATION}=delete`]);
       await mangos.untilGone("provider", going);
       await story.condition(API, "Ready", { status: "True" });
-      const { conditions } = (await mangos.export())!.status!;
-      assert.equal(findCondition(conditions, "Ready")?.status, "True");
+      await eventually("the provider can read it, too", async () => {
+        const { conditions } = (await mangos.export())!.status!;
+        return findCondition(conditions, "Ready")?.status === "True";
+      });
     },
   );
 
@@ -371,12 +373,15 @@ Deno.test("two providers serve one app cluster, and an API has one of them at a 
   });
 
   await story.step(t, "the first provider hears no more from this cluster, the second one does", async () => {
-    const { items } = await story.provider.client.api(API_SERVICE_EXPORTS).list({}, within(5_000));
-    const connected = items.map(({ metadata, status }) => {
-      const { conditions } = status as { conditions: Condition[] };
-      return [metadata.name, findCondition(conditions, "Connected")?.status];
+    await eventually("all exports tell it", async () => {
+      const { items } = await story.provider.client.api(API_SERVICE_EXPORTS).list({}, within(5_000));
+      const connected = items.map(({ metadata, status }) => {
+        const { conditions } = status as { conditions: Condition[] };
+        return [metadata.name, findCondition(conditions, "Connected")?.status];
+      });
+      assert.deepEqual(connected.sort(), [[API, "False"], [API, "True"], [OTHER, "True"]]);
+      return true;
     });
-    assert.deepEqual(connected.sort(), [[API, "False"], [API, "True"], [OTHER, "True"]]);
   });
 });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { API_SERVICE_NAMESPACES, KLUTCH_NAMESPACE, ORPHANS_ANNOTATION, SYNC_FINALIZER } from "../../crds/names.ts";
 import { NAMESPACES } from "../../kube/resources.ts";
-import { type DynamicObject, isDeleting } from "../../kube/types.ts";
+import { type DynamicObject, hasFinalizer, isDeleting } from "../../kube/types.ts";
 import { eventually, within } from "../clusters.ts";
 import { mangoDbCrd } from "../mangodb.ts";
 import { Story } from "./harness.ts";
@@ -21,6 +21,7 @@ Deno.test("what a user deletes is there until the provider's object is really go
   const create = async (key = DEFAULT) => {
     await mangos.create(key);
     await mangos.until("provider", "appears", undefined, { key });
+    await mangos.until("consumer", "is held", (own) => hasFinalizer(own, SYNC_FINALIZER), { key });
   };
   const hold = (key = DEFAULT) => mangos.patch("provider", { metadata: { finalizers: [FINALIZER] } }, key);
   const letGo = (key = DEFAULT) => mangos.patch("provider", { metadata: { finalizers: null } }, key);
@@ -48,7 +49,6 @@ Deno.test("what a user deletes is there until the provider's object is really go
 
   await story.step(t, "the next one of that name is another object", async () => {
     await create();
-    await mangos.until("consumer", "is held", ({ metadata }) => metadata.finalizers?.includes(SYNC_FINALIZER) ?? false);
     await mangos.delete("consumer");
     await mangos.create().catch(() => {}); // may be refused while the last one goes
     await eventually("a new one is there on both sides", async () => {
@@ -75,9 +75,6 @@ Deno.test("what a user deletes is there until the provider's object is really go
       async () =>
         !await own.find({ name: namespace }, soon()) && !await requestFor(namespace) &&
         !(await theirs.list({}, soon())).items.some(({ metadata }) => metadata.name.endsWith(`-${namespace}`)),
-      {
-        timeoutMs: NAMESPACE_DELETION,
-      },
     );
 
   const torn = { namespace: "default", name: "torn" };
@@ -158,9 +155,6 @@ Deno.test("what a user deletes is there until the provider's object is really go
     },
   );
 });
-
-/** Kubernetes itself looks at a namespace's contents again only every so often. */
-const NAMESPACE_DELETION = 40_000;
 
 const soon = () => within(5_000);
 

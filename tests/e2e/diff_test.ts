@@ -21,8 +21,7 @@ Deno.test("klutch diff tells what the next sync writes, and it writes that", asy
   const mangos = new Mangos(story, GROUP);
   const { consumer: { client: here, plane }, provider: { client: there } } = story;
   const diff = (...args: string[]) => story.runToEnd(["diff", `--kubeconfig=${plane.kubeconfigPath}`, ...args]);
-  const untilSynced = () =>
-    eventually("nothing is left to be written", async () => (await diff("--all")).code === 0, { timeoutMs: 40_000 });
+  const untilSynced = () => eventually("nothing is left to be written", async () => (await diff("--all")).code === 0);
   let konnector = await story.startKonnector();
   const backend = await story.startBackend();
 

@@ -42,7 +42,6 @@ const SETTINGS: PermissionClaim = {
   selector: { owner: "Consumer", names: ["mango-settings"] },
 };
 const LONG_NAME = "n".repeat(63);
-const TIMEOUT = { timeoutMs: 40_000 };
 
 /** What is told of an object that had to wait for its namespace, as on a slow machine it may. */
 const withoutWaits = (text: string): string => text.replace(/^ .* (NamespacePending|Recovered): .*\n/gm, "");
@@ -88,7 +87,7 @@ Deno.test("explain and status name the cause of whatever goes wrong", async (t) 
         const { stdout, stderr } = await klutch("explain", ...subject);
         last = stdout + stderr;
         return stdout.trimEnd().split("\n").at(-1)?.includes(`: ${fault.reason}.`);
-      }, TIMEOUT).catch((error) => {
+      }).catch((error) => {
         throw new Error(`${error.message}\n${last}`);
       });
       if (fault.inStatus) {
@@ -96,7 +95,7 @@ Deno.test("explain and status name the cause of whatever goes wrong", async (t) 
           const { code, stdout } = await klutch("status");
           assert.equal(code, /^FAIL/m.test(stdout) ? 3 : 0);
           return stdout.includes(`: ${fault.reason}: `);
-        }, TIMEOUT);
+        });
       }
       await undo?.();
       if (undo && fault.inStatus) await healthy();
@@ -116,7 +115,7 @@ Deno.test("explain and status name the cause of whatever goes wrong", async (t) 
     const answer = await eventually("explain finds nothing wrong", async () => {
       const answer = await klutch("explain", "MangoDB/test");
       return answer.stdout.includes("is in sync") && answer.stdout.includes("Normal Synced") && answer;
-    }, TIMEOUT);
+    });
     assert.equal(answer.code, 0);
     await assertGolden("explain", withoutWaits(answer.stdout));
     const checkpoints = answer.stdout.split("\n").flatMap((line) => /^OK {4}(\w+)/.exec(line)?.[1] ?? []);
@@ -196,7 +195,7 @@ Deno.test("explain and status name the cause of whatever goes wrong", async (t) 
             () => false,
             (error) => /no licence/.test(String(error)),
           );
-        }, TIMEOUT);
+        });
         await mangos.create({ namespace: "default", name: "luxury" }, { tier: "Dedicated" });
         return () => policy[Symbol.asyncDispose]();
       },

@@ -73,7 +73,7 @@ Deno.test({
       const { command, page } = await logIn(context, user);
       await page.locator("a.mangodbs").click();
       await page.getByRole("heading", { name: "You have been authenticated successfully!" }).waitFor();
-      assert.equal(await command.ended(60_000), 0, await command.describe());
+      assert.equal(await command.ended(), 0, await command.describe());
       return page;
     };
     const byToken = async (...args: string[]) => {
@@ -96,7 +96,7 @@ Deno.test({
       assert.equal(await statusOf("/export"), 503);
       keycloak = await start();
       await createRealm(keycloak, `${url}/callback`);
-      await eventually("logins are possible", async () => await statusOf("/export") === 200, { timeoutMs: 40_000 });
+      await eventually("logins are possible", async () => await statusOf("/export") === 200);
       await offerTo("dbas", GROUP);
       await offerTo("programs", PROGRAMS_GROUP);
     });
@@ -142,7 +142,7 @@ Deno.test({
       await page.locator("#username").waitFor();
       await signIn(page, "alice");
       await page.locator("[name=accept]").click();
-      assert.equal(await command.ended(60_000), 0, await command.describe());
+      assert.equal(await command.ended(), 0, await command.describe());
     });
 
     await story.step(t, "a program binds with its secret, and not with a token for somebody else", async () => {

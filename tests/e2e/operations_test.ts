@@ -27,9 +27,7 @@ Deno.test("a konnector watches what it needs, as long as it needs it, and tells 
   const watches = async (side: "consumer" | "provider", what: string) =>
     (await countWatches(story[side])).get(what) ?? 0;
   const untilWatched = (what: string, count: number) =>
-    eventually(`${count} watches on ${what}`, async () => await watches("provider", what) === count, {
-      timeoutMs: 60_000, // a namespace goes in its own time
-    });
+    eventually(`${count} watches on ${what}`, async () => await watches("provider", what) === count);
   const namespaces = story.consumer.client.api(NAMESPACES);
 
   await story.step(t, "each mapped namespace is watched, also one for a name of 63 characters", async () => {
@@ -99,7 +97,7 @@ Deno.test("a konnector watches what it needs, as long as it needs it, and tells 
       const areThere = [API, OTHER].every((api) => watches.get(`${api} cluster`) === 2);
       await systemClock.sleep(1_000, within(5_000));
       return areThere && isDeepStrictEqual(watches, await countWatches(story.consumer)) && watches;
-    }, { timeoutMs: 60_000 }); // it looks for new APIs every 30 s
+    }); // which looks for new APIs every 30 s
     const standby = await story.run([
       "konnector",
       `--kubeconfig=${story.consumer.plane.kubeconfigPath}`,

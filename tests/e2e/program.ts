@@ -81,7 +81,7 @@ export class Program implements AsyncDisposable {
   }
 
   /** Waits for a line of a server's log; fails as soon as the program has ended without it. */
-  async logged(message: string, timeoutMs = 20_000): Promise<LogLine> {
+  async logged(message: string, timeoutMs?: number): Promise<LogLine> {
     return await this.#meanwhile(
       `${this.name} logs "${message}"`,
       timeoutMs,
@@ -90,7 +90,7 @@ export class Program implements AsyncDisposable {
   }
 
   /** Waits until something it has written to stderr matches. */
-  async says(pattern: RegExp, timeoutMs = 20_000): Promise<RegExpExecArray> {
+  async says(pattern: RegExp, timeoutMs?: number): Promise<RegExpExecArray> {
     return await this.#meanwhile(
       `${this.name} says ${pattern}`,
       timeoutMs,
@@ -99,15 +99,13 @@ export class Program implements AsyncDisposable {
   }
 
   /** Waits for the exit code. */
-  async ended(timeoutMs = 20_000): Promise<number> {
-    return (await eventually(`${this.name} ends`, () => this.isRunning ? undefined : { code: this.#exitCode! }, {
-      timeoutMs,
-    })).code;
+  async ended(): Promise<number> {
+    return (await eventually(`${this.name} ends`, () => this.isRunning ? undefined : { code: this.#exitCode! })).code;
   }
 
   /** Waits for its end. */
   async result(): Promise<ProgramResult> {
-    const code = await this.ended(60_000);
+    const code = await this.ended();
     return { code, stdout: await this.stdout, stderr: await this.stderr };
   }
 
@@ -136,7 +134,7 @@ export class Program implements AsyncDisposable {
     return `--- ${this.name} (${state})\n${tail(await this.stdout)}\n${tail(await this.stderr)}`;
   }
 
-  async #meanwhile<T>(what: string, timeoutMs: number, probe: () => Promise<T | undefined>): Promise<T> {
+  async #meanwhile<T>(what: string, timeoutMs: number | undefined, probe: () => Promise<T | undefined>): Promise<T> {
     const answer = await eventually(what, async () => {
       const wasRunning = this.isRunning; // before the look: its last words count
       const found = await probe();

@@ -254,7 +254,6 @@ async function untilAll(clusters: Cluster[], isReached: (fields: Fields) => unkn
     await eventually(
       `the ${cluster.plane.name} has the schema`,
       async () => Boolean(isReached(fieldsOf(await crdOf(cluster)))),
-      { timeoutMs: 30_000 },
     );
   }
 }

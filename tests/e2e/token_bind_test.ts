@@ -69,7 +69,7 @@ Deno.test("APIs are bound without a browser, by device code, by a program's secr
     page = await browser.submit(page.form("confirm"), {}, soon());
     page = await browser.submit(page.form("login"), { login: "alice" }, soon());
     assert.match(page.text, /Device connected/);
-    assert.equal(await program.ended(60_000), 0, await program.describe());
+    assert.equal(await program.ended(), 0, await program.describe());
     const stderr = await program.stderr;
     for (const name of ["a", "b"]) assert.ok(stderr.includes(`APIServiceBinding ${api(name)} is Ready`), stderr);
     assert.match(
