@@ -12,7 +12,10 @@ const target = { redirectUrl: "http://localhost:1234/callback", sessionId: "s3ss
 
 const open = (issuer: HostileIssuer, options: Partial<RelyingPartyOptions> = {}) => {
   const { url, clientId, clientSecret } = issuer;
-  return openRelyingParty({ issuerUrl: url, clientId, clientSecret, callbackUrl, timeoutMs: 10_000, ...options }, signal);
+  return openRelyingParty(
+    { issuerUrl: url, clientId, clientSecret, callbackUrl, timeoutMs: 10_000, ...options },
+    signal,
+  );
 };
 
 interface Callback {

@@ -214,7 +214,7 @@ Deno.test("an app cluster is connected from the control plane, kept in order, an
     await app.delete(ORDERS);
     await app.untilGone(ORDERS);
     const log = await backend.log();
-    const deleted = log.filter(({ msg }) => msg === "deleted with its AppClusterBinding").map(({ kind }) => kind);
+    const deleted = log.filter(({ msg }) => msg === "taken back with its AppClusterBinding").map(({ kind }) => kind);
     assert.deepEqual(deleted, ["APIServiceBinding", "Deployment", "APIServiceNamespace", "Namespace"]);
     for (const name of [ROOT, mapped]) {
       assert.equal(await plane.api(NAMESPACES).find({ name }, within(5_000)), undefined);
