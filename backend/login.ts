@@ -19,12 +19,15 @@ export interface LoginDeps {
 export class Login implements Disposable {
   readonly #options: OidcOptions;
   readonly #deps: LoginDeps;
+  #caData?: string;
+  #isConnecting = false;
   #relyingParty?: RelyingParty;
   #trouble = "not reached yet";
 
   constructor(options: OidcOptions, deps: LoginDeps) {
     this.#options = options;
     this.#deps = deps;
+    this.#caData = deps.caData;
   }
 
   /** True once logins are possible. */
@@ -45,12 +48,30 @@ export class Login implements Disposable {
    * @throws {ConfigError} when trying again is pointless
    */
   async connect(signal: AbortSignal): Promise<void> {
+    this.#isConnecting = true;
+    try {
+      const former = this.#relyingParty;
+      this.#relyingParty = await this.#reach(signal);
+      former?.[Symbol.dispose]();
+    } finally {
+      this.#isConnecting = false;
+    }
+  }
+
+  /** Reaches the issuer anew, trusting another CA; what was reached before serves until then. */
+  async trust(caData: string, signal: AbortSignal): Promise<void> {
+    this.#caData = caData;
+    if (!this.#isConnecting) await this.connect(signal);
+  }
+
+  async #reach(signal: AbortSignal): Promise<RelyingParty> {
     const { caFile: _, ...options } = this.#options;
-    const { caData, log, clock = systemClock } = this.#deps;
+    const { log, clock = systemClock } = this.#deps;
     for (let failures = 1;; failures++) {
       try {
-        this.#relyingParty = await openRelyingParty({ ...options, caData }, signal);
-        return log.info("issuer reached", { issuer: this.#relyingParty.issuer });
+        const party = await openRelyingParty({ ...options, caData: this.#caData }, signal);
+        log.info("issuer reached", { issuer: party.issuer });
+        return party;
       } catch (error) {
         if (signal.aborted || !(error instanceof OidcError)) throw error;
         if (error.code === "configuration") throw new ConfigError(error.message, { cause: error });

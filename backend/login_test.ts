@@ -1,11 +1,13 @@
-import { equal, match, rejects, throws } from "node:assert/strict";
+import { equal, match, notEqual, rejects, throws } from "node:assert/strict";
 import type { Clock } from "../kube/clock.ts";
 import { ConfigError } from "../kube/errors.ts";
 import { silentLog } from "../kube/log.ts";
 import { openEmbeddedIssuer } from "../oidc/embedded_issuer.ts";
 import { OidcError } from "../oidc/errors.ts";
 import { systemClock } from "../kube/clock.ts";
-import { within } from "../tests/clusters.ts";
+import { createTestAuthority, type TestAuthority } from "../playground/certificates.ts";
+import { eventually, within } from "../tests/clusters.ts";
+import { HostileIssuer } from "../tests/hostile_issuer.ts";
 import { Login } from "./login.ts";
 import type { OidcOptions } from "./login_options.ts";
 
@@ -47,4 +49,28 @@ Deno.test("Login waits for an issuer that is down at the start, and says so mean
 Deno.test("Login gives up at once on an issuer that can never work", async () => {
   using login = new Login(options("http://sso.example.com"), { log: silentLog });
   await rejects(login.connect(within(5000)), ConfigError);
+});
+
+Deno.test("Login follows an issuer to the certificate of another CA, and is not gone meanwhile", async () => {
+  const signal = within(20_000);
+  const authorities = [await createTestAuthority("first"), await createTestAuthority("second")] as const;
+  const openWith = async (authority: TestAuthority, port?: number) => {
+    const { certificate: cert, key } = await authority.issueServer({ dns: [], ip: ["127.0.0.1"] });
+    return await HostileIssuer.open({ tls: { cert, key }, port });
+  };
+  const [first, second] = authorities;
+  const before = await openWith(first);
+  using login = new Login(options(before.url), { caData: second.certificate, log: silentLog });
+  const connecting = login.connect(signal);
+  await eventually("the first CA is not trusted", () => /not reachable/.test(String(login.readiness)));
+  await login.trust(first.certificate, signal);
+  await connecting;
+  const former = login.relyingParty;
+  await before[Symbol.asyncDispose]();
+
+  const renewing = login.trust(second.certificate, signal);
+  equal(login.readiness, true);
+  await using _after = await openWith(second, Number(new URL(before.url).port));
+  await renewing;
+  notEqual(login.relyingParty, former);
 });

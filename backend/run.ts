@@ -27,7 +27,7 @@ import { Census } from "./census.ts";
 import { type ControllersDeps, startControllers } from "./controllers.ts";
 import { ensureRole } from "./ensure.ts";
 import { impactReadings, schemaReadings } from "./export_template_plan.ts";
-import { readAuthority, readExternalAccess } from "./external_access.ts";
+import { followAuthority, readAuthority, readExternalAccess } from "./external_access.ts";
 import { Login } from "./login.ts";
 import type { OidcOptions } from "./login_options.ts";
 import type { BackendOptions } from "./options.ts";
@@ -102,6 +102,23 @@ export async function runBackend(options: BackendOptions, log: Log, signal: Abor
   const caData = oidc?.caFile ? await readAuthority(oidc.caFile, "--oidc-ca-file") : undefined;
   using login = oidc && new Login(oidc, { caData, log });
   using tokenLogin = oidc && new TokenLogin(oidc, { caData }, underWay.signal);
+  followAuthority({
+    path: oidc?.caFile,
+    flag: "--oidc-ca-file",
+    current: caData,
+    renew(caData) {
+      tokenLogin?.trust(caData);
+      if (login) tasks.run(() => login.trust(caData, underWay.signal));
+    },
+    log,
+  }, tasks);
+  followAuthority({
+    path: options.external.caFile,
+    flag: "--external-ca-file",
+    current: external.caData,
+    renew: (caData) => external.caData = caData,
+    log,
+  }, tasks);
   const start = startCluster({ client, deps, caches, leadership, options }, tasks);
   // Every replica serves people; contracts are made alike by all of them.
   const web = { options, caches, isReady: start.readiness, stopping: tasks.signal, deps: { ...deps, client } };

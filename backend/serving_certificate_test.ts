@@ -149,6 +149,15 @@ for (const [when, leftMs, warns] of ends) {
   });
 }
 
+Deno.test("followServingCertificate() warns once of a certificate that nobody renews, a day before it ends", async () => {
+  const start = new Date(expiryOf(first).getTime() - DAY_MS - POLL_MS - 5000);
+  await using followed = await follow({ clock: new FakeClock(start.toISOString()) });
+  await followed.poll();
+  deepEqual(followed.lines, []);
+  for (let polls = 0; polls < 3; polls++) await followed.poll();
+  deepEqual(followed.lines.map(({ level, serialNumber }) => [level, serialNumber]), [["warn", serialOf(first)]]);
+});
+
 for (const [name, data, error] of broken) {
   Deno.test(`readServingCertificate() refuses ${name}, naming flags and files`, async () => {
     await using secret = await MountedSecret.mount(data);

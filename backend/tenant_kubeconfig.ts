@@ -4,7 +4,7 @@ import { stringify } from "yaml";
 export interface ExternalAccess {
   /** `https://host:port` */
   server: string;
-  /** PEM; without it the app cluster's own roots have to do. */
+  /** PEM, which may be renewed meanwhile; without it the app cluster's own roots have to do. */
   caData?: string;
   /** Name to verify the server's certificate against, if not the one in `server`. */
   tlsServerName?: string;

@@ -13,7 +13,8 @@ export interface TokenBearer {
 
 /** Finds out who shows a token, if it is of one of our issuers and meant for us. */
 export class TokenLogin implements Disposable {
-  readonly #verifiers: TokenVerifier[] = [];
+  readonly #open: (caData: string | undefined) => TokenVerifier[];
+  #verifiers: TokenVerifier[];
   readonly #ownIssuer: string;
   readonly #programs: readonly string[];
 
@@ -30,11 +31,19 @@ export class TokenLogin implements Disposable {
     this.#ownIssuer = issuerUrl;
     this.#programs = programs;
     const own = [...(cliClientId ? [cliClientId] : []), ...audiences];
-    const shared = { groupsClaim, caData };
-    if (own.length > 0) this.#verifiers.push(new TokenVerifier({ ...shared, issuerUrl, audiences: own }, signal));
-    for (const other of otherIssuers) {
-      this.#verifiers.push(new TokenVerifier({ ...shared, issuerUrl: other, audiences }, signal));
-    }
+    const issuers = [
+      ...(own.length > 0 ? [{ issuerUrl, audiences: own }] : []),
+      ...otherIssuers.map((other) => ({ issuerUrl: other, audiences })),
+    ];
+    this.#open = (caData) => issuers.map((issuer) => new TokenVerifier({ ...issuer, groupsClaim, caData }, signal));
+    this.#verifiers = this.#open(caData);
+  }
+
+  /** Trusts another CA from now on. */
+  trust(caData: string): void {
+    const former = this.#verifiers;
+    this.#verifiers = this.#open(caData);
+    for (const verifier of former) verifier[Symbol.dispose]();
   }
 
   /** False when nobody can log in this way. */
