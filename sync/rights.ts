@@ -80,7 +80,7 @@ export function claimRights(side: "consumer" | "provider", claim: PermissionClai
 }
 
 /** One right, as one for the verbs that reach single objects and one for the others. */
-function limitToNames({ verbs, ...right }: Right, names: readonly string[] | undefined): Right[] {
+export function limitToNames({ verbs, ...right }: Right, names: readonly string[] | undefined): Right[] {
   if (!names) return [{ ...right, verbs }];
   const [named, others] = [true, false].map((isNamed) => verbs.filter((verb) => isNameable(verb) === isNamed));
   return [{ ...right, verbs: others! }, { ...right, verbs: named!, names }];
