@@ -2,8 +2,7 @@ import { KubeClient } from "../kube/client.ts";
 import { runController } from "../kube/controller.ts";
 import { ConfigError, KubeError } from "../kube/errors.ts";
 import { Informer } from "../kube/informer.ts";
-import { deepEqual } from "../kube/json.ts";
-import type { ClusterConfig } from "../kube/kubeconfig.ts";
+import { type ClusterConfig, leadToSamePlace } from "../kube/kubeconfig.ts";
 import { kubeconfigText } from "../kube/kubeconfig_secret.ts";
 import type { Log } from "../kube/log.ts";
 import type { Metrics } from "../kube/metrics.ts";
@@ -79,7 +78,7 @@ export class AppCluster {
       this.#trouble = undefined;
       const { text, config } = found;
       if (running?.text === text) return;
-      if (running && isSamePlace(running.config, config) && await isAccepted(running.config, signal)) {
+      if (running && leadToSamePlace(running.config, config) && await isAccepted(running.config, signal)) {
         running.renew(config.credentials);
         Object.assign(running, found);
         return log.info("credentials of the app cluster renewed", { server: config.server });
@@ -140,10 +139,6 @@ function start({ text, config }: { text: string; config: ClusterConfig }, work: 
       return ended.promise;
     },
   };
-}
-
-function isSamePlace({ credentials: _, ...one }: ClusterConfig, { credentials: __, ...other }: ClusterConfig): boolean {
-  return deepEqual(one, other);
 }
 
 /** Whether the app cluster still takes the credentials; else whatever waits for its next try should not wait longer. */

@@ -12,8 +12,7 @@ import type { ClusterSecretKeyRef } from "../crds/shared.ts";
 import { KubeClient } from "../kube/client.ts";
 import { runController } from "../kube/controller.ts";
 import { Informer } from "../kube/informer.ts";
-import { deepEqual } from "../kube/json.ts";
-import type { ClusterConfig } from "../kube/kubeconfig.ts";
+import { type ClusterConfig, leadToSamePlace } from "../kube/kubeconfig.ts";
 import type { Log } from "../kube/log.ts";
 import type { Metrics } from "../kube/metrics.ts";
 import { WorkQueue } from "../kube/queue.ts";
@@ -184,7 +183,7 @@ export class Connections implements AsyncDisposable {
   use(binding: string, id: string, text: string, target: ConnectionTarget, onChange: (binding: string) => void) {
     const known = this.#open.get(id);
     const isRenewed = known?.text !== text;
-    if (known && leadToSamePlace(known.target, target) && !(isRenewed && known.connection.trouble)) {
+    if (known && isSameTarget(known.target, target) && !(isRenewed && known.connection.trouble)) {
       if (isRenewed) known.connection.renew(target.config.credentials);
       known.text = text;
       if (!known.users.has(binding)) this.release(binding);
@@ -220,10 +219,8 @@ export class Connections implements AsyncDisposable {
   }
 }
 
-function leadToSamePlace(one: ConnectionTarget, other: ConnectionTarget): boolean {
-  const place = ({ config: { credentials: _, ...server }, namespace }: ConnectionTarget) => ({ server, namespace });
-  return deepEqual(place(one), place(other));
-}
+const isSameTarget = (one: ConnectionTarget, other: ConnectionTarget): boolean =>
+  one.namespace === other.namespace && leadToSamePlace(one.config, other.config);
 
 /** What identifies a connection: the Secret its kubeconfig comes from. */
 export const connectionId = ({ namespace, name, key }: ClusterSecretKeyRef): string =>

@@ -3,6 +3,7 @@ import { BOUND_ANNOTATION, FIELD_MANAGER, SYNC_FINALIZER } from "../crds/names.t
 import { KubeClient } from "../kube/client.ts";
 import { systemClock } from "../kube/clock.ts";
 import { parseJson } from "../kube/json.ts";
+import { CONFIG_MAPS, NAMESPACES } from "../kube/resources.ts";
 import { type DynamicObject, hasFinalizer } from "../kube/types.ts";
 import { namespaceRequest } from "../sync/mapping.ts";
 import { consumer as appCluster, eventually, provider, within } from "../tests/clusters.ts";
@@ -312,6 +313,30 @@ Deno.test("an object whose deletion was seen is deleted on the provider, althoug
   }, within(5_000));
   await consumer.delete(key, {}, within(5_000));
   await eventually("it is deleted", async () => !(await provider.find(providerKey, within(5_000))));
+});
+
+Deno.test("what has vanished from a namespace that is being deleted takes the provider's object along", async () => {
+  await using pair = await openPair();
+  using app = await appCluster();
+  const { consumer, provider, group, key, providerKey } = pair;
+  const sync = pair.open();
+  await consumer.create(mangoDb(group, key), within(5_000));
+  await pair.mapNamespace();
+  await pair.onProvider("the instance appears", () => true);
+  await pair.onConsumer("it is held", ({ metadata }) => metadata.finalizers !== undefined);
+  await sync[Symbol.asyncDispose]();
+
+  const configMaps = app.client.api(CONFIG_MAPS);
+  const metadata = { namespace: key.namespace, name: "hold", finalizers: ["example.com/hold"] };
+  await configMaps.create({ apiVersion: "v1", kind: "ConfigMap", metadata }, within(5_000));
+  await consumer.mergePatch(key, { metadata: { finalizers: null } }, {}, within(5_000));
+  await app.client.api(NAMESPACES).delete({ name: key.namespace }, {}, within(5_000));
+  await eventually("the instance is gone", async () => !(await consumer.find(key, within(5_000))));
+
+  await using again = pair.open();
+  await eventually("so is the provider's", async () => !(await provider.find(providerKey, within(5_000))));
+  assert.deepEqual(again.orphans, []);
+  await configMaps.mergePatch(metadata, { metadata: { finalizers: null } }, {}, within(5_000));
 });
 
 Deno.test("objects that are deleted as soon as they are made leave nothing behind", async () => {

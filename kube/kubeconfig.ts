@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { isIPv6 } from "node:net";
 import { delimiter, join } from "node:path";
 import { ConfigError } from "./errors.ts";
+import { deepEqual } from "./json.ts";
 import { KubeconfigEntry } from "./kubeconfig_entry.ts";
 import { type Kubeconfig, readKubeconfigFiles } from "./kubeconfig_file.ts";
 import { userCredentials } from "./user_credentials.ts";
@@ -27,6 +28,12 @@ export interface ClusterConfig {
    */
   credentials(renew: boolean, signal: AbortSignal): Promise<Credentials>;
 }
+
+/** Whether both are reached in the same way, with whatever credentials. */
+export const leadToSamePlace = (
+  { credentials: _, ...one }: ClusterConfig,
+  { credentials: __, ...other }: ClusterConfig,
+): boolean => deepEqual(one, other);
 
 export interface Credentials {
   /** `authorization`, and `impersonate-…` where the kubeconfig asks for it. */
