@@ -15,7 +15,13 @@ export interface Deployment extends KubeObject {
     replicas?: number;
     template: { spec: { serviceAccountName?: string; containers: { name: string; image?: string }[] } };
   };
-  status?: { readyReplicas?: number; replicas?: number };
+  status?: {
+    observedGeneration?: number;
+    replicas?: number;
+    /** Those of the current template. */
+    updatedReplicas?: number;
+    readyReplicas?: number;
+  };
 }
 
 /** What is known of the konnector of one cluster. */

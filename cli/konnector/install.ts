@@ -80,12 +80,20 @@ async function plan(
   return { manifests: konnectorManifests(image, rights), rights, image };
 }
 
+/** Whether all pods are those of the current template, and ready; earlier ones, which go on until then, do not count. */
+export function isRolledOut({ metadata: { generation = 0 }, spec, status = {} }: Deployment): boolean {
+  const { observedGeneration = 0, replicas, updatedReplicas, readyReplicas } = status;
+  const wanted = spec.replicas ?? 1;
+  return observedGeneration >= generation &&
+    [replicas, updatedReplicas, readyReplicas].every((one = 0) => one === wanted);
+}
+
 async function untilReady(appCluster: KubeClient, timeoutMs: number, signal: AbortSignal): Promise<void> {
-  const goal = `see Deployment ${KLUTCH_NAMESPACE}/${KONNECTOR} get ready`;
+  const goal = `see all pods of Deployment ${KLUTCH_NAMESPACE}/${KONNECTOR} run the new image and get ready`;
   await waitForObject(
     appCluster.api<Deployment>(DEPLOYMENTS),
     DEPLOYMENT,
-    (deployment) => (deployment?.status?.readyReplicas ?? 0) > 0 || undefined,
+    (deployment) => (deployment && isRolledOut(deployment)) || undefined,
     { timeoutMs, goal },
     signal,
   );

@@ -4,7 +4,14 @@ import { stringify } from "yaml";
 import type { RightFinding } from "../../cli/rbac/compare.ts";
 import { KLUTCH_NAMESPACE, KONNECTOR, KONNECTOR_ROLE } from "../../crds/names.ts";
 import type { PermissionClaim } from "../../crds/shared.ts";
-import { CLUSTER_ROLES, type Role, ROLE_BINDINGS, type RoleBinding, SECRETS } from "../../kube/resources.ts";
+import {
+  CLUSTER_ROLES,
+  DEPLOYMENTS,
+  type Role,
+  ROLE_BINDINGS,
+  type RoleBinding,
+  SECRETS,
+} from "../../kube/resources.ts";
 import { makeOwnedDirectory } from "../../playground/owned_directory.ts";
 import { eventually, klutchBinary, within } from "../clusters.ts";
 import { mangoDbCrd } from "../mangodb.ts";
@@ -216,6 +223,16 @@ Deno.test("a konnector that was installed with the rights it needs does all its 
     assert.equal(upgraded.code, 0, upgraded.stderr);
     assert.match(upgraded.stderr, /Upgrading konnector klutch:test /);
     assert.equal(await may("patch", "mangodbs.mangodb.com", "-A"), "yes");
+    const deployments = consumer.client.api(DEPLOYMENTS);
+    const status = { observedGeneration: 1, replicas: 2, updatedReplicas: 2, readyReplicas: 2 };
+    const key = { namespace: KLUTCH_NAMESPACE, name: KONNECTOR };
+    await deployments.mergePatch(key, { status }, { subresource: "status" }, within(5_000));
+    const stuck = await klutch("konnector", "upgrade", "--image=klutch:broken", "--wait-timeout=1s");
+    assert.equal(stuck.code, 1, "the pods that are ready are those from before");
+    assert.match(
+      stuck.stderr,
+      /Cannot see all pods of Deployment klutch-bind\/konnector run the new image .* within 1s/,
+    );
     const refused = await klutch("konnector", "uninstall");
     assert.equal(refused.code, 1);
     assert.match(refused.stderr, /mangodbs\.mangodb\.com would not be synced any more/);
