@@ -53,43 +53,28 @@ export async function findBindingApi(appCluster: KubeClient, signal: AbortSignal
 const keyOf = ({ resource }: BindingApi, name: string): ObjectKey =>
   resource.namespaced ? { namespace: KLUTCH_NAMESPACE, name } : { name };
 
-/** The Secrets, in our namespace, to which bindings of these names refer. */
-export async function secretNamesOf(
+/** The bindings of these names that are there. */
+export async function findBindings(
   api: BindingApi | undefined,
   names: readonly string[],
   signal: AbortSignal,
-): Promise<string[]> {
-  const found = new Set<string>();
-  for (const name of api ? names : []) {
-    const ref = (await api?.find(keyOf(api, name), signal))?.spec?.kubeconfigSecretRef;
-    if (ref?.namespace === KLUTCH_NAMESPACE) found.add(ref.name);
+): Promise<APIServiceBinding[]> {
+  if (!api) return [];
+  const found: APIServiceBinding[] = [];
+  for (const name of names) {
+    const binding = await api.find(keyOf(api, name), signal);
+    if (binding) found.push(binding);
   }
-  return [...found];
+  return found;
 }
 
 /**
- * The names among these that are bound already, to the provider behind this Secret.
+ * Makes sure that a binding leads to the provider behind this Secret.
  *
- * @param secretName undefined when the app cluster does not know this provider yet
- * @throws {Error} when one of them is bound to another provider
+ * @param secretName undefined when the app cluster does not know the provider yet
+ * @throws {Error} when it leads to another one
  */
-export async function findExistingBindings(
-  api: BindingApi | undefined,
-  names: readonly string[],
-  secretName: string | undefined,
-  signal: AbortSignal,
-): Promise<Set<string>> {
-  const existing = new Set<string>();
-  for (const name of api ? names : []) {
-    const binding = await api?.find(keyOf(api, name), signal);
-    if (!binding) continue;
-    checkProvider(binding, secretName);
-    existing.add(name);
-  }
-  return existing;
-}
-
-function checkProvider(binding: APIServiceBinding, secretName: string | undefined): void {
+export function checkProvider(binding: APIServiceBinding, secretName: string | undefined): void {
   const { namespace, name } = binding.spec?.kubeconfigSecretRef ?? {};
   if (namespace === KLUTCH_NAMESPACE && name === secretName) return;
   throw new Error(

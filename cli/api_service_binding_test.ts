@@ -1,10 +1,10 @@
-import { deepEqual, equal, rejects } from "node:assert/strict";
+import { deepEqual, equal, rejects, throws } from "node:assert/strict";
 import type { APIServiceBinding } from "../crds/api_service_binding.ts";
 import { API_VERSION } from "../crds/names.ts";
 import type { Condition } from "../crds/shared.ts";
 import { KubeClient } from "../kube/client.ts";
 import { staticConfig } from "../kube/kubeconfig.ts";
-import { describeUnready, ensureBinding, findBindingApi, findExistingBindings } from "./api_service_binding.ts";
+import { checkProvider, describeUnready, ensureBinding, findBindingApi, findBindings } from "./api_service_binding.ts";
 import { recordedTerminal } from "./terminal_fixture.ts";
 
 const never = new AbortController().signal;
@@ -103,7 +103,7 @@ Deno.test("findBindingApi() finds nothing where no konnector has run", () =>
   withApiServer(undefined, undefined, async (client) => {
     const api = await findBindingApi(client, never);
     equal(api, undefined);
-    deepEqual(await findExistingBindings(api, ["mangodbs.mangodb.com"], undefined, never), new Set());
+    deepEqual(await findBindings(api, ["mangodbs.mangodb.com"], never), []);
   }));
 
 Deno.test("ensureBinding() creates it in our namespace", () =>
@@ -140,17 +140,13 @@ Deno.test("ensureBinding() creates it without a namespace where an older konnect
 Deno.test("an existing binding is taken as it is, if it leads to the same provider", () =>
   withApiServer("Namespaced", binding(), async (client, calls) => {
     const api = (await findBindingApi(client, never))!;
-    deepEqual(
-      await findExistingBindings(api, ["mangodbs.mangodb.com"], "kubeconfig-a", never),
-      new Set(["mangodbs.mangodb.com"]),
-    );
+    const [found, ...others] = await findBindings(api, ["mangodbs.mangodb.com"], never);
+    deepEqual([found, others], [binding(), []]);
+    checkProvider(found!, "kubeconfig-a");
     await ensureBinding(api, wanted, "kubeconfig-a", quiet, never);
     deepEqual(calls.map(({ method }) => method), ["GET", "GET"]);
     for (const other of ["kubeconfig-b", undefined]) {
-      await rejects(
-        findExistingBindings(api, ["mangodbs.mangodb.com"], other, never),
-        /not from this service provider/,
-      );
+      throws(() => checkProvider(found!, other), /not from this service provider/);
     }
     await rejects(ensureBinding(api, wanted, "kubeconfig-b", quiet, never), /not from this service provider/);
   }));

@@ -5,13 +5,13 @@ import { isForbidden } from "../kube/errors.ts";
 import { CUSTOM_RESOURCE_DEFINITIONS } from "../kube/resources.ts";
 import {
   type BindingApi,
+  checkProvider,
   describeProgress,
   ensureBinding,
   findBindingApi,
-  findExistingBindings,
+  findBindings,
   type MakeBinding,
   resourcesOf,
-  secretNamesOf,
   waitUntilReady,
   type WantedBinding,
 } from "./api_service_binding.ts";
@@ -100,21 +100,32 @@ async function decide(
   signal: AbortSignal,
 ): Promise<Decision> {
   const resources = new Map(resourcesOf(requests).map((resource) => [resource.name, resource]));
-  const secret = await findKubeconfigSecret(appCluster, kubeconfig, signal);
   const api = await findBindingApi(appCluster, signal);
-  const names = [...resources.keys()];
-  let brokenSecret: string | undefined;
-  for (const name of secret ? [] : await secretNamesOf(api, names, signal)) {
-    if (await isBroken(appCluster, name, signal)) brokenSecret = name;
-  }
-  const existing = await findExistingBindings(api, names, secret?.metadata.name ?? brokenSecret, signal);
+  const existing = await findBindings(api, [...resources.keys()], signal);
+  const secret = await findKubeconfigSecret(appCluster, kubeconfig, signal);
+  const brokenSecret = secret ? undefined : await brokenSecretOf(appCluster, existing, signal);
+  for (const binding of existing) checkProvider(binding, secret?.metadata.name ?? brokenSecret);
+
   checkPolicy(policy, [...resources.values()].flatMap(({ claims }) => claims));
+  const bound = new Set(existing.map(({ metadata }) => metadata.name));
   const wanted: WantedBinding[] = [];
   for (const { name, claims } of resources.values()) {
-    const open = { name, claims: existing.has(name) ? [] : claims };
+    const open = { name, claims: bound.has(name) ? [] : claims };
     wanted.push({ name, claims: await answerClaims(open, policy, terminal, signal) });
   }
   return { wanted, brokenSecret };
+}
+
+/** The first Secret of these bindings, in our namespace, that leads nowhere. */
+async function brokenSecretOf(
+  appCluster: KubeClient,
+  bindings: readonly APIServiceBinding[],
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  for (const { spec } of bindings) {
+    const { namespace, name } = spec?.kubeconfigSecretRef ?? {};
+    if (name !== undefined && namespace === KLUTCH_NAMESPACE && await isBroken(appCluster, name, signal)) return name;
+  }
 }
 
 async function createBindings(
