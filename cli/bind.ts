@@ -12,7 +12,7 @@ import type { KonnectorChoice } from "./deploy_konnector.ts";
 import { readCertificates } from "./download.ts";
 import { describeDryRun } from "./dry_run.ts";
 import { loginUrl, openLogin } from "./login.ts";
-import { formatRequests, type Output, questionsTo } from "./output.ts";
+import { formatRequests, type Output, probeSecretFile, questionsTo } from "./output.ts";
 import { createExchange } from "./one_time_code.ts";
 import type { ClaimPolicy } from "./permission_prompt.ts";
 import { printBindings } from "./print_bindings.ts";
@@ -42,8 +42,9 @@ export interface BindOptions {
 
 /** `klutch bind URL`: from a provider's URL to a bound API. */
 export async function runBind(options: BindOptions, context: ProgramContext): Promise<void> {
-  const { url, dryRun, konnector, claims, waitTimeoutMs, output } = options;
+  const { url, dryRun, konnector, claims, waitTimeoutMs, output, secretFile } = options;
   const { signal } = context;
+  if (secretFile) await probeSecretFile(secretFile);
   const terminal = createTerminal(context, new LineReader(() => context.stdin), questionsTo(output));
   using appCluster = await openAppCluster(options.appCluster, context);
   const certificates = options.providerCaFile ? await readCertificates(options.providerCaFile) : undefined;
@@ -57,12 +58,13 @@ export async function runBind(options: BindOptions, context: ProgramContext): Pr
   if (dryRun) {
     for (const line of await describeDryRun(appCluster, answer.requests, konnector, signal)) terminal.say(line);
     terminal.print(await formatRequests(answer.requests, output));
+    takeBack.keep();
   } else {
     const userAgent = `kubectl-klutch/${context.version}`;
     const bindings = await bindRequests({ ...work, userAgent }, answer.kubeconfig!, answer.requests, signal);
+    takeBack.keep();
     await printBindings(bindings, options, work, signal);
   }
-  takeBack.keep();
 }
 
 interface IdentifyDeps {

@@ -10,7 +10,7 @@ import { printBindings } from "./print_bindings.ts";
 import { TakeBack } from "./take_back.ts";
 import { download, readCertificates } from "./download.ts";
 import { type ExportRequest, readExportRequest } from "./export_requests.ts";
-import { type Output, questionsTo } from "./output.ts";
+import { type Output, probeSecretFile, questionsTo } from "./output.ts";
 import { readReceivedKubeconfig, type ReceivedKubeconfig } from "./remote_kubeconfig.ts";
 import { kubeconfigIn } from "./secret.ts";
 import { createTerminal, LineReader } from "./terminal.ts";
@@ -34,8 +34,9 @@ export interface BindApiServiceOptions {
 
 /** `klutch bind apiservice`: binds what a manifest asks for, with a kubeconfig from an earlier login. */
 export async function runBindApiService(options: BindApiServiceOptions, context: ProgramContext): Promise<void> {
-  const { output, konnector, claims, waitTimeoutMs } = options;
+  const { output, konnector, claims, waitTimeoutMs, secretFile } = options;
   const { signal } = context;
+  if (secretFile) await probeSecretFile(secretFile);
   const lines = new LineReader(() => context.stdin);
   const terminal = createTerminal(context, lines, questionsTo(output));
   using appCluster = await openAppCluster(options.appCluster, context);
@@ -45,9 +46,9 @@ export async function runBindApiService(options: BindApiServiceOptions, context:
   const userAgent = `kubectl-klutch/${context.version}`;
   const deps = { appCluster, terminal, takeBack, konnector, claims, waitTimeoutMs, userAgent };
   const bindings = await bindRequests(deps, kubeconfig, [request], signal);
+  takeBack.keep();
   terminal.say("");
   await printBindings(bindings, options, deps, signal);
-  takeBack.keep();
 }
 
 async function readRemoteKubeconfig(

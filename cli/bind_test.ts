@@ -141,6 +141,32 @@ Deno.test("bind leaves nothing behind when the input ends before the claims are 
   deepEqual(await stage.requests(), []);
 });
 
+Deno.test("bind keeps what is bound, whatever becomes of its output", async (test) => {
+  await using stage = await openStage();
+  stage.markBindings("ready");
+  await test.step("a file that cannot be written is told before the login", async () => {
+    for (const [path, why] of [["/no/such/directory/secret.yaml", /no such/i], ["/tmp", /is a directory/]] as const) {
+      const run = await bind(stage, ["--secret-file", path]);
+      equal(run.code, 1);
+      match(run.stderr, /Error: Cannot write the Secret to \/\S+: /);
+      match(run.stderr, why);
+      ok(!run.stderr.includes("visit in your browser"));
+    }
+    await expectNothingLeft(stage);
+  });
+  await test.step("one that cannot be written any more undoes nothing", async () => {
+    const directory = await Deno.makeTempDir();
+    const run = await bind(stage, ["--secret-file", `${directory}/secret.yaml`], {
+      when: ["Successfully authenticated", () => Deno.removeSync(directory)],
+    });
+    equal(run.code, 1);
+    match(run.stderr, /Error: Cannot write the Secret to /);
+    ok(!run.stderr.includes("Took back"));
+    ok(await stage.binding());
+    equal((await stage.secrets()).length, 1);
+  });
+});
+
 Deno.test("bind says why a provider has turned the request down, and leaves nothing behind", async () => {
   await using stage = await openStage({ answer: "Failed" });
   const run = await bind(stage);

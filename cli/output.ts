@@ -1,6 +1,7 @@
-import { rename, rm, writeFile } from "node:fs/promises";
+import { rename, rm, stat, writeFile } from "node:fs/promises";
 import type { APIServiceBinding } from "../crds/api_service_binding.ts";
 import { API_SERVICE_BINDINGS, API_VERSION, GROUP, KLUTCH_NAMESPACE } from "../crds/names.ts";
+import { groupResourceName } from "../crds/shared.ts";
 import type { KubeClient } from "../kube/client.ts";
 import type { Secret } from "../kube/resources.ts";
 import type { ObjectKey } from "../kube/types.ts";
@@ -14,12 +15,11 @@ export type Output = typeof OUTPUTS[number];
 export const questionsTo = (output: Output | undefined): "stdout" | "stderr" =>
   output === undefined || output === "table" ? "stdout" : "stderr";
 
-/** The requests of a dry run, as they could be given to `bind apiservice -f`. */
+/** The requests of a dry run, as they could be given to `bind apiservice -f`; by its APIs where one has no name. */
 export function formatRequests(requests: readonly ExportRequest[], output: Output = "yaml"): Promise<string> {
   if (output === "name" || output === "table") {
-    return Promise.resolve(
-      requests.map(({ metadata }) => `apiserviceexportrequest.${GROUP}/${metadata.name ?? ""}\n`).join(""),
-    );
+    const names = requests.flatMap(({ metadata: { name }, spec }) => name || spec.resources.map(groupResourceName));
+    return Promise.resolve(names.map((name) => `apiserviceexportrequest.${GROUP}/${name}\n`).join(""));
   }
   return formatDocuments(requests.map((request) => ({ ...request, status: {} })), output);
 }
@@ -62,13 +62,31 @@ function manifestOf({ apiVersion, kind, metadata: { name, namespace }, spec }: A
 export async function writeSecretFile(path: string, { metadata, type, data }: Secret): Promise<void> {
   const { name, namespace } = metadata;
   const manifest = { apiVersion: "v1", kind: "Secret", metadata: { name, namespace }, type, data };
+  const text = await formatDocuments([manifest], "yaml");
+  await withFileBeside(path, text, (beside) => rename(beside, path));
+}
+
+/**
+ * Makes sure that `writeSecretFile` will be able to write there; leaves everything as it is.
+ *
+ * @throws {Error} when it will not
+ */
+export async function probeSecretFile(path: string): Promise<void> {
+  await withFileBeside(path, "", async () => {
+    const there = await stat(path).catch(() => undefined);
+    if (there?.isDirectory()) throw new Error("it is a directory");
+  });
+}
+
+async function withFileBeside(path: string, text: string, use: (beside: string) => Promise<void>): Promise<void> {
   const beside = `${path}.${crypto.randomUUID().slice(0, 8)}`;
   try {
-    await writeFile(beside, await formatDocuments([manifest], "yaml"), { mode: 0o600, flag: "wx" });
-    await rename(beside, path);
+    await writeFile(beside, text, { mode: 0o600, flag: "wx" });
+    await use(beside);
   } catch (cause) {
-    await rm(beside, { force: true });
     throw new Error(`Cannot write the Secret to ${path}`, { cause });
+  } finally {
+    await rm(beside, { force: true });
   }
 }
 
