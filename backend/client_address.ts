@@ -48,6 +48,12 @@ export function networkOf(address: string): string {
 
 const BITS = { ipv4: 32, ipv6: 128 };
 
+/** Who a connection from this address counts for; undefined for a trusted proxy, which has it for many. */
+export function connectionOwner(connected: string, proxies: BlockList): string | undefined {
+  const address = plain(connected);
+  return proxies.check(address, familyOf(address)) ? undefined : networkOf(address);
+}
+
 /** Some proxies write `192.0.2.1:4711` and `[2001:db8::1]:4711`. */
 const PORT = /^(?:([\d.]+)|\[([^\]]+)\])(?::\d+)?$/;
 

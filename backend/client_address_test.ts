@@ -1,7 +1,7 @@
 import { equal, throws } from "node:assert/strict";
 import fc from "fast-check";
 import { UsageError } from "../program.ts";
-import { clientAddress, networkOf, readNetworks } from "./client_address.ts";
+import { clientAddress, connectionOwner, networkOf, readNetworks } from "./client_address.ts";
 
 const PROXIES = readNetworks(["10.0.0.0/8", "fd00::/8", "192.0.2.7"], "--trusted-proxy");
 
@@ -51,4 +51,12 @@ Deno.test("readNetworks() refuses what is none", () => {
   ) {
     throws(() => readNetworks([text], "--trusted-proxy"), UsageError, text);
   }
+});
+
+Deno.test("connectionOwner() is the network that connects, and nobody where a trusted proxy does", () => {
+  const proxies = readNetworks(["10.0.0.0/8"], "--trusted-proxy");
+  equal(connectionOwner("192.0.2.1", proxies), "192.0.2.1");
+  equal(connectionOwner("::ffff:192.0.2.1", proxies), "192.0.2.1");
+  equal(connectionOwner("2001:db8:1:2::1", proxies), connectionOwner("2001:db8:1:2::9", proxies));
+  equal(connectionOwner("10.1.2.3", proxies), undefined);
 });

@@ -1,3 +1,4 @@
+import type { BlockList } from "node:net";
 import { APIServiceBinding } from "../crds/api_service_binding.ts";
 import { APIServiceExport } from "../crds/api_service_export.ts";
 import { APIServiceExportRequest } from "../crds/api_service_export_request.ts";
@@ -11,7 +12,7 @@ import { formatListenAddress } from "../kube/address.ts";
 import { KubeClient } from "../kube/client.ts";
 import { serveHealth } from "../kube/health.ts";
 import { type HttpServer, type HttpServerOptions, serveHttp } from "../kube/http_server.ts";
-import { serveHttps } from "../kube/https_server.ts";
+import { type ConnectionLimits, type HttpsServerOptions, serveHttps } from "../kube/https_server.ts";
 import { loadKubeconfig } from "../kube/kubeconfig.ts";
 import { Leadership } from "../kube/leadership.ts";
 import { runAsLeader } from "../kube/lease.ts";
@@ -19,11 +20,13 @@ import type { Log } from "../kube/log.ts";
 import { createMetrics, type MetricsRegistry } from "../kube/metrics.ts";
 import { createRecorder } from "../kube/recorder.ts";
 import { CLUSTER_ROLES, type Role } from "../kube/resources.ts";
+import { Slots } from "../kube/slots.ts";
 import { fired, runTasks, TaskGroup } from "../kube/tasks.ts";
 import { untilReachable } from "../kube/until_reachable.ts";
 import { startAppClusters } from "./app_clusters.ts";
 import { openAudit } from "./audit.ts";
 import { Census } from "./census.ts";
+import { connectionOwner } from "./client_address.ts";
 import { type ControllersDeps, startControllers } from "./controllers.ts";
 import { ensureRole } from "./ensure.ts";
 import { impactReadings, schemaReadings } from "./export_template_plan.ts";
@@ -153,28 +156,49 @@ interface Observers {
   metrics: MetricsRegistry;
 }
 
+/** Of HTTPS: at the same time, and for one network. */
+const CONNECTIONS = { most: 2_000, mostEach: 200 };
+/** Nobody waits longer than a minute for a contract, and streams of events are never as quiet. */
+const SILENCE_MS = 75_000;
+
 /** Listens from the beginning, so that a wrong address is noticed at once, and answers once there is an app. */
-async function listen({ listen: address, tls }: BackendOptions, observers: Observers, tasks: TaskGroup) {
+async function listen(
+  { listen: address, tls, trustedProxies }: BackendOptions,
+  observers: Observers,
+  tasks: TaskGroup,
+) {
   const app = Promise.withResolvers<HttpServerOptions["handler"]>();
   const http: HttpServerOptions = {
     address,
     serves: "the web pages",
     handler: async (request, peer) => (await app.promise)(request, peer),
   };
-  const listener = tls ? await listenTls(tls, http, observers, tasks) : serveHttp(http, tasks.signal);
+  const listener = tls
+    ? await listenTls(tls, { ...http, limits: limitsFor(trustedProxies, observers) }, observers, tasks)
+    : serveHttp(http, tasks.signal);
   const host = formatListenAddress({ ...address, port: listener.port });
   return { listener, origin: `${tls ? "https" : "http"}://${host}`, serve: app.resolve };
+}
+
+function limitsFor(trustedProxies: BlockList, { metrics }: Observers): ConnectionLimits {
+  const refused = metrics.counter("connections_refused_total", "HTTPS connections beyond what is allowed.", []);
+  return {
+    slots: new Slots(CONNECTIONS),
+    ownerOf: (address) => connectionOwner(address, trustedProxies),
+    onRefused: () => refused.add({}),
+    silenceMs: SILENCE_MS,
+  };
 }
 
 /** Listens with the certificate that is in the files, now and later. */
 async function listenTls(
   files: TlsFiles,
-  http: HttpServerOptions,
+  https: Omit<HttpsServerOptions, "tls">,
   { log, metrics }: Observers,
   tasks: TaskGroup,
 ): Promise<HttpServer> {
   const served = { certificate: await readServingCertificate(files) };
-  const listener = serveHttps({ ...http, tls: served.certificate.pair }, tasks.signal);
+  const listener = serveHttps({ ...https, tls: served.certificate.pair }, tasks.signal);
   const renew = ({ pair }: ServingCertificate) => listener.renew(pair);
   tasks.run((signal) => followServingCertificate({ files, served, renew, log }, signal));
   const help = "End of the public listener's certificate, in seconds since 1970.";

@@ -1,11 +1,26 @@
 import { systemClock } from "./clock.ts";
+import { Deadline } from "./deadline.ts";
 import { GRACE_MS, type HttpServer, type HttpServerOptions, type Peer, serveHttp } from "./http_server.ts";
 import { listenOn } from "./listen.ts";
 import { close, relay } from "./relay.ts";
+import type { Slots } from "./slots.ts";
 import { fired } from "./tasks.ts";
 
 export interface HttpsServerOptions extends HttpServerOptions {
   tls: Deno.TlsCertifiedKeyPem;
+  limits?: ConnectionLimits;
+}
+
+/** What keeps clients from holding connections for nothing. */
+export interface ConnectionLimits {
+  /** At the same time; who comes then is cut off. */
+  slots: Slots;
+  /** Whose slot a connection from this address takes; undefined for one without a limit of its own. */
+  ownerOf: (address: string) => string | undefined;
+  /** Somebody was cut off for want of a slot. */
+  onRefused?: () => void;
+  /** A connection is cut when for so long nothing has reached its client: longer than any answer takes. */
+  silenceMs: number;
 }
 
 /** A server whose certificate can be renewed while it serves. */
@@ -19,6 +34,7 @@ const ACCEPT_RETRY_MS = 100;
 /** How long the end of an answer may take to reach a client, once the server behind has sent it. */
 const FLUSH_MS = 1_000;
 const LOOPBACK = "127.0.0.1";
+const NEVER = new AbortController().signal;
 
 /**
  * Answers requests by HTTPS until the signal fires, and misses none when the certificate is renewed.
@@ -43,11 +59,26 @@ export function serveHttps(options: HttpsServerOptions, signal: AbortSignal): Ht
     return server;
   }
 
+  function takeSlot({ remoteAddr: { hostname } }: Deno.TcpConn): (() => void) | undefined {
+    const { limits } = options;
+    return limits ? limits.slots.take(limits.ownerOf(hostname)) : () => {};
+  }
+
   async function accept(): Promise<void> {
     while (true) {
       try {
         const client = await listener.accept();
-        clients.set(client, newest.serve(client).finally(() => clients.delete(client)));
+        const giveBack = takeSlot(client);
+        if (!giveBack) {
+          options.limits?.onRefused?.();
+          close(client);
+          continue;
+        }
+        const served = newest.serve(client).finally(() => {
+          clients.delete(client);
+          giveBack();
+        });
+        clients.set(client, served);
       } catch {
         if (signal.aborted) return;
         await systemClock.sleep(ACCEPT_RETRY_MS, signal).catch(() => {});
@@ -82,12 +113,14 @@ export function serveHttps(options: HttpsServerOptions, signal: AbortSignal): Ht
 class CertificateServer {
   readonly #server: HttpServer;
   readonly #stop = new AbortController();
+  readonly #silenceMs: number | undefined;
   /** By the port that they are relayed from. */
   readonly #peers = new Map<number, Peer>();
   #connections = 0;
   #isRetired = false;
 
   constructor(options: HttpsServerOptions) {
+    this.#silenceMs = options.limits?.silenceMs;
     this.#server = serveHttp({
       ...options,
       address: { host: LOOPBACK, port: 0 },
@@ -113,7 +146,8 @@ class CertificateServer {
       const { port } = relayed.localAddr;
       relayed.setNoDelay();
       this.#peers.set(port, { remoteAddr: client.remoteAddr });
-      await relay(client, relayed);
+      using patience = this.#silenceMs === undefined ? undefined : new Deadline(this.#silenceMs, NEVER);
+      await relay(client, relayed, patience);
       this.#peers.delete(port);
     } catch {
       close(client); // no socket to be had, or it has gone already

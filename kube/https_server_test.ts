@@ -4,6 +4,7 @@ import { createTestAuthority, type KeyPair } from "../playground/certificates.ts
 import { eventually } from "../tests/clusters.ts";
 import { ask, connectTls, issueForLoopback, serialOf, serialShown } from "../tests/tls_client.ts";
 import { type HttpsServerOptions, serveHttps } from "./https_server.ts";
+import { Slots } from "./slots.ts";
 
 const authority = await createTestAuthority("test CA");
 const [first, second] = await Promise.all([issueForLoopback(authority), issueForLoopback(authority)]);
@@ -144,6 +145,67 @@ Deno.test("serveHttps() does not renew by what cannot be served, and goes on", a
   throws(() => server.renew({ cert: second.certificate, key: first.key }), /KeyMismatch/);
   equal(await serialShown(server.port, authority), serialOf(first));
   equal(await (await server.get()).text(), "hello");
+});
+
+const ALONE = { slots: new Slots({ most: 100, mostEach: 100 }), ownerOf: (address: string) => address };
+
+Deno.test("An attacker who says nothing, half a request, a byte now and then, or nothing more keeps no connection; who is served does", async () => {
+  const silenceMs = 400;
+  const stream = () => {
+    let timer: ReturnType<typeof setInterval>;
+    return new ReadableStream<string>({
+      start: (controller) => void (timer = setInterval(() => controller.enqueue("on "), 100)),
+      cancel: () => clearInterval(timer),
+    });
+  };
+  await using server = start({
+    limits: { ...ALONE, silenceMs },
+    handler: ({ url }) =>
+      new Response(url.endsWith("/events") ? stream().pipeThrough(new TextEncoderStream()) : "hello"),
+  });
+  const served = await server.get("/events");
+  const silent = await Deno.connect({ port: server.port });
+  const [half, dribbling, idle] = [
+    await connectTls(server.port, authority),
+    await connectTls(server.port, authority),
+    await connectTls(server.port, authority),
+  ];
+  const cut = Promise.all([half, dribbling, idle].map((socket) => {
+    socket.on("error", () => {}); // no TLS alert comes before
+    return new Promise((resolve) => socket.once("close", resolve));
+  }));
+  half.write("GET / HTTP/1.1\r\nHost: localhost\r\n");
+  dribbling.write("GET / HTTP/1.1\r\nHost: localhost\r\nx: ");
+  const dribble = setInterval(() => dribbling.write("x"), 50);
+  match(await ask(idle), /hello/);
+  await cut;
+  clearInterval(dribble);
+  equal(await silent.read(new Uint8Array(1)), null);
+  silent.close();
+
+  const reader = served.body!.pipeThrough(new TextDecoderStream()).getReader();
+  let seen = "";
+  while (seen.length < 3 * 3 * silenceMs / 100) seen += (await reader.read()).value;
+  await reader.cancel();
+});
+
+Deno.test("An attacker who opens connection after connection gets some, and leaves the others to others", async () => {
+  let owner = "attacker";
+  let refused = 0;
+  const slots = new Slots({ most: 3, mostEach: 2 });
+  await using server = start({
+    limits: { slots, ownerOf: () => owner, onRefused: () => refused++, silenceMs: 60_000 },
+  });
+  const held = [await connectTls(server.port, authority), await connectTls(server.port, authority)];
+  await rejects(server.get());
+  owner = "somebody";
+  equal(await (await server.get()).text(), "hello");
+  owner = "attacker";
+  await rejects(server.get());
+  equal(refused, 2);
+  held.pop()!.destroy();
+  await eventually("a place is free", async () => await (await server.get()).text() === "hello");
+  held.pop()!.destroy();
 });
 
 Deno.test("serveHttps() ends with its signal, whoever is connected", async () => {
