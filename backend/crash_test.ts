@@ -2,7 +2,7 @@ import assert, { deepEqual, equal } from "node:assert/strict";
 import { API_SERVICE_EXPORTS, API_SERVICE_NAMESPACES } from "../crds/names.ts";
 import { CONFIG_MAPS, NAMESPACES, SECRETS } from "../kube/resources.ts";
 import type { Resource } from "../kube/types.ts";
-import { within } from "../tests/clusters.ts";
+import { eventually, within } from "../tests/clusters.ts";
 import { TestBackend } from "./contract_fixture.ts";
 import { killAtEachWrite, leaves, Process, settled, tracesOf, workTwice } from "./crash_fixture.ts";
 import { claim } from "./test_objects.ts";
@@ -20,7 +20,7 @@ Deno.test("A login that is cut off at any of its writes is finished by the next 
     await backend.bind({ client: process.client }).catch((error) => assert(process.hasDied, error));
     await backend.onboard();
     deepEqual(await traces(backend), wanted, `killed at write ${fatalWrite}`);
-    assert(await backend.mayList(API_SERVICE_EXPORTS, backend.namespace));
+    await eventually("the credential works", () => backend.mayList(API_SERVICE_EXPORTS, backend.namespace));
     return process.hasDied;
   });
   assert(deaths > 5, `${deaths} writes`);
@@ -49,7 +49,9 @@ Deno.test("A backend that is killed at any of its writes has a successor that fi
     await backend.offerServed(api.plural, api.group, CLAIMS);
     const isDone = leaves(() => traces(backend), wanted);
     const [hasDied, mapped] = await Promise.all([workTwice(backend, fatalWrite, isDone), ask(backend, api)]);
-    for (const one of [api, SECRETS, CONFIG_MAPS]) assert(await backend.mayList(one, mapped), one.plural);
+    for (const one of [api, SECRETS, CONFIG_MAPS]) {
+      await eventually(`${one.plural} may be listed`, () => backend.mayList(one, mapped));
+    }
     return hasDied;
   });
   assert(deaths > 10, `${deaths} writes`);

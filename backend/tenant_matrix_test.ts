@@ -113,7 +113,7 @@ async function bindBoth(ann: TestBackend, bob: TestBackend): Promise<void> {
   await bob.requestResources({ group: ann.group, resource: API }, { group: bob.group, resource: "queues" });
   for (const backend of [ann, bob]) {
     const mapped = await backend.mapNamespace("dev");
-    await eventually("rights are there", () => backend.mayList(shared, mapped));
+    for (const one of [shared, SECRETS]) await eventually("rights are there", () => backend.mayList(one, mapped));
   }
 }
 

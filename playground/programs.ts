@@ -16,10 +16,20 @@ export interface ControlPlanePaths {
 /** Addresses are loopback only; etcd has none, just a socket in the directory, which only its owner may enter. */
 export const HOST = "127.0.0.1";
 
+/** Below those that systems give to outgoing connections: one of these would keep a server from coming back. */
+const SERVER_PORTS = { first: 20_000, count: 10_000 };
+
 /** A port on loopback that is free now; somebody else may take it before it is used. */
 export function freePort(): number {
-  using listener = Deno.listen({ hostname: HOST, port: 0 });
-  return listener.addr.port;
+  while (true) {
+    const port = SERVER_PORTS.first + Math.floor(Math.random() * SERVER_PORTS.count);
+    try {
+      using _listener = Deno.listen({ hostname: HOST, port });
+      return port;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    }
+  }
 }
 
 /** Longest path of a Unix socket, on macOS; Linux takes 108. */

@@ -1,3 +1,5 @@
+import { freePort } from "../playground/programs.ts";
+
 /** A TCP connection through the proxy. */
 interface Pair {
   inbound: Deno.Conn;
@@ -25,8 +27,8 @@ export class TcpProxy implements AsyncDisposable {
     this.#onSent = onSent;
     const { hostname, port, protocol } = new URL(target);
     this.#target = { hostname, port: Number(port || (protocol === "https:" ? 443 : 80)) };
-    this.#listener = this.#listen(0);
-    this.port = (this.#listener.addr as Deno.NetAddr).port;
+    this.port = freePort(); // others leave it alone while nobody listens there
+    this.listen();
   }
 
   /** Connections so far. */
@@ -80,7 +82,7 @@ export class TcpProxy implements AsyncDisposable {
   }
 
   listen(): void {
-    this.#listener ??= this.#listen(this.port);
+    this.#listener ??= this.#open();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -89,8 +91,8 @@ export class TcpProxy implements AsyncDisposable {
     await Promise.all(this.#pumps);
   }
 
-  #listen(port: number): Deno.Listener {
-    const listener = Deno.listen({ hostname: "127.0.0.1", port });
+  #open(): Deno.Listener {
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: this.port });
     const accept = async () => {
       for await (const inbound of listener) this.#track(this.#relay(inbound));
     };
