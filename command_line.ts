@@ -40,7 +40,7 @@ export async function runCommandLine(root: Command, args: readonly string[], str
       .configureHelp({ formatHelp, subcommandTerm: (sub) => sub.name() })
       .configureOutput({
         writeOut: streams.writeOut,
-        writeErr: streams.writeError,
+        writeErr: streams.writeOut, // nothing but the help of a command that only groups others
         outputError: (text) => complaint = text,
       })
       .helpOption("-h, --help", "show this help");
@@ -64,7 +64,7 @@ export async function runCommandLine(root: Command, args: readonly string[], str
     await root.parseAsync(normalized, { from: "user" });
   } catch (error) {
     if (error instanceof CommanderError) {
-      if (error.exitCode === 0) return; // help and version
+      if (error.exitCode === 0 || error.code === "commander.help") return; // help and version
       if (complaint === undefined) throw error;
       throw usageError(readable(complaint));
     }

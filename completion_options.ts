@@ -49,24 +49,33 @@ complete -c klutch -f -a '(__klutch_complete)'
 
 const SHELLS = Object.keys(SCRIPTS);
 
+const OF_KLUTCH = examples(
+  ["bash, for this session", "source <(klutch completion bash)"],
+  ["zsh, for good", 'klutch completion zsh > "${fpath[1]}/_klutch"'],
+  ["fish, for good", "klutch completion fish > ~/.config/fish/completions/klutch.fish"],
+  ["kubectl klutch", 'ln -s "$(command -v klutch)" ~/.local/bin/kubectl_complete-klutch'],
+);
+/** Where there may be no `klutch` at all: krew installs the plugin alone. */
+const OF_PLUGIN = examples(
+  [
+    "kubectl klutch, where kubectl itself is completed",
+    'ln -s "$(command -v kubectl-klutch)" ~/.local/bin/kubectl_complete-klutch',
+  ],
+);
+
 /** `klutch completion SHELL` */
 export function completionCommand(context: ProgramContext): Command {
   const command = new Command("completion")
     .description(
       "Prints a script that completes klutch's commands, flags and names in your shell. kubectl completes the plugin by " +
-        "itself where it finds kubectl_complete-klutch, a link to klutch, in the PATH.",
+        "itself where it finds kubectl_complete-klutch, a link to this program, in the PATH.",
     )
     .usage(`${SHELLS.join("|")}`)
     .argument("[shell]", `${SHELLS.slice(0, -1).join(", ")} or ${SHELLS.at(-1)}`);
   return command
     .addHelpText(
       "after",
-      "\n" + examples(
-        ["bash, for this session", "source <(klutch completion bash)"],
-        ["zsh, for good", 'klutch completion zsh > "${fpath[1]}/_klutch"'],
-        ["fish, for good", "klutch completion fish > ~/.config/fish/completions/klutch.fish"],
-        ["kubectl klutch", 'ln -s "$(command -v klutch)" ~/.local/bin/kubectl_complete-klutch'],
-      ),
+      "\n" + (context.invokedAs === "klutch" ? OF_KLUTCH : OF_PLUGIN),
     )
     .action((shell: string | undefined) => {
       if (shell === undefined) return command.outputHelp();

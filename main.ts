@@ -89,7 +89,8 @@ const SUBCOMMANDS: readonly Subcommand[] = [
       // The agent itself runs in pods, which know no plugins.
       return (context) => {
         const isPlugin = context.invokedAs !== "klutch";
-        return addKonnectorCommands(isPlugin ? new Command("konnector") : konnectorCommand(context), context);
+        const konnector = isPlugin ? new Command("konnector").usage("<command> [flags]") : konnectorCommand(context);
+        return addKonnectorCommands(konnector, context);
       };
     },
   },

@@ -60,6 +60,11 @@ const mistakes: [args: string[], stderr: RegExp][] = [
   [["bind", "apiservice", "-f", "x", "https://y"], /^Error: url and file are mutually exclusive\n/],
   [["bind", "https://x", "-o", "xml"], /^Error: flag '-o, --output <format>' argument 'xml' is invalid/],
   [["bind", "https://x", "--template", "{{.}}"], /^Error: --template is not supported/],
+  [["status", "--server", "foo"], /^Error: Cannot use --server: server "foo" is not a URL/],
+  [["diff"], /^Error: name the object: KIND NAME, or KIND\/NAME; or say --all\nSee 'klutch diff --help'\.\n$/],
+  [["explain"], /^Error: name the object: KIND NAME, or KIND\/NAME\nSee 'klutch explain --help'\.\n$/],
+  [["apis"], /^Error: give the provider's URL/],
+  [["rbac", "adit"], /^Error: unknown command 'adit'\. Did you mean audit\?\n/],
   [["bind", "https://x", "--insecure-skip-tls-verify"], /^Error: --insecure-skip-tls-verify is not supported/],
 ];
 for (const [args, stderr] of mistakes) {
@@ -76,6 +81,13 @@ Deno.test("a failure ends with 1 and one readable line", async () => {
   equal(code, 1);
   equal(stdout, "");
   equal(stderr, "Error: Cannot find a kubeconfig: pass --kubeconfig, set KUBECONFIG, or create ~/.kube/config\n");
+});
+
+Deno.test("a command that only groups others shows its help", async () => {
+  for (const name of ["schema", "rbac"]) {
+    deepEqual(await klutch([name]), await klutch([name, "--help"]));
+    equal((await klutch([name, "--help"])).code, 0);
+  }
 });
 
 Deno.test("an error paints nothing on the terminal", async () => {
@@ -96,6 +108,10 @@ Deno.test("as kubectl-klutch it is a plugin, without the servers", async () => {
   match((await klutch(["konnector"], "kubectl-klutch")).stdout, /\n {2}install .*\n {2}upgrade .*\n {2}manifests .*/);
   match((await klutch(["bind", "--help"], "kubectl-klutch")).stdout, /\n {2}kubectl klutch bind URL \[flags\]\n/);
   equal((await klutch(["backend"], "kubectl-klutch")).code, 2);
+  match((await klutch(["konnector", "instal"], "kubectl-klutch")).stderr, /^Error: unknown command 'instal'/);
+  const { stdout: completion } = await klutch(["completion", "--help"], "kubectl-klutch");
+  match(completion, /\n {2}ln -s "\$\(command -v kubectl-klutch\)" \S+\/kubectl_complete-klutch\n/);
+  ok(!completion.includes("<(klutch"), completion);
 });
 
 Deno.test("as kubectl-bind it takes the original's command line", async () => {

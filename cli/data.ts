@@ -11,8 +11,6 @@ export async function printData(
   { writeOut }: Pick<ProgramContext, "writeOut">,
 ): Promise<void> {
   if (format === "table") return writeOut(toTable());
-  const json = JSON.stringify(data, null, 2);
-  if (format === "json") return writeOut(`${json}\n`);
-  const { stringify } = await import("yaml");
-  writeOut(stringify(JSON.parse(json), { aliasDuplicateObjects: false, lineWidth: 0 }));
+  if (format === "json") return writeOut(`${JSON.stringify(data, null, 2)}\n`);
+  writeOut((await import("./yaml.ts")).toYaml(data));
 }

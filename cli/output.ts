@@ -92,10 +92,8 @@ async function withFileBeside(path: string, text: string, use: (beside: string) 
 
 async function formatDocuments(documents: readonly object[], output: "json" | "yaml"): Promise<string> {
   if (output === "json") return documents.map((document) => `${JSON.stringify(document, null, 4)}\n`).join("");
-  const { stringify } = await import("yaml");
-  // Through JSON, so that exact numbers and fields left undefined come out as they would on the wire.
-  const options = { aliasDuplicateObjects: false, lineWidth: 0 };
-  return documents.map((document) => stringify(JSON.parse(JSON.stringify(document)), options)).join("---\n");
+  const { toYaml } = await import("./yaml.ts");
+  return documents.map(toYaml).join("---\n");
 }
 
 async function getTable(appCluster: KubeClient, { namespace, name }: ObjectKey, signal: AbortSignal): Promise<Table> {

@@ -8,6 +8,8 @@ export interface ServedResource extends Resource {
   verbs: readonly string[];
   /** `status`, `scale` … */
   subresources: readonly string[];
+  /** As people call one of them; empty where the server gives none. */
+  singular: string;
   shortNames: readonly string[];
 }
 
@@ -94,6 +96,7 @@ interface AggregatedList {
       resources?: {
         resource: string;
         responseKind?: { kind: string };
+        singularResource?: string;
         scope: "Namespaced" | "Cluster";
         verbs: string[];
         shortNames?: string[];
@@ -109,7 +112,10 @@ function readAggregated({ items }: AggregatedList): Part {
     const group = metadata?.name ?? "";
     for (const { version, freshness, resources = [] } of versions) {
       if (freshness === "Stale" && resources.length === 0) part.missing.push(`${group}/${version}`);
-      for (const { resource, responseKind, scope, verbs, shortNames = [], subresources = [] } of resources) {
+      for (
+        const { resource, responseKind, singularResource = "", scope, verbs, shortNames = [], subresources = [] }
+          of resources
+      ) {
         part.resources.push({
           group,
           version,
@@ -118,6 +124,7 @@ function readAggregated({ items }: AggregatedList): Part {
           namespaced: scope === "Namespaced",
           verbs,
           subresources: subresources.map(({ subresource }) => subresource),
+          singular: singularResource,
           shortNames,
         });
       }
@@ -143,7 +150,14 @@ interface PlainVersions {
 }
 
 interface PlainResources {
-  resources: { name: string; kind: string; namespaced: boolean; verbs: string[]; shortNames?: string[] }[];
+  resources: {
+    name: string;
+    kind: string;
+    singularName?: string;
+    namespaced: boolean;
+    verbs: string[];
+    shortNames?: string[];
+  }[];
 }
 
 function inPreferredOrder({ name, versions, preferredVersion }: PlainGroup): GroupVersion[] {
@@ -171,12 +185,24 @@ async function readEach(
   for (const [index, list] of (await Promise.all(lists)).entries()) {
     const { group, version } = groupVersions[index]!;
     if (!list) part.missing.push(group ? `${group}/${version}` : version);
-    for (const { name, kind, namespaced, verbs, shortNames = [] } of list?.resources ?? []) {
+    for (
+      const { name, kind, singularName: singular = "", namespaced, verbs, shortNames = [] } of list?.resources ?? []
+    ) {
       if (name.includes("/")) continue;
       const subresources = list!.resources.flatMap((other) =>
         other.name.startsWith(`${name}/`) ? [other.name.slice(name.length + 1)] : []
       );
-      part.resources.push({ group, version, plural: name, kind, namespaced, verbs, subresources, shortNames });
+      part.resources.push({
+        group,
+        version,
+        plural: name,
+        kind,
+        namespaced,
+        verbs,
+        subresources,
+        singular,
+        shortNames,
+      });
     }
   }
   return part;

@@ -26,7 +26,7 @@ const answering = (answers: Record<string, unknown>): KubeClient =>
   }) as unknown as KubeClient;
 
 const byName = <T extends { group: string; version: string; plural: string }>(resources: readonly T[]) =>
-  resources.map((resource) => ({ ...resource, verbs: undefined, shortNames: undefined }))
+  resources.map((resource) => ({ ...resource, verbs: undefined, singular: undefined, shortNames: undefined }))
     .sort((a, b) => JSON.stringify(a) < JSON.stringify(b) ? -1 : 1);
 
 Deno.test("discover() finds what a real API server serves, whichever way it is asked", async () => {
@@ -34,11 +34,12 @@ Deno.test("discover() finds what a real API server serves, whichever way it is a
   for (const client of [cluster.client, asOldServer(cluster.client)]) {
     const discovery = await discover(client, within(10_000));
     for (const resource of [SECRETS, DEPLOYMENTS, CUSTOM_RESOURCE_DEFINITIONS]) {
-      const { verbs, subresources, shortNames, ...found } = discovery.find(resource)!;
+      const { verbs, subresources, singular, shortNames, ...found } = discovery.find(resource)!;
       assert.deepEqual(found, resource);
       assert.ok(verbs.includes("watch"));
       assert.equal(subresources.includes("status"), resource !== SECRETS);
       assert.ok(resource !== DEPLOYMENTS || shortNames.includes("deploy"));
+      assert.ok(resource !== DEPLOYMENTS || singular === "deployment", singular);
       assert.equal(discovery.findKind(resource)?.plural, resource.plural);
     }
     assert.deepEqual(discovery.missing, []);

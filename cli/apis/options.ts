@@ -43,7 +43,7 @@ export function apisCommand(context: ProgramContext): Command {
       ),
     )
     .action(async (text: string | undefined) => {
-      if (text === undefined) return command.outputHelp();
+      if (text === undefined) throw new UsageError("give the provider's URL, e.g. https://HOST/export");
       if (!/^https?:\/\//.test(text)) throw new UsageError(`'${text}' has to be a URL like https://HOST/export`);
       const { output: format, providerCaFile, ...flags } = flagsOf<Flags>(command);
       const login = readTokenSource(flags, context.env);

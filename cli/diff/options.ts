@@ -33,9 +33,10 @@ export function diffCommand(context: ProgramContext): Command {
       const { output: format, namespace, all = false, ...appCluster } = flagsOf<ObjectFlags & { all?: boolean }>(
         command,
       );
-      const object = readObject(words.slice(0, 2));
-      if (!object && !all) return command.outputHelp();
-      if (object && all) throw new UsageError("either one object or --all");
+      const operands = words.slice(0, 2).filter((word) => word !== undefined);
+      if (operands.length === 0 && !all) throw new UsageError("name the object: KIND NAME, or KIND/NAME; or say --all");
+      if (operands.length > 0 && all) throw new UsageError("either one object or --all");
+      const object = all ? undefined : readObject(operands);
       const { runDiff } = await import("./diff.ts");
       await runDiff({ object, namespace, format, appCluster }, context);
     });

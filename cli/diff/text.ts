@@ -1,7 +1,7 @@
-import { parse, stringify } from "yaml";
 import { formatKey, keyOf } from "../../kube/types.ts";
 import { printableLines } from "../../printable.ts";
 import type { Style } from "../style.ts";
+import { toYaml } from "../yaml.ts";
 import type { Change } from "./change.ts";
 import { unifiedHunks } from "./unified.ts";
 
@@ -15,15 +15,9 @@ export const pathOf = ({ side, resource, before, after }: Change): string =>
 
 function formatChange(change: Change, style: Style): string {
   const { before, after } = change;
-  const hunks = unifiedHunks(toYaml(before), toYaml(after));
+  const hunks = unifiedHunks(before ? toYaml(before) : "", after ? toYaml(after) : "");
   const path = pathOf(change);
   const head = [`--- ${path}${before ? "" : " (none)"}`, `+++ ${path}${after ? "" : " (none)"}`].map(style.strong);
   const body = printableLines(hunks).split("\n").slice(0, -1).map(style.diff);
   return hunks && [...head, ...body, ""].join("\n");
 }
-
-/** Integers that no double holds stay what they are. */
-const toYaml = (object: unknown): string =>
-  object === undefined
-    ? ""
-    : stringify(parse(JSON.stringify(object), { intAsBigInt: true }), { aliasDuplicateObjects: false, lineWidth: 0 });

@@ -26,7 +26,6 @@ export function explainCommand(context: ProgramContext): Command {
     )
     .action(async (first: string | undefined, second: string | undefined) => {
       const object = readObject([first, second]);
-      if (!object) return command.outputHelp();
       const { output: format, namespace, ...appCluster } = flagsOf<ObjectFlags>(command);
       const { runExplain } = await import("./explain.ts");
       await runExplain({ ...object, namespace, format, appCluster }, context);

@@ -19,7 +19,7 @@ export async function findTarget(landscape: Landscape, typed: string, signal: Ab
   const group = rest.join(".");
   const fits = resources.filter((resource) =>
     (group === "" || resource.group === group) &&
-    [resource.plural, resource.kind.toLowerCase(), ...resource.shortNames].includes(word)
+    [resource.plural, resource.kind.toLowerCase(), resource.singular, ...resource.shortNames].includes(word)
   );
   const bindingOf = (name: string) => landscape.bindings.find(({ metadata }) => metadata.name === name);
   const bound = fits.find((resource) => bindingOf(resourceName(resource)));

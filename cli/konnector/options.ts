@@ -19,7 +19,6 @@ interface Flags extends AppClusterFlags {
  * @param konnector the command that runs the konnector, or one without anything, where it cannot be run
  */
 export function addKonnectorCommands(konnector: Command, context: ProgramContext): Command {
-  if (konnector.options.length === 0) konnector.usage("<command> [flags]").action(() => konnector.outputHelp());
   const words = `${context.invokedAs} konnector`;
   const install = subcommand("install", "Install the konnector with the rights it needs");
   const upgrade = subcommand("upgrade", "Bring image, settings and rights of the installed one up to date");
@@ -56,7 +55,7 @@ const subcommand = (name: string, summary: string): Command =>
   new Command(name).summary(summary).description(`${summary}.`).usage("[flags]");
 
 function addRightsFlags(command: Command): void {
-  command.option("--image <image>", "image to run; the published one of the Go implementation, else what runs now")
+  command.option("--image <image>", "image to run; what runs now, else the published one of the Go implementation")
     .addOption(
       new Option(
         "--rights <rights>",

@@ -1,6 +1,6 @@
 import { type Change, VERDICTS } from "../../crds/compatibility/change.ts";
 import { compareApis } from "../../crds/compatibility/compare_crd.ts";
-import { Answer, type ProgramContext } from "../../program.ts";
+import { Answer, type ProgramContext, UsageError } from "../../program.ts";
 import type { ControlPlaneFlags } from "./control_plane.ts";
 import { printReport, type ReportFormat } from "./print_report.ts";
 import { type Report, toReport } from "./report.ts";
@@ -20,6 +20,7 @@ export async function runDiff(
   { before, after, format, controlPlane }: DiffOptions,
   context: ProgramContext,
 ): Promise<void> {
+  if (before === "-" && after === "-") throw new UsageError("stdin can be read once: name a file for OLD or NEW");
   const report = compareAll(
     await readApis(before, controlPlane, context),
     await readApis(after, controlPlane, context),

@@ -115,6 +115,35 @@ Deno.test("klutch schema diff takes crds/FILE.yaml for a file, and crds/NAME for
   await rejects(runDiff({ ...options, before: "crds/dbs.example.com" }, context), /\/nowhere/);
 });
 
+const misshapen: [spec: string, at: RegExp][] = [
+  ["null", /look at version v1\.spec;/],
+  ["{ type: object, properties: { a: null } }", /look at version v1\.spec\.a;/],
+  ["{ type: object, properties: [] }", /look at version v1\.spec properties;/],
+  ["{ type: object, required: a }", /look at version v1\.spec required;/],
+  ["{ type: array, items: { enum: a } }", /look at version v1\.spec\[\] enum;/],
+  ["{ allOf: { type: object } }", /look at version v1\.spec allOf;/],
+  ["{ additionalProperties: { pattern: 1 } }", /look at version v1\.spec\{\} pattern;/],
+  ["{ x-kubernetes-validations: [ true ] }", /look at version v1\.spec x-kubernetes-validations;/],
+  ["{} } } }, additionalPrinterColumns: a } #", /look at version v1 additionalPrinterColumns;/],
+];
+for (const [spec, at] of misshapen) {
+  Deno.test(`klutch schema diff says where a definition is no such thing: ${spec}`, async () => {
+    for (const pair of [[crd("dbs", SMALL), crd("dbs", spec)], [crd("dbs", spec), crd("dbs", SMALL)]] as const) {
+      await rejects(diff(...pair), (error: Error) => {
+        equal(error instanceof UsageError, true, error.stack);
+        match(error.message, /^no API server takes CustomResourceDefinition 'dbs\.example\.com': /);
+        match(error.message, at);
+        return true;
+      });
+    }
+  });
+}
+
+Deno.test("klutch schema diff reads stdin once", async () => {
+  const options = { before: "-", after: "-", format: "table" as const, controlPlane: {} };
+  await rejects(runDiff(options, { env: {} } as ProgramContext), /stdin can be read once/);
+});
+
 Deno.test("klutch schema diff refuses what is no API, with what to do", async () => {
   await rejects(diff(crd("dbs", SMALL), "kind: Secret\n"), UsageError);
   await rejects(diff(crd("dbs", SMALL), "kind: [\n"), /is not YAML/);

@@ -14,6 +14,13 @@ Exit codes:
   4  there is no answer: wrong command line, file or cluster
 `;
 
+/** Of commands that judge nothing. */
+const WORK_CODES = `
+Exit codes:
+  0  done
+  4  not done: wrong command line or cluster
+`;
+
 const FORMATS: readonly ReportFormat[] = ["table", "json", "yaml", "sarif", "junit"];
 
 type Flags = ControlPlaneFlags & { output: ReportFormat };
@@ -98,7 +105,7 @@ function statusCommand(context: ProgramContext): Command {
   return command
     .addHelpText(
       "after",
-      "\n" + examples(["What waits?", `${context.invokedAs} schema status --context control-plane`]),
+      WORK_CODES + "\n" + examples(["What waits?", `${context.invokedAs} schema status --context control-plane`]),
     )
     .action(async () => {
       const flags = flagsOf<ControlPlaneFlags & { output: DataFormat }>(command);
@@ -122,7 +129,7 @@ function rollbackCommand(context: ProgramContext): Command {
   return command
     .addHelpText(
       "after",
-      "\n" + examples([
+      WORK_CODES + "\n" + examples([
         "Take back what went out last",
         `${context.invokedAs} schema rollback dbs.example.com --context control-plane`,
       ]),

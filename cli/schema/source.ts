@@ -6,6 +6,7 @@ import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceDefinition } from "../.
 import type { Json } from "../../kube/types.ts";
 import { type ProgramContext, UsageError } from "../../program.ts";
 import { type ControlPlaneFlags, openControlPlane } from "./control_plane.ts";
+import { misshapenAt } from "./well_formed.ts";
 import { type CompositeResourceDefinition, toClaimApi } from "./xrd.ts";
 
 /** An API as somebody defines it. */
@@ -90,9 +91,15 @@ function checked(document: Record<string, Json>): unknown {
     typeof spec.group === "string" && isJsonObject(spec.names) && typeof spec.names.plural === "string" &&
     typeof spec.names.kind === "string" && Array.isArray(spec.versions) &&
     spec.versions.every((version) => isJsonObject(version) && typeof version.name === "string");
-  if (isComplete) return document;
-  throw new UsageError(
-    `a ${document.kind} is incomplete: it needs metadata.name, spec.group, spec.names with plural and kind, and ` +
-      "spec.versions with names; `kubectl apply --dry-run=server` says more",
-  );
+  if (!isComplete) {
+    throw new UsageError(
+      `a ${document.kind} is incomplete: it needs metadata.name, spec.group, spec.names with plural and kind, and ` +
+        `spec.versions with names; ${SAYS_MORE}`,
+    );
+  }
+  const wrong = misshapenAt(spec as Parameters<typeof misshapenAt>[0]);
+  if (wrong === undefined) return document;
+  throw new UsageError(`no API server takes ${document.kind} '${metadata.name}': look at ${wrong}; ${SAYS_MORE}`);
 }
+
+const SAYS_MORE = "`kubectl apply --dry-run=server` says more";

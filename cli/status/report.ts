@@ -5,8 +5,10 @@ import { printable } from "../../printable.ts";
 
 /** What `status` says; `-o json` prints it as it is. */
 export interface Status {
-  /** The worst of all. */
+  /** The worst of the bindings; `OK` where nothing is bound, which needs no konnector. */
   verdict: Verdict;
+  /** Only bindings of this one were looked at. */
+  namespace?: string;
   konnector: Finding;
   /** The worst first. */
   bindings: BindingStatus[];
@@ -33,11 +35,12 @@ export function statusOf(
   konnector: KonnectorView,
   views: readonly BindingView[],
   counts: ReadonlyMap<string, number>,
+  namespace?: string,
 ): Status {
   const bindings = views.map((view) => statusOfBinding(view, counts))
     .toSorted((a, b) => byVerdict(a, b) || a.name.localeCompare(b.name));
   const verdict = bindings[0]?.verdict ?? "OK";
-  return { verdict, konnector: konnector.finding, bindings };
+  return { verdict, namespace, konnector: konnector.finding, bindings };
 }
 
 function statusOfBinding({ binding, provider, findings }: BindingView, counts: ReadonlyMap<string, number>) {

@@ -24,7 +24,7 @@ export async function runStatus({ format, namespace, ...options }: StatusOptions
     Promise.all(bindings.map((binding) => landscape.look(binding, signal))),
     countInstances(appCluster, bindings, signal),
   ]);
-  const status: Status = statusOf(landscape.konnector, views, counts);
+  const status: Status = statusOf(landscape.konnector, views, counts, namespace);
   await printData(status, format, () => formatStatus(status, createStyle(context)), context);
   if (status.verdict === "FAIL") throw new NotInOrder();
 }

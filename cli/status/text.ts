@@ -1,3 +1,4 @@
+import { printable } from "../../printable.ts";
 import { byVerdict, type Finding } from "../diagnosis/finding.ts";
 import { formatAge } from "../duration.ts";
 import type { Style } from "../style.ts";
@@ -8,9 +9,11 @@ const HEADINGS = ["health", "name", "provider", "objects", "claimed", "konnector
 
 /** The table of bindings, and below it what to do, each cause once. */
 export function formatStatus(status: Status, style: Style): string {
-  const { konnector, bindings } = status;
+  const { konnector, bindings, namespace } = status;
   if (bindings.length === 0) {
-    return `Nothing is bound in this cluster. Bind an API with \`kubectl klutch bind URL\`.\n`;
+    return namespace === undefined
+      ? "Nothing is bound in this cluster. Bind an API with `kubectl klutch bind URL`.\n"
+      : `No binding is in namespace "${printable(namespace)}". Without -n, those of all namespaces are shown.\n`;
   }
   const rows = bindings.map((one) => [
     style.verdict(one.verdict),

@@ -63,3 +63,8 @@ Deno.test("verdicts are coloured on a terminal only, and the columns stay in lin
   const piped = createStyle({ env: {}, isTerminal: { ...isTerminal, stdout: false } });
   assert.ok(!formatStatus(one, piped).includes("\x1b"));
 });
+
+Deno.test("formatStatus() tells an empty namespace from an empty cluster", () => {
+  assert.match(formatStatus(status(), plain), /^Nothing is bound in this cluster/);
+  assert.match(formatStatus({ ...status(), namespace: "shop" }, plain), /^No binding is in namespace "shop"/);
+});
