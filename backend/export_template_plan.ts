@@ -57,11 +57,13 @@ export function planTemplateStatus(
   now: Date,
 ): APIServiceExportTemplate["status"] | undefined {
   let conditions = setCondition(template.status?.conditions, establishedOf(), now);
-  if (rollout) conditions = setCondition(conditions, schemaInSync(rollout), now);
+  conditions = rollout
+    ? setCondition(conditions, schemaInSync(rollout), now)
+    : conditions.filter(({ type }) => type !== "SchemaInSync");
   const { impact } = template.status?.schema ?? {};
   const status = {
-    ...template.status,
     exports,
+    // What was found out goes with its schema: while the CRD says anything else, objects are stored that it may refuse.
     ...(rollout && { schema: { ...rollout.schema, ...(impact?.hash === rollout.schema.hash && { impact }) } }),
     ...(snapshots.length > 0 && { snapshots: snapshots.map(({ hash, keptAt }) => ({ hash, keptAt })) }),
     conditions,
@@ -104,7 +106,7 @@ export function* schemaReadings(templates: Iterable<APIServiceExportTemplate>) {
 export function* impactReadings(templates: Iterable<APIServiceExportTemplate>) {
   for (const { spec, status } of templates) {
     const { hash, impact } = status?.schema ?? {};
-    if (impact && impact.hash === hash) {
+    if (impact && impact.hash === hash && !impact.problem) {
       yield [{ api: groupResourceName(spec.APIServiceSelector) }, impact.refused] as const;
     }
   }

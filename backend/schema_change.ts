@@ -63,8 +63,10 @@ export function holdBack(
   }
   if (policy === "Pinned") return ["SchemaPinned", `The template pins the schema; ${wordsOn(change)}`];
   const impact = impactFor(change, template);
-  if (template && !impact && verdict !== "safe") {
-    return ["SchemaPending", `Stored objects are being checked; ${wordsOn(change)}`];
+  if (template && verdict !== "safe") {
+    if (!impact) return ["SchemaPending", `Stored objects are being checked; ${wordsOn(change)}`];
+    const { problem } = impact;
+    if (problem) return ["SchemaUnchecked", `Stored objects could not be checked; ${wordsOn(change)}`, problem];
   }
   const isCleared = policy === "Force" || approved === hash || (policy === "Auto" && isHarmless(change, impact));
   if (!isCleared) {
@@ -82,8 +84,7 @@ function impactFor({ hash }: SchemaChange, template: APIServiceExportTemplate | 
 
 /** Nothing that was valid means something else, or all there is has been looked at. */
 const isHarmless = ({ verdict, changes }: SchemaChange, impact: SchemaImpact | undefined): boolean =>
-  verdict === "safe" ||
-  (impact !== undefined && !impact.problem && impact.refused === 0 && isAboutValues(changes));
+  verdict === "safe" || (impact !== undefined && impact.refused === 0 && isAboutValues(changes));
 
 /** Why all have a kept schema instead of the CRD's. */
 export const rolledBack = (change: SchemaChange, to: string): HeldBack => [
@@ -118,8 +119,7 @@ function wordsOn({ hash, verdict, changes }: SchemaChange): string {
   return `schema "${hash}" is ${verdict}${what}${more}`;
 }
 
-function impactWords({ problem, objects, refused, tenants }: SchemaImpact): string {
-  if (problem) return `stored objects could not be checked: ${problem}`;
+function impactWords({ objects, refused, tenants }: SchemaImpact): string {
   const [sample] = tenants.flatMap(({ samples }) => samples);
   const example = sample ? `, e.g. ${sample.object} (${sample.paths.join(", ") || "as a whole"})` : "";
   return `${refused} of ${objects} stored objects no longer fit${example}`;
@@ -127,6 +127,13 @@ function impactWords({ problem, objects, refused, tenants }: SchemaImpact): stri
 
 /** The worst of some reasons to hold a change back, for the template that they all have. */
 export function worstHeldBack(all: readonly HeldBack[]): HeldBack | undefined {
-  const order: HeldBack[0][] = ["SchemaRefused", "SchemaBlocked", "SchemaPending", "SchemaPinned", "SchemaRolledBack"];
+  const order: HeldBack[0][] = [
+    "SchemaRefused",
+    "SchemaUnchecked",
+    "SchemaBlocked",
+    "SchemaPending",
+    "SchemaPinned",
+    "SchemaRolledBack",
+  ];
   return all.toSorted(([a], [b]) => order.indexOf(a) - order.indexOf(b))[0];
 }

@@ -65,6 +65,9 @@ Deno.test("holdBack() says what is worst, and by which hash it is approved", () 
 Deno.test("holdBack() lets nothing but safe changes go before stored objects have been looked at", () => {
   for (const policy of [{ policy: "Auto", approved: breaking.hash }, { policy: "Force", reason: "so" }] as Policy[]) {
     equal(holdBack(breaking, withPolicy(policy, [safe, {}]), undefined)?.[0], "SchemaPending");
+    const template = withPolicy(policy, [breaking, { problem: "no rights" }]);
+    const [reason, what, details] = holdBack(breaking, template, undefined)!;
+    deepEqual([reason, details, what.includes("no rights")], ["SchemaUnchecked", "no rights", false]);
     equal(holdBack(breaking, withPolicy(policy), undefined), undefined);
   }
 });
@@ -77,7 +80,7 @@ const ruled = changes.between(
 const CHECKED: [title: string, change: SchemaChange, impact: Partial<Schema["impact"]>, want: string][] = [
   ["lets a rule go that all stored objects obey", ruled, {}, "goes"],
   ["stops a rule that one does not obey", ruled, { refused: 1 }, "SchemaBlocked"],
-  ["stops a rule that could not be checked", ruled, { problem: "no rights" }, "SchemaBlocked"],
+  ["stops a rule that could not be checked", ruled, { problem: "no rights" }, "SchemaUnchecked"],
   ["stops what breaks programs, whatever objects say", breaking, {}, "SchemaBlocked"],
 ];
 for (const [title, change, impact, want] of CHECKED) {

@@ -9,6 +9,7 @@ import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceDefinition, type OpenAp
 import { formatTime } from "../kube/time.ts";
 import { eventually, within } from "../tests/clusters.ts";
 import { TestBackend } from "./contract_fixture.ts";
+import type { ControllersDeps } from "./controllers.ts";
 import { clusterBinding } from "./test_objects.ts";
 
 export type Policy = NonNullable<APIServiceExportTemplate["spec"]["schemaChanges"]>;
@@ -16,6 +17,12 @@ type TemplateStatus = NonNullable<APIServiceExportTemplate["status"]>;
 
 /** A field of any text. */
 export const text: OpenApiSchema = { type: "string" };
+
+/** Names of what is in `spec` of the exported API, in order. */
+export function fieldsOf({ spec: { versions: [version] } }: APIServiceExport): string {
+  const { properties } = version!.schema.openAPIV3Schema as { properties: { spec: OpenApiSchema } };
+  return Object.keys(properties.spec.properties ?? {}).sort().join(" ");
+}
 
 /** The export of an API to one app cluster, and what the konnector there would say of it. */
 export class ExportedApi {
@@ -38,10 +45,9 @@ export class ExportedApi {
   /** Until it says so about itself, and has these fields. */
   async until(reason: string | undefined, fields: string): Promise<void> {
     await eventually(`ProviderInSync of ${this.key.namespace} is ${reason ?? "True"}, with ${fields}`, async () => {
-      const { spec, status } = await this.read();
-      const { properties } = spec.versions[0]!.schema.openAPIV3Schema as { properties: { spec: OpenApiSchema } };
-      const condition = findCondition(status?.conditions, "ProviderInSync");
-      return condition?.reason === reason && Object.keys(properties.spec.properties ?? {}).sort().join(" ") === fields;
+      const exported = await this.read();
+      const condition = findCondition(exported.status?.conditions, "ProviderInSync");
+      return condition?.reason === reason && fieldsOf(exported) === fields;
     });
   }
 
@@ -89,8 +95,10 @@ export class ChangingApi implements AsyncDisposable {
     this.name = `dbs.${backend.group}`;
   }
 
-  static async open(): Promise<ChangingApi> {
-    const api = new ChangingApi(await TestBackend.open());
+  static async open(rest: Partial<ControllersDeps> = {}): Promise<ChangingApi> {
+    const api = new ChangingApi(await TestBackend.prepare());
+    await api.backend.onboard();
+    await api.backend.start(rest);
     await api.backend.offer("dbs");
     await api.change({ plan: text });
     await api.backend.request("dbs");

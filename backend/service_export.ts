@@ -1,11 +1,12 @@
 import { APIServiceExport } from "../crds/api_service_export.ts";
+import type { APIServiceExportTemplate } from "../crds/api_service_export_template.ts";
 import { check } from "../crds/check.ts";
 import type { Outcome } from "../kube/controller.ts";
 import type { Informer } from "../kube/informer.ts";
 import type { Log } from "../kube/log.ts";
 import type { CustomResourceDefinition } from "../kube/resources.ts";
 import { patchStatus } from "../kube/status.ts";
-import { isDeleting, type ObjectKey } from "../kube/types.ts";
+import { isDeleting, keyOf, type ObjectKey } from "../kube/types.ts";
 import type { Catalogue, ServedApi } from "./catalogue.ts";
 import { atVersion, type CrdSource } from "./crd_source.ts";
 import { type NarrowedClaimsDeps, removeNarrowedCopies } from "./narrowed_claims.ts";
@@ -33,20 +34,11 @@ export async function reconcileServiceExport(
   if (!current || isDeleting(current)) return;
   const { name } = key;
   const api = apis.store.get({ name });
-  if (!api) {
-    // Absence in a cache may mean that the cache is late, and app clusters lose the API with the export.
-    if (await apis.api.find({ name }, signal)) return { requeueAfterMs: 1000 };
-    source.forget(name);
-    await exports.api.delete(key, { uid: current.metadata.uid }, signal);
-    return log.info("export deleted with its CRD", { export: key });
-  }
+  if (!api) return await deleteWithCrd(deps, current, signal);
   if (api.isDeleting) return;
   check(APIServiceExport.schema, current);
   const template = catalogue.templateOf(name);
-  const { versions } = current.spec;
-  // Without a template nothing tells why there is one version only, so that this stays.
-  const version = template ? template.spec.APIServiceSelector.version : versions.length === 1 ? versions[0]!.name : "";
-  const made = atVersion(await source.get(api, signal), version);
+  const made = atVersion(await source.get(api, signal), versionOf(template, current));
   const rollBack = await snapshots.target(template, signal);
   const rollout = "spec" in made ? rolloutOf(deps, current, { crd: made.spec, rollBack, template }) : undefined;
   const view = {
@@ -65,4 +57,26 @@ export async function reconcileServiceExport(
   }
   if (status) return await patchStatus(exports.api, current, status, signal);
   return await removeNarrowedCopies(deps, current, signal);
+}
+
+/** Absence in a cache may mean that the cache is late, and app clusters lose the API with the export. */
+async function deleteWithCrd(
+  { exports, apis, source, log }: ServiceExportDeps,
+  exported: APIServiceExport,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const { name, uid } = exported.metadata;
+  if (await apis.api.find({ name }, signal)) return { requeueAfterMs: 1000 };
+  source.forget(name);
+  await exports.api.delete(keyOf(exported), { uid }, signal);
+  log.info("export deleted with its CRD", { export: keyOf(exported) });
+}
+
+/** Undefined for all. Without a template nothing tells why there is one version only, so that this stays. */
+function versionOf(
+  template: APIServiceExportTemplate | undefined,
+  { spec: { versions } }: APIServiceExport,
+): string | undefined {
+  if (template) return template.spec.APIServiceSelector.version;
+  return versions.length === 1 ? versions[0]!.name : undefined;
 }

@@ -1,6 +1,6 @@
 import { AGE_COLUMN, defineKind, type ObjectOf } from "./kind.ts";
 import { API_SERVICE_EXPORT_TEMPLATES } from "./names.ts";
-import { alwaysRead, choice, int32, list, mapOf, object, optional, rules, text } from "./schema.ts";
+import { alwaysRead, choice, int32, list, mapOf, object, optional, rules, text, time } from "./schema.ts";
 import { conditions, GroupResource, permissionClaims } from "./shared.ts";
 
 /** Offers one API of the control plane to app clusters. */
@@ -81,9 +81,10 @@ export const APIServiceExportTemplate = defineKind({
       refused: int32("Exports whose app cluster has refused what they say."),
       impact: optional(object({
         hash: text("Hash of the schema that was looked at."),
+        checkedAt: optional(time("When; again every 5 minutes while not all of them fit.")),
         objects: int32("Objects that were looked at."),
         refused: int32("How many of them it refuses, or robs of fields."),
-        problem: optional(text("Why the API server could not judge them.")),
+        problem: optional(text("Why the API server could not judge them; then nothing has been looked at.")),
         tenants: list(
           object({
             tenant: text("Cluster namespace of an app cluster; empty for objects that belong to none."),

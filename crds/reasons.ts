@@ -21,6 +21,7 @@ export const HELD_BACK_SCHEMA = {
     "Take the change of the CustomResourceDefinition back, or let it out all the same: `spec.schemaChanges.approved` of " +
       "the template takes its hash",
   ),
+  SchemaUnchecked: warning("Mend what stands in the way, as the condition of the template tells; it is tried again"),
   SchemaPinned: info("Choose another `spec.schemaChanges.policy` in the template to let it out"),
   SchemaRolledBack: info("Remove `spec.schemaChanges.rollBackTo` of the template to follow the CRD again"),
   SchemaRefused: error(

@@ -18,9 +18,14 @@ export interface WidgetApi extends AsyncDisposable {
 }
 
 /** Serves `Widget`s with this schema of `spec`, in a group nobody else uses. */
-export async function serveWidgets(client: KubeClient, spec: OpenApiSchema): Promise<WidgetApi> {
+export async function serveWidgets(
+  client: KubeClient,
+  spec: OpenApiSchema,
+  scope: "Namespaced" | "Cluster" = "Namespaced",
+): Promise<WidgetApi> {
   const group = `${uniqueName("test")}.klutch.test`;
-  const resource: Resource = { group, version: "v1", plural: "widgets", kind: "Widget", namespaced: true };
+  const namespaced = scope === "Namespaced";
+  const resource: Resource = { group, version: "v1", plural: "widgets", kind: "Widget", namespaced };
   const status = { type: "object", "x-kubernetes-preserve-unknown-fields": true };
   await using installing = new AsyncDisposableStack();
   installing.use(
@@ -30,7 +35,7 @@ export async function serveWidgets(client: KubeClient, spec: OpenApiSchema): Pro
       metadata: { name: `widgets.${group}` },
       spec: {
         group,
-        scope: "Namespaced",
+        scope,
         names: { plural: "widgets", kind: "Widget" },
         versions: [{
           name: "v1",

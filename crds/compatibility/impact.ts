@@ -7,8 +7,16 @@ import {
   isEstablished,
   NAMESPACES,
 } from "../../kube/resources.ts";
-import { annotationOf, apiVersionOf, type DynamicObject, formatKey, keyOf, type Resource } from "../../kube/types.ts";
-import { API_SERVICE_NAMESPACE_ANNOTATION } from "../names.ts";
+import {
+  annotationOf,
+  apiVersionOf,
+  type DynamicObject,
+  formatKey,
+  isDeleting,
+  keyOf,
+  type Resource,
+} from "../../kube/types.ts";
+import { API_SERVICE_NAMESPACE_ANNOTATION, CLUSTER_NAMESPACE_ANNOTATION } from "../names.ts";
 import type { ApiDefinition } from "./compare_crd.ts";
 import { lostFields } from "./lost_fields.ts";
 import type { SchemaNode } from "./node.ts";
@@ -32,10 +40,10 @@ const AT_ONCE = 8;
 /**
  * Has the API server itself judge all stored objects by a new definition, CEL rules included: they are created by dry
  * run under a copy of the definition in a group of its own, which is deleted again. What rules say about changes of an
- * object is not looked at.
+ * object is not looked at, and neither are objects whose namespace is being deleted: none can be created there.
  *
  * @param before where the API server has the new definition already: the one that objects were written with
- * @throws {KubeError} when the API server refuses the definition
+ * @throws {KubeError} when the API server refuses the definition, or cannot tell of all objects
  */
 export async function impactOf(
   client: KubeClient,
@@ -48,6 +56,7 @@ export async function impactOf(
   const tenants = await tenantsByNamespace(client, signal);
   const written = before?.versions.find(({ name }) => name === resource.version)?.schema?.openAPIV3Schema;
   const impacts = new Map<string, Impact>();
+  const ending = new Set<string>();
   await crds.create(copy, signal);
   try {
     await untilServed(client, copy.metadata.name, resource, signal);
@@ -55,14 +64,18 @@ export async function impactOf(
       for (let start = 0; start < items.length; start += AT_ONCE) {
         await Promise.all(
           items.slice(start, start + AT_ONCE).map(async (object) => {
-            const tenant = tenants.get(object.metadata.namespace ?? "") ?? "";
+            const { namespace } = object.metadata;
+            if (namespace && ending.has(namespace)) return;
+            const judgement = await judge(client, resource, object, signal);
+            if (judgement === "ends") return void ending.add(namespace!);
+            const tenant = (namespace ? tenants.get(namespace) : annotationOf(object, CLUSTER_NAMESPACE_ANNOTATION)) ??
+              "";
             const impact = impacts.get(tenant) ?? { tenant, objects: 0, refused: 0, samples: [] };
             impacts.set(tenant, impact);
             impact.objects++;
             const lost = written ? lostFields(object, written as SchemaNode) : [];
-            const refused = await refusedPaths(client, resource, object, signal);
-            if (!refused && lost.length === 0) return;
-            const paths = [...lost, ...refused ?? []].slice(0, MAX_PATHS);
+            if (judgement === "fits" && lost.length === 0) return;
+            const paths = [...lost, ...judgement === "fits" ? [] : judgement].slice(0, MAX_PATHS);
             impact.refused++;
             if (impact.samples.length < MAX_SAMPLES) impact.samples.push({ object: formatKey(keyOf(object)), paths });
           }),
@@ -154,20 +167,23 @@ async function tenantsByNamespace(client: KubeClient, signal: AbortSignal): Prom
   }));
 }
 
-/** Where an object does not fit; undefined when it does. */
-async function refusedPaths(
+/** @returns where an object does not fit, if it does not; that its namespace ends, if so */
+async function judge(
   client: KubeClient,
   resource: Resource,
   { metadata: { namespace, name }, ...object }: DynamicObject,
   signal: AbortSignal,
-): Promise<string[] | undefined> {
+): Promise<"fits" | "ends" | string[]> {
   const scope = namespace ? `/namespaces/${namespace}` : "";
   const path = `/apis/${apiVersionOf(resource)}${scope}/${resource.plural}`;
   const body = { ...object, apiVersion: apiVersionOf(resource), metadata: { namespace, name } };
   try {
     await client.request("POST", path, { query: { dryRun: "All", fieldValidation: "Strict" }, body }, signal);
+    return "fits";
   } catch (error) {
     if (error instanceof KubeError && [400, 422].includes(error.status)) return pathsIn(messageOf(error));
+    const home = namespace && await client.api(NAMESPACES).find({ name: namespace }, signal);
+    if (namespace && (!home || isDeleting(home))) return "ends";
     throw error;
   }
 }

@@ -9,7 +9,7 @@ import {
 import { apiVersionOf } from "../../kube/types.ts";
 import { eventually, provider, within } from "../../tests/clusters.ts";
 import { serveWidgets, type Widget, type WidgetApi } from "../../tests/widgets.ts";
-import { API_SERVICE_NAMESPACE_ANNOTATION } from "../names.ts";
+import { API_SERVICE_NAMESPACE_ANNOTATION, CLUSTER_NAMESPACE_ANNOTATION } from "../names.ts";
 import type { ApiDefinition } from "./compare_crd.ts";
 import { impactOf, pathsIn, removeLeftCopies } from "./impact.ts";
 
@@ -69,6 +69,56 @@ Deno.test("impactOf() counts by tenant what the API server refuses, CEL rules in
   await rejects(impactOf(client, nonsense, {}, within(30_000)), KubeError);
   const { items } = await client.api(CUSTOM_RESOURCE_DEFINITIONS).list({}, within(5000));
   equal(items.some(({ metadata }) => metadata.name.endsWith(".klutch.invalid") && !metadata.deletionTimestamp), false);
+});
+
+Deno.test("impactOf() leaves out what is in a namespace that is being deleted", async () => {
+  using cluster = await provider();
+  const { client } = cluster;
+  await using api = await serveWidgets(client, spec({ type: "integer" }));
+  await using namespace = await cluster.namespace("impact");
+  await using ending = await cluster.namespace("ending");
+  const widgets = client.api<Widget>(api.resource);
+  const create = (name: string, where: string, finalizers: string[]) =>
+    widgets.create({
+      apiVersion: apiVersionOf(api.resource),
+      kind: "Widget",
+      metadata: { namespace: where, name, finalizers },
+      spec: { size: 1 },
+    }, within(5000));
+  await create("stays", namespace.name, []);
+  const held = [await create("a", ending.name, ["test/held"]), await create("b", ending.name, ["test/held"])];
+  await client.api(NAMESPACES).delete({ name: ending.name }, {}, within(5000));
+  await eventually("it is being deleted", async () => {
+    const { status } = await client.api(NAMESPACES).get({ name: ending.name }, within(5000));
+    return (status as { phase: string }).phase === "Terminating";
+  });
+  const ruled = definition(api, spec({ type: "integer" }, [{ rule: "self.size < 9" }]));
+  deepEqual(await impactOf(client, ruled, {}, within(30_000)), [{ tenant: "", objects: 1, refused: 0, samples: [] }]);
+  for (const { metadata } of held) {
+    await widgets.mergePatch(metadata, { metadata: { finalizers: null } }, {}, within(5000));
+  }
+});
+
+Deno.test("impactOf() knows whose a cluster-scoped object is by its annotation", async () => {
+  using cluster = await provider();
+  const { client } = cluster;
+  const schema = spec({ type: "integer" });
+  await using api = await serveWidgets(client, schema, "Cluster");
+  for (
+    const [name, annotations] of [["ours", { [CLUSTER_NAMESPACE_ANNOTATION]: "klutch-abcde" }], ["own", {}]] as const
+  ) {
+    await client.api<Widget>(api.resource).create({
+      apiVersion: apiVersionOf(api.resource),
+      kind: "Widget",
+      metadata: { name, annotations },
+      spec: { size: 1 },
+    }, within(5000));
+  }
+  const same: ApiDefinition = { ...definition(api, schema), scope: "Cluster" };
+  deepEqual((await impactOf(client, same, {}, within(30_000))).map(({ tenant, objects }) => [tenant, objects]), [
+    ["", 1],
+    ["klutch-abcde", 1],
+  ]);
 });
 
 Deno.test("impactOf() sees fields that an API server has dropped already, by who has written them", async () => {
