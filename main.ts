@@ -166,11 +166,16 @@ function createContext(invocation: Invocation, signal: AbortSignal): ProgramCont
   };
 }
 
-/** Name of the subcommand that is meant. */
-const chosenOf = (args: readonly string[]) => args.find((arg) => !arg.startsWith("-") && arg !== "help");
+/** The subcommand that is meant; the original plugin's command line has other words. */
+function chosenOf({ invokedAs, args }: Invocation): Subcommand | undefined {
+  if (invokedAs === "kubectl bind") return undefined;
+  const word = args.find((arg) => !arg.startsWith("-") && arg !== "help");
+  return SUBCOMMANDS.find(({ name }) => name === word);
+}
 
-/** The whole command tree, of which only the subcommand named in `args` has its flags and its action. */
-async function createProgram({ invokedAs, args }: Invocation, context: ProgramContext): Promise<Command> {
+/** The whole command tree, of which only the subcommand that is meant has its flags and its action. */
+async function createProgram(invocation: Invocation, context: ProgramContext): Promise<Command> {
+  const { invokedAs } = invocation;
   if (invokedAs === "kubectl bind") {
     const { bindCommand } = await import("./cli/options.ts");
     return bindCommand(context).name(invokedAs).version(`${invokedAs} ${VERSION}`, "--version", "print the version");
@@ -186,11 +191,11 @@ async function createProgram({ invokedAs, args }: Invocation, context: ProgramCo
         ["Bind an API into the cluster of your current context", `${invokedAs} bind https://HOST/export`],
       ) + `\nSee '${invokedAs} <command> --help' for a command.`,
     );
-  const chosen = chosenOf(args);
-  for (const { name, summary, group, plugin, load } of SUBCOMMANDS) {
-    if (invokedAs === "kubectl klutch" && !plugin) continue;
-    const subcommand = name === chosen ? (await load())(context) : new Command(name);
-    program.addCommand(subcommand.summary(summary).helpGroup(group));
+  const chosen = chosenOf(invocation);
+  for (const one of SUBCOMMANDS) {
+    if (invokedAs === "kubectl klutch" && !one.plugin) continue;
+    const subcommand = one === chosen ? (await one.load())(context) : new Command(one.name);
+    program.addCommand(subcommand.summary(one.summary).helpGroup(one.group));
   }
   const help = new Command("help").argument("[command]").summary("Show the help of a command").helpGroup("More:");
   return program.addHelpCommand(help);
@@ -243,24 +248,27 @@ function report(error: unknown): void {
 const isInterruption = (error: unknown): boolean =>
   error instanceof Error && (error.name === "AbortError" || isInterruption(error.cause));
 
-/** Says what went wrong, unless the user did it with Ctrl-C, and picks the exit code that tells the kind of failure. */
-function conclude(error: unknown, stoppedBy: Deno.Signal | undefined): number {
+/**
+ * Says what went wrong, unless the user did it with Ctrl-C, and picks the exit code that tells the kind of failure.
+ *
+ * @param troubleCode for all that went wrong, where the subcommand has one
+ */
+function conclude(error: unknown, stoppedBy: Deno.Signal | undefined, troubleCode: number | undefined): number {
   if (error instanceof Answer) return error.exitCode;
   if (!stoppedBy || !isInterruption(error)) report(error);
   if (stoppedBy) return exitCodeOf(stoppedBy);
-  const chosen = chosenOf(invocation.args);
-  const troubleCode = SUBCOMMANDS.find(({ name }) => name === chosen)?.troubleCode;
   return troubleCode ?? (error instanceof UsageError ? 2 : 1);
 }
 
 reachLoopbackDirectly(Deno.env);
 const invocation = readInvocation(process.argv0, Deno.args);
+const { troubleCode } = chosenOf(invocation) ?? {};
 const interruptions = listenForSignals();
 for (const type of ["unhandledrejection", "error"] as const) {
   globalThis.addEventListener(type, (event) => {
     event.preventDefault();
     const error = event instanceof PromiseRejectionEvent ? event.reason : (event as ErrorEvent).error;
-    Deno.exit(conclude(error, interruptions.received()));
+    Deno.exit(conclude(error, interruptions.received(), troubleCode));
   });
 }
 try {
@@ -274,5 +282,5 @@ try {
   // A server that stops in good order on SIGTERM has not failed.
   Deno.exit(interruptions.received() === "SIGINT" ? 130 : 0);
 } catch (error) {
-  Deno.exit(conclude(error, interruptions.received()));
+  Deno.exit(conclude(error, interruptions.received(), troubleCode));
 }

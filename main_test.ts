@@ -123,6 +123,7 @@ Deno.test("as kubectl-bind it takes the original's command line", async () => {
     (await klutch(["apiservice", "--help"], "kubectl-bind")).stdout,
     /\n {2}kubectl bind apiservice \(URL \| -f FILE\)/,
   );
+  equal((await klutch(["schema"], "kubectl-bind")).code, 2);
   const inert = ["--no-banner", "-v=4", "--vmodule=x=1", "--logging-format=text", "--skip-konnector=true"];
   const { code, stderr } = await klutch(["apiservice", ...inert], "kubectl-bind");
   equal(code, 2);

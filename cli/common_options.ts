@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { completeOperands } from "../completion.ts";
+import { parseGoDuration } from "../kube/duration.ts";
 import type { DataFormat } from "./data.ts";
-import { parseDuration } from "./duration.ts";
 
 /** Flags that name the app cluster and how to get there, as kubectl has them. */
 export function addAppClusterFlags(command: Command, namespace: string): void {
@@ -42,10 +42,18 @@ export const completeBindingName = (command: Command): Command =>
 
 /** Reads a duration for a flag, e.g. `90s` or `5m`. */
 export function toMilliseconds(text: string): number {
-  const ms = parseDuration(text);
-  if (ms === undefined) throw new InvalidArgumentError("It has to be a duration, e.g. 90s or 5m.");
+  const ms = parseGoDuration(text);
+  if (ms === undefined || ms < 0) throw new InvalidArgumentError("It has to be a duration, e.g. 90s or 5m.");
   return ms;
 }
+
+/** Exit codes of commands that do things, for their help. */
+export const WORK_CODES = `
+Exit codes:
+  0  done
+  1  the command could not do its work
+  2  the command line is wrong
+`;
 
 /** Exit codes of commands that look at things, for their help. */
 export const EXIT_CODES = `

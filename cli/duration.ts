@@ -1,20 +1,3 @@
-const UNITS_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
-
-/**
- * Reads a duration as Go programs take it: `90s`, `1m30s`, `1.5h`, `0`.
- *
- * @returns milliseconds, or undefined when it is none
- */
-export function parseDuration(text: string): number | undefined {
-  if (text === "0") return 0;
-  if (!/^(\d+(\.\d+)?(ms|s|m|h))+$/.test(text)) return undefined;
-  let sum = 0;
-  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)) {
-    sum += Number(amount) * UNITS_MS[unit as keyof typeof UNITS_MS];
-  }
-  return sum;
-}
-
 /** `5m0s`, `45s`, `500ms`: as Go prints durations, for messages. */
 export function formatDuration(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)}ms`;

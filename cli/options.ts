@@ -3,7 +3,7 @@ import { flagsOf } from "../command_line.ts";
 import { examples } from "../help.ts";
 import { ignoreLogFlags } from "../log_flags.ts";
 import { type ProgramContext, UsageError } from "../program.ts";
-import { addAppClusterFlags, toMilliseconds } from "./common_options.ts";
+import { addAppClusterFlags, toMilliseconds, WORK_CODES } from "./common_options.ts";
 import type { AppClusterFlags } from "./app_cluster.ts";
 import type { BindOptions } from "./bind.ts";
 import type { BindApiServiceOptions } from "./bind_apiservice.ts";
@@ -61,7 +61,7 @@ export function bindCommand(context: ProgramContext): Command {
     .addCommand(apiServiceCommand(context, words))
     .addHelpText(
       "after",
-      "\n" + examples(
+      WORK_CODES + "\n" + examples(
         ["Log in to a provider, choose an API and bind it", `${words} https://HOST/export`],
         ["From a machine without a browser", `${words} https://HOST/export --no-browser`],
         [
@@ -106,7 +106,7 @@ function apiServiceCommand(context: ProgramContext, words: string): Command {
   return command
     .addHelpText(
       "after",
-      "\n" + examples(
+      WORK_CODES + "\n" + examples(
         [
           "Bind what a dry run has printed",
           `${words} apiservice --remote-kubeconfig provider.kubeconfig -f request.yaml`,

@@ -87,7 +87,7 @@ export async function storeKubeconfig(
   signal: AbortSignal,
 ): Promise<{ name: string; change: "created" | "updated" | "none" }> {
   const api = appCluster.api<Secret>(SECRETS);
-  const data = { [KUBECONFIG]: encodeBase64(kubeconfig.text) };
+  const data = { [KUBECONFIG]: new TextEncoder().encode(kubeconfig.text).toBase64() };
   for (let attempt = 1;; attempt++) {
     const existing = await findKubeconfigSecret(appCluster, kubeconfig, signal) ??
       (broken === undefined ? undefined : await api.find({ namespace: KLUTCH_NAMESPACE, name: broken }, signal));
@@ -113,9 +113,3 @@ export async function storeKubeconfig(
 
 /** The kubeconfig text of a Secret, if it has one. */
 export const kubeconfigIn = (secret: Secret): string | undefined => kubeconfigText(secret, KUBECONFIG);
-
-function encodeBase64(text: string): string {
-  let binary = "";
-  for (const byte of new TextEncoder().encode(text)) binary += String.fromCharCode(byte);
-  return btoa(binary);
-}

@@ -147,7 +147,7 @@ function isUnexpired(jwt: string): boolean {
 
 /** The value of an `authorization` header; names and passwords are UTF-8. @see RFC 7617, section 2.1 */
 export const basic = (username: string, password: string): string =>
-  `Basic ${btoa(String.fromCharCode(...new TextEncoder().encode(`${username}:${password}`)))}`;
+  `Basic ${new TextEncoder().encode(`${username}:${password}`).toBase64()}`;
 
 function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise: aborted, reject } = Promise.withResolvers<never>();

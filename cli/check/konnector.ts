@@ -3,8 +3,9 @@ import { judgeClaims } from "../../sync/claim_judgement.ts";
 import { definitionOf } from "../../sync/definition.ts";
 import { claimRights, instanceRights } from "../../sync/rights.ts";
 import { type Finding, passed, stopped } from "../diagnosis/finding.ts";
-import { type Deployment, readable } from "../diagnosis/konnector.ts";
+import type { Deployment } from "../diagnosis/konnector.ts";
 import type { Landscape } from "../diagnosis/landscape.ts";
+import { readable } from "../diagnosis/readable.ts";
 import { missingRights } from "../diagnosis/rights.ts";
 import { absentNamespaces } from "../konnector/update_rights.ts";
 

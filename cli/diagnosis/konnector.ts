@@ -1,12 +1,13 @@
 import { KLUTCH_NAMESPACE, KONNECTOR, KONNECTOR_LEASE, LEASE_FALLBACK_NAMESPACE } from "../../crds/names.ts";
 import type { KubeClient } from "../../kube/client.ts";
 import { type Clock, systemClock } from "../../kube/clock.ts";
-import { isForbidden, KubeError } from "../../kube/errors.ts";
+import { isForbidden } from "../../kube/errors.ts";
 import type { Lease } from "../../kube/lease_record.ts";
 import { DEPLOYMENTS, LEASES } from "../../kube/resources.ts";
 import { formatKey, keyOf, type KubeObject } from "../../kube/types.ts";
 import { formatAge } from "../duration.ts";
 import { type Finding, passed, stopped } from "./finding.ts";
+import { readable } from "./readable.ts";
 import { isSkewed } from "./skew.ts";
 
 /** The konnector as its Deployment describes it; it may as well run elsewhere. */
@@ -105,14 +106,4 @@ async function isRenewed(appCluster: KubeClient, lease: Lease, clock: Clock, sig
     if (next?.spec?.renewTime !== lease.spec?.renewTime) return Boolean(next?.spec?.holderIdentity);
   }
   return false;
-}
-
-/** What may be read; undefined where the person has no right to. */
-export async function readable<T>(answer: Promise<T>): Promise<T | undefined> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (error instanceof KubeError && error.status !== 0) return undefined;
-    throw error;
-  }
 }

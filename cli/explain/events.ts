@@ -1,7 +1,7 @@
 import type { KubeClient } from "../../kube/client.ts";
 import { EVENTS } from "../../kube/resources.ts";
 import type { KubeObject, ObjectKey } from "../../kube/types.ts";
-import { readable } from "../diagnosis/konnector.ts";
+import { readable } from "../diagnosis/readable.ts";
 import { formatAge } from "../duration.ts";
 import { printable } from "../../printable.ts";
 import type { Target } from "./target.ts";

@@ -5,7 +5,7 @@ import { judgeClaims } from "../../sync/claim_judgement.ts";
 import type { SyncDefinition } from "../../sync/definition.ts";
 import { claimRights, instanceRights } from "../../sync/rights.ts";
 import { type Finding, passed, stopped } from "../diagnosis/finding.ts";
-import { readable } from "../diagnosis/konnector.ts";
+import { readable } from "../diagnosis/readable.ts";
 import type { Landscape } from "../diagnosis/landscape.ts";
 import type { ProviderSide } from "../diagnosis/provider_side.ts";
 import { missingRights } from "../diagnosis/rights.ts";

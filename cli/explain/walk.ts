@@ -6,7 +6,7 @@ import { sameSchema } from "../../sync/consumer_crd.ts";
 import type { BindingView } from "../diagnosis/binding.ts";
 import { type Finding, passed, stopped } from "../diagnosis/finding.ts";
 import type { Landscape } from "../diagnosis/landscape.ts";
-import { readable } from "../diagnosis/konnector.ts";
+import { readable } from "../diagnosis/readable.ts";
 import { sideOf } from "../diagnosis/provider_side.ts";
 import { claimFindings } from "./claims.ts";
 import { instanceFindings } from "./instance.ts";

@@ -3,7 +3,7 @@ import { flagsOf } from "../../command_line.ts";
 import { examples } from "../../help.ts";
 import type { ProgramContext } from "../../program.ts";
 import type { AppClusterFlags } from "../app_cluster.ts";
-import { addAppClusterFlags, toMilliseconds } from "../common_options.ts";
+import { addAppClusterFlags, toMilliseconds, WORK_CODES } from "../common_options.ts";
 import type { RightsChoice } from "./install.ts";
 
 interface Flags extends AppClusterFlags {
@@ -29,12 +29,13 @@ export function addKonnectorCommands(konnector: Command, context: ProgramContext
     .option("-y, --yes", "also while something is bound");
   for (const command of [install, upgrade, manifests, uninstall]) {
     addAppClusterFlags(command, "accepted, without effect: the konnector lives in klutch-bind");
+    command.addHelpText("after", WORK_CODES);
     konnector.addCommand(command);
   }
   const image = "registry.example/klutch:v0.1.0";
   install.addHelpText(
     "after",
-    "\n" + examples(
+    examples(
       ["With rights for what is bound; `bind` adds to them", `${words} install --image ${image}`],
       ["Review first", `${words} manifests --image ${image} > konnector.yaml`],
     ),

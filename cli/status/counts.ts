@@ -3,7 +3,7 @@ import type { KubeClient } from "../../kube/client.ts";
 import { countObjects } from "../../kube/count.ts";
 import { discover } from "../../kube/discovery.ts";
 import { resourceName } from "../../kube/types.ts";
-import { readable } from "../diagnosis/konnector.ts";
+import { readable } from "../diagnosis/readable.ts";
 
 /** How many objects of each bound API there are on the app cluster, by the binding's name; absent where nobody can tell. */
 export async function countInstances(

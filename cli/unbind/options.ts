@@ -7,6 +7,14 @@ import { addAppClusterFlags, addFormatFlag, completeBindingName, toMilliseconds 
 import type { DataFormat } from "../data.ts";
 import type { UnbindMode } from "./plan.ts";
 
+const EXIT_CODES = `
+Exit codes:
+  0  done, or planned
+  1  the command could not do its work
+  2  the command line is wrong
+  3  the plan meets an obstacle, or what is left is not what it said
+`;
+
 const MODES: readonly UnbindMode[] = ["drain", "orphan", "force"];
 
 interface Flags extends AppClusterFlags {
@@ -40,7 +48,7 @@ export function unbindCommand(context: ProgramContext): Command {
   return command
     .addHelpText(
       "after",
-      "\n" + examples(
+      EXIT_CODES + "\n" + examples(
         ["What would be lost?", `${context.invokedAs} unbind postgresqlinstances.anynines.com --plan`],
         [
           "Keep all services, but stop to sync",

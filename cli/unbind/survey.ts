@@ -10,7 +10,7 @@ import { definitionOf } from "../../sync/definition.ts";
 import { isBound } from "../../sync/instance_plan.ts";
 import { type BindingView, exportFinding } from "../diagnosis/binding.ts";
 import { type Finding, worstOf } from "../diagnosis/finding.ts";
-import { readable } from "../diagnosis/konnector.ts";
+import { readable } from "../diagnosis/readable.ts";
 import type { Landscape } from "../diagnosis/landscape.ts";
 import type { ProviderView } from "../diagnosis/provider.ts";
 import { listOnProvider, mappingOf, sideOf } from "../diagnosis/provider_side.ts";
