@@ -51,7 +51,9 @@ const CHECKPOINTS = {
         TALK_TO_PROVIDER,
       )
     }`),
-    NamespaceNameTooLong: error("Create the object in a namespace with a shorter name"),
+    NamespaceNameTooLong: error(
+      "If it stays so, create the object in a namespace with a shorter name: not every backend shortens names",
+    ),
     NamespaceTerminating: error("Wait until the namespace is gone, then create it and the object again"),
   },
   Spec: {

@@ -63,6 +63,13 @@ const REASONS = {
     },
     InformersSynced: {
       InformerSyncTimeout: error("Check that this cluster reaches the provider, and the konnector's log"),
+      ProviderNotReadable: error(
+        `${TALK_TO_PROVIDER}: objects that cannot be read there are not synced; it is tried again`,
+      ),
+      AppClusterNotReadable: error(
+        "Give the konnector its rights: `kubectl klutch konnector upgrade`; what it cannot read is not synced; it is " +
+          "tried again",
+      ),
     },
     Heartbeating: {
       ClusterBindingUpdateFailed: warning(
@@ -154,6 +161,7 @@ const REASONS = {
     SecretValid: {
       ProviderSecretNotFound: warning("Bind again: the provider's Secret with the kubeconfig is gone"),
       ProviderSecretInvalid: warning("Bind again: the provider's Secret holds no usable kubeconfig"),
+      SecretNotCopied: warning("Mend what the message names, before the present kubeconfig ends; it is tried again"),
     },
     ValidVersion: {
       ParseError: warning("Run a released konnector: the version of this one cannot be read"),

@@ -1,6 +1,6 @@
 import type { Change, Informer } from "../kube/informer.ts";
 import { WorkQueue } from "../kube/queue.ts";
-import { type DynamicObject, formatKey, type ObjectKey } from "../kube/types.ts";
+import { type DynamicObject, formatKey, type ObjectKey, parseKey } from "../kube/types.ts";
 import type { Mapping } from "../sync/mapping.ts";
 import { compare, type Digest } from "./digest.ts";
 import { InHand } from "./in_hand.ts";
@@ -27,7 +27,8 @@ export class Agenda {
   readonly #deleted = new Set<string>();
   /** Consumer keys whose provider object stands alone. */
   readonly #orphans = new Set<string>();
-  readonly #onOrphans: () => void;
+  readonly #isDeletionKnown: (key: ObjectKey) => boolean;
+  readonly #onChange: () => void;
   readonly #onSettled: (key: ObjectKey) => void;
   /** Since when a key has news from that side which are to be brought to the other. */
   readonly #newsSince: Record<Origin, Map<string, number>> = { consumer: new Map(), provider: new Map() };
@@ -35,18 +36,21 @@ export class Agenda {
   #isOpen = false;
 
   constructor(
-    { consumer, provider, mapping, onOrphans, onSettled }: {
+    { consumer, provider, mapping, isDeletionKnown, onChange, onSettled }: {
       consumer: InstanceInformer;
       provider: InstanceInformer;
       mapping: Mapping;
-      /** The number of orphans has changed. */
-      onOrphans: () => void;
+      /** Whether a consumer object, whose own deletion nobody saw, is to be taken for deleted all the same. */
+      isDeletionKnown: (key: ObjectKey) => boolean;
+      /** `orphans` has changed. */
+      onChange: () => void;
       /** A pair agrees, as it may have done before. */
       onSettled: (key: ObjectKey) => void;
     },
     signal: AbortSignal,
   ) {
-    this.#onOrphans = onOrphans;
+    this.#isDeletionKnown = isDeletionKnown;
+    this.#onChange = onChange;
     this.#onSettled = onSettled;
     this.#consumer = consumer;
     this.#provider = provider;
@@ -55,23 +59,24 @@ export class Agenda {
     provider.subscribe((change) => this.#providerChanged(change), signal);
   }
 
-  /** Both stores are complete: compares all pairs, and from now on every change. */
+  /** Both stores are complete, but for what cannot be listed: compares all pairs, and from now on every change. */
   open(): void {
     this.#isOpen = true;
     for (const key of this.#consumer.store.keys()) {
       this.#consider("consumer", key, this.#mapping.toProvider(key), false);
     }
-    for (const key of this.#provider.store.keys()) {
-      const consumerKey = this.#mapping.toConsumer(key);
-      if (consumerKey) this.#consider("provider", consumerKey, key, false);
+    for (const providerKey of this.#provider.store.keys()) {
+      const key = this.#mapping.toConsumer(providerKey);
+      if (key) this.#considerProvider(key, providerKey, false);
     }
+    this.#onChange();
   }
 
   get isOpen(): boolean {
     return this.#isOpen;
   }
 
-  /** A consumer namespace has got its counterpart, or lost it. */
+  /** A consumer namespace has got its counterpart, or lost it, or nobody asks for one any more. */
   namespaceMapped(namespace: string): void {
     this.#considerWhere((key) => key.namespace === namespace);
   }
@@ -79,11 +84,21 @@ export class Agenda {
   /** All objects of a namespace on the provider, or of all namespaces, are known now. */
   providerListed(namespace: string | undefined): void {
     this.#considerWhere((_, providerKey) => !namespace || providerKey?.namespace === namespace);
+    for (const text of this.#deleted) {
+      const key = parseKey(text);
+      const providerKey = this.#mapping.toProvider(key);
+      if (this.#isSettled(key, providerKey)) this.#rest(key, providerKey);
+    }
+    if (this.#isOpen) this.#onChange();
   }
 
-  /** Provider objects whose consumer object is missing, without anybody having seen its deletion. */
-  get orphans(): ReadonlySet<string> {
-    return this.#orphans;
+  /**
+   * Consumer keys of provider objects whose consumer object is missing, without anybody having seen its deletion;
+   * undefined as long as that is not known.
+   */
+  get orphans(): ReadonlySet<string> | undefined {
+    const isKnown = this.#isOpen && (this.#orphans.size > 0 || this.#provider.isComplete);
+    return isKnown ? this.#orphans : undefined;
   }
 
   /** Objects of the consumer, and those of them that agree with the provider's. */
@@ -104,8 +119,8 @@ export class Agenda {
     return sinceMs === undefined ? undefined : performance.now() - sinceMs;
   }
 
-  isDeletionSeen(key: ObjectKey): boolean {
-    return this.#deleted.has(formatKey(key));
+  isDeletionKnown(key: ObjectKey): boolean {
+    return this.#deleted.has(formatKey(key)) || this.#isDeletionKnown(key);
   }
 
   noteOrphan(key: ObjectKey, isOrphan: boolean): void {
@@ -113,7 +128,7 @@ export class Agenda {
     if (this.#orphans.has(text) === isOrphan) return;
     if (isOrphan) this.#orphans.add(text);
     else this.#orphans.delete(text);
-    this.#onOrphans();
+    this.#onChange();
   }
 
   /** Looks at the orphans again. */
@@ -142,6 +157,13 @@ export class Agenda {
     if (this.#isSettled(key, providerKey)) this.#rest(key, providerKey);
   }
 
+  /** There is no such object, and nowhere for its counterpart to be. */
+  forget(key: ObjectKey): void {
+    this.inHand.consumer.drop(formatKey(key));
+    this.#deleted.delete(formatKey(key));
+    this.#letRest(key);
+  }
+
   #considerWhere(matches: (key: ObjectKey, providerKey: ObjectKey | undefined) => boolean): void {
     if (!this.#isOpen) return;
     for (const key of this.#consumer.store.keys()) {
@@ -151,8 +173,16 @@ export class Agenda {
     for (const providerKey of this.#provider.store.keys()) {
       const key = this.#mapping.toConsumer(providerKey);
       if (!key || this.#consumer.store.get(key)) continue;
-      if (matches(key, providerKey)) this.#consider("provider", key, providerKey, true);
+      if (matches(key, providerKey)) this.#considerProvider(key, providerKey, true);
     }
+  }
+
+  #considerProvider(key: ObjectKey, providerKey: ObjectKey, fresh: boolean): void {
+    if (!this.#consumer.store.get(key)) {
+      const { isOurs, isForeign, isDeleting } = this.#provider.store.get(providerKey)!;
+      this.noteOrphan(key, isOurs && !isForeign && !isDeleting && !this.isDeletionKnown(key));
+    }
+    this.#consider("provider", key, providerKey, fresh);
   }
 
   #consider(origin: Origin, key: ObjectKey, providerKey: ObjectKey | undefined, fresh: boolean): void {
@@ -172,10 +202,14 @@ export class Agenda {
   }
 
   #rest(key: ObjectKey, providerKey: ObjectKey): void {
-    const text = formatKey(key);
-    if (!this.#provider.store.get(providerKey)) this.#deleted.delete(text);
-    this.#newsSince.consumer.delete(text);
-    this.#newsSince.provider.delete(text);
+    const isGone = this.#provider.isListed(providerKey.namespace) && !this.#provider.store.get(providerKey);
+    if (isGone) this.#deleted.delete(formatKey(key));
+    this.#letRest(key);
+  }
+
+  #letRest(key: ObjectKey): void {
+    this.#newsSince.consumer.delete(formatKey(key));
+    this.#newsSince.provider.delete(formatKey(key));
     this.noteOrphan(key, false);
     this.#onSettled(key);
   }

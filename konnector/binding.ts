@@ -15,7 +15,7 @@ import type { SyncDefinition } from "../sync/definition.ts";
 import { endBinding } from "./binding_end.ts";
 import { type BindingView, planBinding, withCondition } from "./binding_plan.ts";
 import { writeExportStatus, writeStatus } from "./binding_status.ts";
-import { closeSync, followClaims, followSync, orphansOf } from "./binding_sync.ts";
+import { closeSync, followClaims, followSync, syncNewsOf } from "./binding_sync.ts";
 import { BY_NAME, isLetGo, readBinding } from "./binding_view.ts";
 import type { Claims } from "./claims.ts";
 import { type Connection, connectionId, type Connections, type ConnectionTarget } from "./connection.ts";
@@ -69,7 +69,7 @@ export async function reconcileBinding(deps: BindingDeps, key: ObjectKey, signal
   }
   const { connection, ...view } = await readBinding(deps, binding, signal);
   if (!view.rival && !isDeleting(binding)) binding = view.binding = await hold(deps, binding, signal);
-  view.orphans = orphansOf(deps, id);
+  Object.assign(view, syncNewsOf(deps, id));
   let plan = planBinding({ ...view, connection }, deps.now());
   const mode = isDeleting(binding) && unbindModeOf(binding);
   if (mode) return await endBinding(deps, { ...view, connection, plan, mode }, signal);

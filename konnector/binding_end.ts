@@ -1,6 +1,7 @@
 import { BINDING_FINALIZER } from "../crds/names.ts";
 import { findCondition } from "../kube/conditions.ts";
 import type { Outcome } from "../kube/controller.ts";
+import { Deadline } from "../kube/deadline.ts";
 import { isConflict } from "../kube/errors.ts";
 import { removeFinalizer } from "../kube/finalizer.ts";
 import { formatKey, keyOf } from "../kube/types.ts";
@@ -75,9 +76,9 @@ function obstacleTo({ conditions }: BindingPlan): string | undefined {
 /** A provider that cannot be told will not keep anybody from leaving it. */
 async function tellExport(deps: BindingDeps, { connection, export: exported }: Ending, signal: AbortSignal) {
   if (!connection || connection.trouble || !exported) return;
-  const soon = AbortSignal.any([signal, AbortSignal.timeout(TELL_WITHIN_MS)]);
+  using deadline = new Deadline(TELL_WITHIN_MS, signal);
   try {
-    await writeExportStatus(connection, exported, undefined, deps.now(), soon);
+    await writeExportStatus(connection, exported, undefined, deps.now(), deadline.signal);
   } catch (error) {
     if (signal.aborted || isConflict(error)) throw error;
     deps.log.warn("the provider was not told that its API is not bound any more", { error });

@@ -1,6 +1,6 @@
 import type { APIServiceBinding } from "../crds/api_service_binding.ts";
 import type { APIServiceExport } from "../crds/api_service_export.ts";
-import { fails, holds, type Reason } from "../crds/reasons.ts";
+import { type ConditionType, fails, holds, type Reason } from "../crds/reasons.ts";
 import type { Condition } from "../crds/shared.ts";
 import { type ConditionState, findCondition, setCondition, summarize } from "../kube/conditions.ts";
 import { counted } from "../kube/plural.ts";
@@ -10,6 +10,7 @@ import { isOurs, nameConflict, sameSchema } from "../sync/consumer_crd.ts";
 import { definitionOf, type SyncDefinition } from "../sync/definition.ts";
 import { mayBeBound } from "../sync/protected_apis.ts";
 import type { Heartbeat } from "./heartbeat.ts";
+import type { ReadTrouble } from "./instance_sync.ts";
 
 const KIND = "APIServiceBinding";
 
@@ -30,6 +31,8 @@ export interface BindingView {
   crd?: CustomResourceDefinition;
   /** What stands alone on the provider; absent while that is not known. */
   orphans?: string[];
+  /** Why objects cannot be read on a cluster that answers. */
+  readTrouble?: ReadTrouble;
   /** What the API server said when it refused the CRD. */
   refusal?: { step: CrdStep; message: string };
 }
@@ -64,10 +67,12 @@ export function planBinding(view: BindingView, now: Date): BindingPlan {
   const { kubeconfigTrouble, connection } = view;
   if (kubeconfigTrouble) {
     set(fails(KIND, "SecretValid", kubeconfigTrouble.reason, kubeconfigTrouble.message));
+    for (const type of OVER_CONNECTION) if (findCondition(conditions, type)) set(unknown(type));
     return done();
   }
   set(holds(KIND, "SecretValid"));
-  if (!findCondition(conditions, "Connected")) set(pending("The provider has not been asked yet"));
+  const before = findCondition(conditions, "Connected")?.status ?? "Unknown";
+  if (before === "Unknown") set(pending("The provider has not been asked yet"));
   if (!connection) return done();
   if (connection.heartbeat.trouble) {
     set(fails(KIND, "Heartbeating", "ClusterBindingUpdateFailed", connection.heartbeat.trouble));
@@ -77,20 +82,35 @@ export function planBinding(view: BindingView, now: Date): BindingPlan {
     if (connection.trouble) set(fails(KIND, "InformersSynced", "InformerSyncTimeout", connection.trouble));
     return done();
   }
-  set(holds(KIND, "InformersSynced"));
+  const isAway = connection.trouble ?? view.consumerTrouble;
+  set(view.readTrouble && isAway === undefined ? unreadable(view.readTrouble) : holds(KIND, "InformersSynced"));
   const { conditions: own, ...rest } = planCrd(view);
   if (view.consumerTrouble) {
     set(fails(KIND, "Connected", "AppClusterUnreachable", view.consumerTrouble));
     return done({ sync: rest.sync });
   }
-  own.forEach(set);
-  if (view.orphans) set(deletionsSeen(view.orphans));
-  const { trouble } = connection;
-  if (trouble && findCondition(conditions, "Connected")?.status === "True") {
-    set(fails(KIND, "Connected", "ProviderUnreachable", trouble));
+  const states = new Map(own.map((state) => [state.type, state]));
+  const connected = states.get("Connected") ?? findCondition(conditions, "Connected");
+  if (connection.trouble && connected?.status === "True") {
+    states.set("Connected", fails(KIND, "Connected", "ProviderUnreachable", connection.trouble));
   }
+  states.forEach(set);
+  if (view.orphans) set(deletionsSeen(view.orphans));
   return done(rest);
 }
+
+/** What nobody can tell without a kubeconfig. */
+const OVER_CONNECTION = ["Connected", "Heartbeating", "InformersSynced"] satisfies ConditionType<typeof KIND>[];
+
+const unknown = (type: ConditionType<typeof KIND>): ConditionState => ({
+  type,
+  status: "Unknown",
+  reason: "NotAsked",
+  message: "The provider is not asked as long as SecretValid is False.",
+});
+
+const unreadable = ({ side, message }: ReadTrouble): ConditionState =>
+  fails(KIND, "InformersSynced", side === "consumer" ? "AppClusterNotReadable" : "ProviderNotReadable", message);
 
 /** The conditions with one more of them, and `Ready` as it then is. */
 export const withCondition = (conditions: Condition[], state: ConditionState, now: Date): Condition[] =>

@@ -121,6 +121,33 @@ Deno.test("planBinding() tells about an app cluster that does not answer, writes
   assert.match(findCondition(unknown.conditions, "Ready")!.message!, /connection refused\. Check that the app cluster/);
 });
 
+Deno.test("planBinding() tells which side does not let the objects be read, and why, unless it does not answer at all", () => {
+  const message = 'Cannot watch mangodbs.mangodb.com on the provider: 403 Forbidden: User "x" cannot list it';
+  const view: BindingView = { ...healthy, readTrouble: { side: "provider", message } };
+  assert.equal(told(view, "Ready"), "False ProviderNotReadable");
+  assert.match(
+    findCondition(planBinding(view, NOW).conditions, "InformersSynced")!.message!,
+    /403 .*\. Ask whoever runs/,
+  );
+  assert.ok(planBinding(view, NOW).sync);
+  assert.equal(told({ ...view, readTrouble: { side: "consumer", message } }, "Ready"), "False AppClusterNotReadable");
+  assert.equal(told({ ...view, connection: { ...connection, trouble: "refused" } }, "InformersSynced"), "True");
+  assert.equal(told({ ...view, consumerTrouble: "refused" }, "InformersSynced"), "True");
+});
+
+Deno.test("planBinding() knows nothing of a provider any more once the kubeconfig is gone, until it is asked again", () => {
+  const known = { ...binding, status: { conditions: planBinding(healthy, NOW).conditions } };
+  const kubeconfigTrouble = { reason: "KubeconfigSecretNotFound" as const, message: "the Secret is gone" };
+  const { conditions } = planBinding({ binding: known, kubeconfigTrouble }, NOW);
+  for (const type of ["Connected", "Heartbeating", "InformersSynced"]) {
+    assert.equal(findCondition(conditions, type)?.status, "Unknown", type);
+  }
+  assert.equal(findCondition(conditions, "Ready")?.reason, "KubeconfigSecretNotFound");
+  const again: BindingView = { ...healthy, binding: { ...binding, status: { conditions } } };
+  assert.equal(told({ ...again, connection: { isSynced: false, heartbeat: {} } }, "Ready"), "False Pending");
+  for (const type of ["Ready", "Connected", "Heartbeating", "InformersSynced"]) assert.equal(told(again, type), "True");
+});
+
 Deno.test("planBinding() updates a CRD that differs from the export, and syncs meanwhile", () => {
   const versions = exported.spec.versions.map((version) => ({ ...version, deprecated: true }));
   const plan = planBinding({ ...healthy, export: { ...exported, spec: { ...exported.spec, versions } } }, NOW);
@@ -214,9 +241,12 @@ Deno.test("planBinding() tells the schema's fate only where it is known for what
 });
 
 Deno.test("planBinding() changes no condition's time when nothing changed", () => {
-  const status = { conditions: planBinding(healthy, NOW).conditions };
-  const later = planBinding({ ...healthy, binding: { ...binding, status } }, new Date("2026-01-02T00:00:00Z"));
-  assert.deepEqual(later.conditions, status.conditions);
+  const views = [healthy, { ...healthy, connection: { ...connection, trouble: "connection refused" } }];
+  for (const view of views) {
+    const status = { conditions: planBinding(view, NOW).conditions };
+    const later = planBinding({ ...view, binding: { ...binding, status } }, new Date("2026-01-02T00:00:00Z"));
+    assert.deepEqual(later.conditions, status.conditions);
+  }
 });
 
 Deno.test("planBinding() names objects on the provider whose consumer objects vanished unseen", () => {

@@ -5,7 +5,7 @@ import { judgeClaims } from "../sync/claim_judgement.ts";
 import type { SyncDefinition } from "../sync/definition.ts";
 import { letsOrphansGo } from "../sync/instance_plan.ts";
 import type { BindingDeps } from "./binding.ts";
-import type { BindingPlan } from "./binding_plan.ts";
+import type { BindingPlan, BindingView } from "./binding_plan.ts";
 import { type ClaimPart, claimStatus } from "./claim_status.ts";
 import type { Connection } from "./connection.ts";
 
@@ -25,8 +25,6 @@ export async function followSync(
     if (mayDeleteOrphans()) running.reviewOrphans();
     return;
   }
-  // A provider that is out of reach for a while changes nothing about what is to be synced.
-  if (!sync && connection && !connection.isSynced && running?.connection === connection) return;
   await closeSync(deps, id);
   if (sync && connection) {
     deps.syncs.set(id, deps.openSync(connection, sync, { wake: () => deps.wake(id, SYNC_NEWS_MS), mayDeleteOrphans }));
@@ -54,10 +52,11 @@ export function followClaims(
   return claimStatus(binding, conditions, judgement, deps.claims.outcomes(id), deps.now());
 }
 
-/** What stands alone on the provider, of all that the binding is about; undefined while that is not known. */
-export function orphansOf({ syncs, claims }: BindingDeps, id: string): string[] | undefined {
-  const [sync, copies] = [syncs.get(id), claims.orphans(id)];
-  return sync?.isOpen && copies ? [...sync.orphans, ...copies] : undefined;
+/** What the syncs have to tell of the objects that a binding is about. */
+export function syncNewsOf({ syncs, claims }: BindingDeps, id: string): Pick<BindingView, "orphans" | "readTrouble"> {
+  const sync = syncs.get(id);
+  const [own, copies] = [sync?.orphans, claims.orphans(id)];
+  return { orphans: own && copies && [...own, ...copies], readTrouble: sync?.trouble };
 }
 
 /** As the binding says now, not as it said when its sync began. */

@@ -1,8 +1,9 @@
 import type { APIServiceBinding } from "../crds/api_service_binding.ts";
 import { BINDING_FINALIZER } from "../crds/names.ts";
-import { messageOf } from "../kube/errors.ts";
+import { ConfigError } from "../kube/errors.ts";
 import type { Informer } from "../kube/informer.ts";
 import type { CustomResourceDefinition, Secret } from "../kube/resources.ts";
+import { scopeOf } from "../kube/scopes.ts";
 import type { Store } from "../kube/store.ts";
 import { formatKey, hasFinalizer, isDeleting, keyOf, type ObjectKey } from "../kube/types.ts";
 import { kubeconfigText } from "../kube/kubeconfig_secret.ts";
@@ -46,11 +47,9 @@ export async function readBinding(
   }
   const ref = binding.spec.kubeconfigSecretRef;
   const secretKey = { namespace: ref.namespace, name: ref.name };
-  deps.secrets.scopes.add(connectionId(ref), {
-    namespace: ref.namespace,
-    fieldSelector: `metadata.name=${ref.name}`,
-  });
-  deps.crds.scopes.add(binding.metadata.name, { fieldSelector: `metadata.name=${binding.metadata.name}` });
+  const crdKey = { name: binding.metadata.name };
+  deps.secrets.scopes.add(connectionId(ref), scopeOf(secretKey));
+  deps.crds.scopes.add(crdKey.name, scopeOf(crdKey));
 
   const trouble = (reason: "KubeconfigSecretNotFound" | "KubeconfigSecretInvalid", message: string) => {
     deps.connections.release(id);
@@ -65,11 +64,11 @@ export async function readBinding(
   try {
     target = deps.targetOf(binding, text);
   } catch (error) {
-    return trouble("KubeconfigSecretInvalid", `${described}: ${messageOf(error)}`);
+    if (!(error instanceof ConfigError)) throw error;
+    return trouble("KubeconfigSecretInvalid", `${described}: ${error.message}`);
   }
   const connection = deps.connections.use(id, connectionId(ref), text, target, deps.wake);
   if (!connection.isSynced) return { binding, connection };
-  const crdKey = { name: binding.metadata.name };
   const consumerTrouble = deps.consumerTrouble();
   return {
     binding,

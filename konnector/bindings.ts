@@ -6,7 +6,7 @@ import { WorkQueue } from "../kube/queue.ts";
 import { createRecorder } from "../kube/recorder.ts";
 import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceDefinition, type Secret, SECRETS } from "../kube/resources.ts";
 import { Scopes } from "../kube/scopes.ts";
-import { TaskGroup } from "../kube/tasks.ts";
+import { runTasks, type TaskGroup } from "../kube/tasks.ts";
 import { formatKey, type ObjectKey } from "../kube/types.ts";
 import { type BindingDeps, reconcileBinding } from "./binding.ts";
 import { BY_NAME } from "./binding_view.ts";
@@ -40,8 +40,17 @@ const BINDING_WORKERS = 4;
 /** Name of the index from a Secret to the bindings whose kubeconfig it holds. */
 const BY_SECRET = "secret";
 
-/** Follows all APIServiceBindings, and with them everything else, until the signal fires. */
-export async function runBindings(deps: BindingsDeps, signal: AbortSignal): Promise<void> {
+/**
+ * Follows all APIServiceBindings, and with them everything else, until the signal fires.
+ *
+ * @throws what any part of it throws unasked
+ */
+export function runBindings(deps: BindingsDeps, signal: AbortSignal): Promise<void> {
+  return runTasks((tasks) => followBindings(deps, tasks), signal);
+}
+
+async function followBindings(deps: BindingsDeps, tasks: TaskGroup): Promise<void> {
+  const { signal } = tasks;
   const { clusters, workers, qps, version, instance, log, metrics } = deps;
   const { consumer, beforeWrite, observeConsumer } = clusters;
   const options = { log, metrics };
@@ -64,7 +73,6 @@ export async function runBindings(deps: BindingsDeps, signal: AbortSignal): Prom
   const queue = new WorkQueue();
   const syncs = new Map<string, InstanceSync>();
 
-  await using tasks = new TaskGroup((error) => log.error("konnector failed", { error }), signal);
   await using secretScopes = new Scopes(secrets, tasks);
   await using crdScopes = new Scopes(crds, tasks);
   await using connections = new Connections((target, onChange) =>
@@ -120,7 +128,7 @@ export async function runBindings(deps: BindingsDeps, signal: AbortSignal): Prom
     targetOf: clusters.targetOf,
     openSync: (connection, definition, { wake, mayDeleteOrphans }) =>
       new InstanceSync(
-        { consumer, connection, workers, recorder, log, metrics, onFailure: wake, onOrphans: wake, mayDeleteOrphans },
+        { consumer, connection, workers, recorder, log, metrics, onChange: wake, mayDeleteOrphans },
         definition,
         signal,
       ),

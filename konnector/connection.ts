@@ -17,6 +17,7 @@ import type { Log } from "../kube/log.ts";
 import type { Metrics } from "../kube/metrics.ts";
 import { WorkQueue } from "../kube/queue.ts";
 import { type Secret, SECRETS } from "../kube/resources.ts";
+import { scopeOf } from "../kube/scopes.ts";
 import { TaskGroup } from "../kube/tasks.ts";
 import { formatKey, type ObjectKey } from "../kube/types.ts";
 import { mappedNamespaceIndex } from "../sync/mapping.ts";
@@ -87,7 +88,10 @@ export class Connection implements AsyncDisposable {
     this.clusterBindings = new Informer<ClusterBinding>(this.client.api(CLUSTER_BINDINGS), options);
     this.#reachability = new Reachability([this.exports, this.serviceNamespaces]);
     const secrets = new Informer<Secret>(this.client.api(SECRETS), options);
-    this.#tasks = new TaskGroup((error) => log.error("connection to the provider failed", { error }), signal);
+    this.#tasks = new TaskGroup((error) => {
+      log.error("connection to the provider failed", { error });
+      onChange();
+    }, signal);
 
     const { namespace } = target;
     this.#tasks.run((signal) => this.exports.watch({ namespace }, signal));
@@ -104,7 +108,7 @@ export class Connection implements AsyncDisposable {
     this.clusterBindings.subscribe(beat, this.#tasks.signal);
     if (target.secretRef) {
       // The provider's Secret, to copy a renewed kubeconfig as soon as it is there.
-      this.#tasks.run((signal) => secrets.watch({ namespace, fieldSelector: `metadata.name=${KUBECONFIG}` }, signal));
+      this.#tasks.run((signal) => secrets.watch(scopeOf({ namespace, name: KUBECONFIG }), signal));
       secrets.subscribe(beat, this.#tasks.signal);
     }
     this.#tasks.run((signal) =>
@@ -150,6 +154,11 @@ export class Connection implements AsyncDisposable {
     return this.#reachability.trouble;
   }
 
+  /** Whether it has ended without being asked to. */
+  get isBroken(): boolean {
+    return this.#tasks.signal.aborted;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#tasks[Symbol.asyncDispose]();
     this.client.close();
@@ -176,14 +185,16 @@ export class Connections implements AsyncDisposable {
 
   /**
    * The connection for one binding. New credentials for the same place are handed to the one that is open; it is opened
-   * anew when the kubeconfig leads somewhere else, or when it does not work, as its next try may be far off.
+   * anew when the kubeconfig leads somewhere else, when it is broken, or when it does not work, as its next try may be
+   * far off.
    *
    * @param onChange see `Connection`; called with the binding's key
    */
   use(binding: string, id: string, text: string, target: ConnectionTarget, onChange: (binding: string) => void) {
     const known = this.#open.get(id);
     const isRenewed = known?.text !== text;
-    if (known && isSameTarget(known.target, target) && !(isRenewed && known.connection.trouble)) {
+    const isUsable = known && !known.connection.isBroken && !(isRenewed && known.connection.trouble);
+    if (isUsable && isSameTarget(known.target, target)) {
       if (isRenewed) known.connection.renew(target.config.credentials);
       known.text = text;
       if (!known.users.has(binding)) this.release(binding);

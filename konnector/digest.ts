@@ -49,18 +49,19 @@ export const hash = (value: unknown): string => createHash("sha1").update(JSON.s
 
 /**
  * How far a pair agrees, as far as digests tell: `settled` when there is certainly nothing to do, `statusDiffers` when
- * only the status has to be copied. When in doubt, say where a list was reordered, it is `unclear`, and `planInstance`
- * finds out from the objects themselves.
+ * only the status has to be copied, `awaitsProvider` when both are being deleted. When in doubt, say where a list was
+ * reordered, it is `unclear`, and `planInstance` finds out from the objects themselves.
  */
 export function compare(
   consumer: Digest | undefined,
   provider: Digest | undefined,
-): "settled" | "statusDiffers" | "unclear" {
+): "settled" | "statusDiffers" | "awaitsProvider" | "unclear" {
   if (!consumer) return !provider || provider.isDeleting || provider.isForeign ? "settled" : "unclear";
   if (consumer.isDeleting && !consumer.isOurs) return "settled";
   if (!provider || provider.isForeign || !consumer.isOurs || consumer.isTooDeep || provider.isTooDeep) return "unclear";
   const isSpecDone = provider.isDeleting ||
     (!consumer.isDeleting && provider.isOurs && consumer.spec === provider.spec);
   if (!isSpecDone) return "unclear";
-  return consumer.status === provider.status ? "settled" : "statusDiffers";
+  if (consumer.status !== provider.status) return "statusDiffers";
+  return consumer.isDeleting ? "awaitsProvider" : "settled";
 }

@@ -6,14 +6,14 @@ import type { Api } from "../kube/api.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { setCondition, summarize } from "../kube/conditions.ts";
 import type { Outcome } from "../kube/controller.ts";
-import { messageOf } from "../kube/errors.ts";
+import { ConfigError, isAlreadyExists, isConflict, KubeError, messageOf } from "../kube/errors.ts";
 import type { Informer } from "../kube/informer.ts";
 import { deepEqual } from "../kube/json.ts";
 import type { Log } from "../kube/log.ts";
-import { parseReceivedKubeconfig } from "../kube/received_kubeconfig.ts";
 import { type Secret, SECRETS } from "../kube/resources.ts";
 import { formatKey, keyOf } from "../kube/types.ts";
 import { kubeconfigText } from "../kube/kubeconfig_secret.ts";
+import { receivedTarget } from "./received_target.ts";
 
 const KIND = "ClusterBinding";
 
@@ -22,6 +22,9 @@ const INTERVAL_MS = 5 * 60_000;
 const INTERVAL_TEXT = "5m0s"; // as Go prints a duration
 /** It is sent twice as often, so that one may get lost. */
 const RENEW_AFTER_MS = INTERVAL_MS / 2;
+
+/** Nobody tells when what keeps the kubeconfig from being copied is gone. */
+const COPY_RETRY_MS = 30_000;
 
 /** How the last heartbeat went; both absent before the first. */
 export interface Heartbeat {
@@ -52,7 +55,7 @@ export async function reconcileHeartbeat(deps: HeartbeatDeps, signal: AbortSigna
   const key = { namespace: provider.namespace, name: CLUSTER_BINDING_NAME };
   const binding = provider.clusterBindings.store.get(key);
   if (!binding) return;
-  const secret = deps.secretRef && await takeOverKubeconfig(deps, binding, deps.secretRef, signal);
+  const secret = deps.secretRef && await tryTakeOver(deps, binding, deps.secretRef, signal);
   const status = nextStatus(binding, secret, deps.version, now());
   if (!deepEqual(status, binding.status)) {
     const { uid, resourceVersion } = binding.metadata;
@@ -70,7 +73,9 @@ export async function reconcileHeartbeat(deps: HeartbeatDeps, signal: AbortSigna
     }
   } else report(deps, { sentAt: provider.heartbeat.sentAt ?? now() });
   const sentAt = Date.parse(status?.lastHeartbeatTime ?? "");
-  return { requeueAfterMs: Math.max(1000, sentAt + RENEW_AFTER_MS - now().getTime()) };
+  const isCopied = typeof secret === "string" || secret?.reason !== "SecretNotCopied";
+  const dueMs = isCopied ? Infinity : COPY_RETRY_MS;
+  return { requeueAfterMs: Math.max(1000, Math.min(sentAt + RENEW_AFTER_MS - now().getTime(), dueMs)) };
 }
 
 function report({ provider: { heartbeat }, onChange }: HeartbeatDeps, { sentAt, trouble }: Heartbeat): void {
@@ -80,7 +85,10 @@ function report({ provider: { heartbeat }, onChange }: HeartbeatDeps, { sentAt, 
 }
 
 /** What became of the kubeconfig on the provider. */
-type SecretState = "valid" | { reason: "ProviderSecretNotFound" | "ProviderSecretInvalid"; message: string };
+type SecretState = "valid" | {
+  reason: "ProviderSecretNotFound" | "ProviderSecretInvalid" | "SecretNotCopied";
+  message: string;
+};
 
 function nextStatus(
   binding: ClusterBinding,
@@ -107,6 +115,22 @@ function nextStatus(
   };
 }
 
+/** What a cluster refuses is told; a konnector that cannot renew its kubeconfig lives all the same. */
+async function tryTakeOver(
+  deps: HeartbeatDeps,
+  binding: ClusterBinding,
+  ref: ClusterSecretKeyRef,
+  signal: AbortSignal,
+): Promise<SecretState> {
+  try {
+    return await takeOverKubeconfig(deps, binding, ref, signal);
+  } catch (error) {
+    if (signal.aborted || !(error instanceof KubeError) || isConflict(error) || isAlreadyExists(error)) throw error;
+    deps.log.warn("kubeconfig not taken over from the provider, trying again", { error });
+    return { reason: "SecretNotCopied", message: messageOf(error) };
+  }
+}
+
 /**
  * Copies the provider's kubeconfig Secret into the app cluster when it differs: this is how renewed credentials get
  * here. One that could not be used is not copied, as it would cut the way on which its correction arrives.
@@ -126,8 +150,9 @@ async function takeOverKubeconfig(
     return { reason: "ProviderSecretInvalid", message: `${described} has no key "${key}"` };
   }
   try {
-    parseReceivedKubeconfig(text);
+    receivedTarget(text);
   } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
     return { reason: "ProviderSecretInvalid", message: `${described}: ${messageOf(error)}` };
   }
   const data = { [ref.key]: secret.data![key]! };

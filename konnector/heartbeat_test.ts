@@ -114,6 +114,32 @@ Deno.test("a kubeconfig that could not be used is reported, and not taken over",
   assert.equal(atob((await contract.copy())!.data!.kubeconfig!), kubeconfig("first"));
 });
 
+Deno.test("a kubeconfig without a namespace would lead nowhere, and is not taken over", async () => {
+  await using contract = await openContract();
+  await contract.putSecret(kubeconfig("first").replace(", namespace: cluster-x", ""));
+  await contract.beat();
+  const condition = findCondition((await contract.status()).conditions, "SecretValid");
+  assert.equal(condition?.reason, "ProviderSecretInvalid");
+  assert.match(condition!.message!, /its context has no namespace/);
+  assert.equal(await contract.copy(), undefined);
+});
+
+Deno.test("a kubeconfig that cannot be copied is reported, and the konnector is known to live", async () => {
+  await using contract = await openContract();
+  const { namespace, name } = contract.deps.secretRef!;
+  const immutable = { apiVersion: "v1", kind: "Secret", metadata: { namespace, name }, immutable: true };
+  await contract.deps.consumerSecrets.create(immutable, within(5_000));
+  await contract.putSecret(kubeconfig("first"));
+  const outcome = await contract.beat();
+  const status = await contract.status();
+  assert.ok(status.lastHeartbeatTime);
+  const condition = findCondition(status.conditions, "SecretValid");
+  assert.equal(condition?.reason, "SecretNotCopied");
+  assert.match(condition!.message!, /secrets ".*kubeconfig-abcde".*422 Invalid: .*immutable.*\. Mend what/);
+  assert.ok(outcome && outcome.requeueAfterMs <= 30_000);
+  assert.ok(contract.heartbeat.sentAt && !contract.heartbeat.trouble);
+});
+
 Deno.test("a heartbeat without a Secret on the provider says so", async () => {
   await using contract = await openContract();
   await contract.beat();

@@ -21,7 +21,7 @@ import {
 import { plannable, refusalOf } from "../sync/instance_refusal.ts";
 import { copyStatus, runStep, type StepDeps, type View } from "../sync/instance_steps.ts";
 import { compare } from "./digest.ts";
-import { type InstanceNews, type Trouble, trouble } from "./instance_news.ts";
+import { awaitedDeletion, type InstanceNews, type Trouble, trouble } from "./instance_news.ts";
 import { type Ends, readKnown, readLive, readOne, type Side } from "./instance_view.ts";
 import type { Repairs } from "./repairs.ts";
 
@@ -36,6 +36,8 @@ export interface InstanceDeps extends Omit<StepDeps, keyof Ends>, Ends {
   namespaceTrouble(namespace: string): Trouble;
   /** A step of this kind was done for that key. */
   stepDone(step: Step, key: ObjectKey): void;
+  /** There is no such object any more, and nowhere for its counterpart to be. */
+  forget(key: ObjectKey): void;
   /** A pass over this instance has ended. */
   passed(key: ObjectKey, providerKey: ObjectKey): void;
   /** See `SyncDefinition`. */
@@ -58,7 +60,7 @@ export async function reconcileInstance(deps: InstanceDeps, key: ObjectKey, sign
   if (deps.onlyDeletions && !consumer.store.get(key)?.isDeleting) return;
   const providerKey = deps.mapping.toProvider(key);
   if (!providerKey) {
-    if (!consumer.store.get(key)) return;
+    if (!consumer.store.get(key)) return deps.forget(key);
     await deps.requestNamespace(key.namespace!, signal);
     return deps.news.waits(key, deps.namespaceTrouble(key.namespace!));
   }
@@ -69,6 +71,9 @@ export async function reconcileInstance(deps: InstanceDeps, key: ObjectKey, sign
       break;
     case "statusDiffers":
       await settleStatus(deps, key, providerKey, signal);
+      break;
+    case "awaitsProvider":
+      outcome = await awaitProvider(deps, key, providerKey, signal);
       break;
     case "unclear":
       outcome = await settle(deps, await readKnown(deps, key, providerKey, signal), signal);
@@ -89,6 +94,17 @@ async function settleStatus(
   if (!provider) return; // gone; its event follows
   const copy = () => copyStatus(deps, { ...key, uid }, provider.status, signal);
   deps.consumer.accept(await telling(deps, "copyStatus", { key, providerKey }, copy));
+}
+
+/** Tells what the deletion waits for; its end is an event. */
+async function awaitProvider(
+  { news, ...deps }: InstanceDeps,
+  key: ObjectKey,
+  providerKey: ObjectKey,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const provider = await readOne(deps.provider, providerKey, signal);
+  if (provider) return news.waits(key, awaitedDeletion(provider));
 }
 
 async function settle(deps: InstanceDeps, known: View, signal: AbortSignal): Promise<Outcome> {
@@ -152,7 +168,6 @@ function noteStep(deps: InstanceDeps, step: Step, view: View, written: DynamicOb
   const { news, repairs } = deps;
   const { key, consumer, provider } = view;
   if (step === "adopt") news.good(key, "Adopted");
-  else if (step === "deleteProvider" && written) news.awaitsDeletion(key, written);
   else if (step === "applySpec" && !provider) {
     news.good(key, hadCopy(consumer!) ? "SyncedAgain" : "Synced");
   } else if (step === "applySpec") {

@@ -17,6 +17,13 @@ export interface Trouble<C extends Checkpoint = Checkpoint> {
 export const trouble = <C extends Checkpoint>(checkpoint: C, reason: Obstacle<C>, what: string): Trouble =>
   ({ checkpoint, reason, what }) as Trouble;
 
+/** What an object waits for whose counterpart is being deleted. */
+export function awaitedDeletion({ metadata: { namespace, name, finalizers = [] } }: DynamicObject): Trouble {
+  const held = finalizers.length > 0 ? `, which is held by ${finalizers.join(", ")}` : "";
+  const what = `Waits until the provider has deleted "${formatKey({ namespace, name })}"${held}`;
+  return trouble("Deletion", "ProviderDeleting", what);
+}
+
 const GOOD_NEWS = {
   Synced: "The provider has its copy of this object",
   SyncedAgain: "The provider has a copy of this object again",
@@ -28,6 +35,8 @@ const GOOD_NEWS = {
 const PATIENCE_MS = 5_000;
 /** How often the same trouble is told again, which counts it up. */
 const REPEAT_MS = 60_000;
+/** How often it is told what an object waits for: API servers forget Events after an hour. */
+const REMIND_MS = 30 * 60_000;
 
 /** Tells the users of instances what happens to them, as Kubernetes Events with the reasons that `explain` gives. */
 export class InstanceNews {
@@ -46,13 +55,6 @@ export class InstanceNews {
     this.#tell(key, { type: "Normal", reason, message: `${GOOD_NEWS[reason]}.` });
   }
 
-  /** The provider has been asked to delete its object, and takes its time. */
-  awaitsDeletion(key: ObjectKey, { metadata: { namespace, name, finalizers = [] } }: DynamicObject): void {
-    const held = finalizers.length > 0 ? `, which is held by ${finalizers.join(", ")}` : "";
-    const what = `Waits until the provider has deleted "${formatKey({ namespace, name })}"${held}`;
-    this.#tell(key, eventOf(trouble("Deletion", "ProviderDeleting", what)));
-  }
-
   /** Somebody on the provider changes what the user has set; to be called for every time it is written again. */
   disputed(key: ObjectKey, field: string | undefined): void {
     const what = `Something on the provider changes ${field ?? "fields"} back whenever it is written`;
@@ -62,11 +64,10 @@ export class InstanceNews {
   /**
    * The object has to wait; told once it waits for long.
    *
-   * @returns when to look again, so that it is told
+   * @returns when to look again, so that it is told, and told again
    */
   waits(key: ObjectKey, trouble: Trouble): Outcome {
-    const leftMs = this.#note(key, trouble, PATIENCE_MS);
-    if (leftMs > 0) return { requeueAfterMs: leftMs };
+    return { requeueAfterMs: this.#note(key, trouble, PATIENCE_MS) || REMIND_MS };
   }
 
   /** The object cannot be brought over as it is. */
@@ -81,12 +82,12 @@ export class InstanceNews {
     if (refusal) this.#note(key, refusal, refusal.checkpoint === "Rights" ? PATIENCE_MS : 0);
   }
 
-  /** The pair agrees. */
-  settled(key: ObjectKey): void {
+  /** The pair agrees; that of an object that is being deleted is no good news. */
+  settled(key: ObjectKey, isDeleting = false): void {
     const known = this.#troubles.get(formatKey(key));
     if (!known) return;
     this.#troubles.delete(formatKey(key));
-    if (known.toldMs !== undefined) this.good(key, "Recovered");
+    if (known.toldMs !== undefined && !isDeleting) this.good(key, "Recovered");
   }
 
   /** @returns milliseconds until it may be told */

@@ -45,8 +45,12 @@ Deno.test("what passes within five seconds is not told", async () => {
   assert.deepEqual(told, []);
   news.waits(key, pending);
   await clock.advance(5_000);
-  assert.equal(news.waits(key, pending), undefined);
-  assert.deepEqual(told, ["Normal NamespacePending"]);
+  assert.deepEqual(news.waits(key, pending), { requeueAfterMs: 30 * 60_000 });
+  await clock.advance(30 * 60_000);
+  news.waits(key, pending);
+  assert.deepEqual(told, ["Normal NamespacePending", "Normal NamespacePending"]);
+  news.settled(key, true);
+  assert.equal(told.length, 2, "that it is being deleted is no recovery");
 });
 
 const refusals: [
@@ -158,15 +162,15 @@ Deno.test("users hear that the provider can have no namespace for theirs, as its
   const length = pair.clusterNamespace.length + 1 + name.length;
   assert.match(
     message,
-    new RegExp(`would be called "${pair.clusterNamespace}-${name}", which has ${length} characters`),
+    new RegExp(`call it "${pair.clusterNamespace}-${name}" cannot, as that has ${length} characters`),
   );
   await namespaces.delete({ name }, {}, within(5_000));
 });
 
-Deno.test("users hear what a deletion waits for, and that their namespace waits", async () => {
+Deno.test("users hear what a deletion waits for, also of a konnector that starts then, and that their namespace waits", async () => {
   await using pair = await openPair();
   const { told, recorder, heard } = listening();
-  await using _sync = pair.open({ recorder });
+  const first = pair.open({ recorder });
   await pair.consumer.create(mangoDb(pair.group, pair.key), within(5_000));
   const pending = await heard("NamespacePending");
   assert.match(pending.message, new RegExp(`no.* namespace for "${pair.key.namespace}" yet`));
@@ -179,9 +183,13 @@ Deno.test("users hear what a deletion waits for, and that their namespace waits"
   await pair.consumer.delete(pair.key, {}, within(5_000));
   const awaited = await heard("ProviderDeleting");
   assert.match(awaited.message, /"\S+\/db", which is held by example\.com\/work\. Wait/);
+  await first[Symbol.asyncDispose]();
+  told.length = 0;
+  await using _second = pair.open({ recorder });
+  await heard("ProviderDeleting");
   await pair.provider.mergePatch(pair.providerKey, { metadata: { finalizers: null } }, {}, within(5_000));
   await eventually("it is gone", async () => !(await pair.consumer.find(pair.key, within(5_000))));
-  assert.equal(told.filter(({ reason }) => reason === "ProviderDeleting").length, 1);
+  assert.deepEqual(told.map(({ reason }) => reason), ["ProviderDeleting"]);
 });
 
 Deno.test("users hear that a copy is lost, and made again", async () => {

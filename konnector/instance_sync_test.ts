@@ -273,9 +273,34 @@ Deno.test("a namespace of the provider that cannot be listed keeps no other from
     const known = connection.serviceNamespaces.store.get({ namespace: clusterNamespace, name });
     return known?.status?.namespace !== undefined;
   });
-  await using _sync = pair.open();
+  await using sync = pair.open();
   await consumer.create(mangoDb(group, key), within(5_000));
   await pair.mapNamespace(() => pair.admit(providerKey.namespace));
+  await pair.onProvider("the instance appears", () => true);
+
+  const told = await eventually("which side and why is told", () => sync.trouble);
+  assert.equal(told.side, "provider");
+  assert.match(told.message, /^Cannot watch mangodbs\.\S+ .*on the provider: 403 Forbidden: /);
+  assert.equal(sync.orphans, undefined, "nobody knows what is in there");
+  await serviceNamespaces.delete({ namespace: clusterNamespace, name }, {}, within(5_000));
+  await eventually("what is not asked for any more is no trouble", () => !sync.trouble);
+  assert.deepEqual(sync.orphans, []);
+});
+
+Deno.test("a namespace is asked for again when its request is deleted before it is answered", async () => {
+  await using pair = await openPair();
+  const pending = Promise.withResolvers<void>();
+  await using _sync = pair.open({
+    recorder: { event: (_, { reason }) => reason === "NamespacePending" && pending.resolve() },
+  });
+  await pair.consumer.create(mangoDb(pair.group, pair.key), within(5_000));
+  await pending.promise; // from now on nobody looks by himself
+  await pair.serviceNamespaces.delete(
+    { namespace: pair.clusterNamespace, name: pair.key.namespace },
+    {},
+    within(5_000),
+  );
+  await pair.mapNamespace();
   await pair.onProvider("the instance appears", () => true);
 });
 
@@ -292,7 +317,7 @@ Deno.test("objects that are missing on the consumer, unseen, are kept on the pro
   await consumer.mergePatch(key, { metadata: { finalizers: null } }, {}, within(5_000));
   await consumer.delete(key, {}, within(5_000));
   const second = pair.open();
-  await eventually("the orphan is told about", () => second.orphans.length === 1);
+  assert.deepEqual(await eventually("it is known", () => second.orphans), [`${key.namespace}/db`], "at once, not none");
   assert.ok(await provider.find(providerKey, within(5_000)));
   await second[Symbol.asyncDispose]();
 

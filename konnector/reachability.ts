@@ -1,5 +1,6 @@
 import type { KubeClient } from "../kube/client.ts";
 import { type Clock, systemClock } from "../kube/clock.ts";
+import { Deadline } from "../kube/deadline.ts";
 import { messageOf } from "../kube/errors.ts";
 
 /** A watch that breaks is opened again in a moment, mostly: only trouble at two looks in a row is trouble. */
@@ -25,8 +26,8 @@ export class Probe implements Reach {
     while (true) {
       await systemClock.sleep(ASK_EVERY_MS, signal);
       try {
-        const soon = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_WITHIN_MS)]);
-        await client.request("GET", "/version", {}, soon);
+        using deadline = new Deadline(ANSWER_WITHIN_MS, signal);
+        await client.request("GET", "/version", {}, deadline.signal);
         this.trouble = undefined;
       } catch (error) {
         if (signal.aborted) throw error;

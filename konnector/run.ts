@@ -3,7 +3,6 @@ import { installCrds } from "../crds/install.ts";
 import { API_SERVICE_BINDINGS } from "../crds/names.ts";
 import { collectWhenIdle } from "../idle_memory.ts";
 import { KubeClient } from "../kube/client.ts";
-import { ConfigError } from "../kube/errors.ts";
 import { serveHealth } from "../kube/health.ts";
 import { type ClusterConfig, loadKubeconfig } from "../kube/kubeconfig.ts";
 import { Leadership } from "../kube/leadership.ts";
@@ -18,6 +17,7 @@ import type { ConnectionTarget } from "./connection.ts";
 import { createKonnectorMetrics } from "./metrics.ts";
 import type { KonnectorOptions } from "./options.ts";
 import type { Reach } from "./reachability.ts";
+import { receivedTarget } from "./received_target.ts";
 
 export interface KonnectorContext {
   log: Log;
@@ -121,7 +121,7 @@ async function leadInAppCluster(
       consumer,
       bindings: consumer,
       bindingResource: bindingResource!,
-      targetOf: targetOfReceived,
+      targetOf: ({ spec }, kubeconfig) => ({ ...receivedTarget(kubeconfig), secretRef: spec.kubeconfigSecretRef }),
       beforeWrite: client.beforeWrite,
     }, signal);
   };
@@ -150,11 +150,4 @@ function leadFromControlPlane(
         beforeWrite: client.beforeWrite,
       }, signal);
     }, signal);
-}
-
-/** In an app cluster, a binding's kubeconfig leads to the provider, and its context says which namespace is ours. */
-function targetOfReceived({ spec }: APIServiceBinding, kubeconfig: string): ConnectionTarget {
-  const config = parseReceivedKubeconfig(kubeconfig);
-  if (!config.namespace) throw new ConfigError("Cannot use the received kubeconfig: its context has no namespace");
-  return { config, namespace: config.namespace, secretRef: spec.kubeconfigSecretRef };
 }

@@ -1,4 +1,4 @@
-import { isUnreachable } from "./errors.ts";
+import { isOutage, isUnreachable } from "./errors.ts";
 
 export interface BackoffLimits {
   firstMs?: number;
@@ -28,20 +28,24 @@ export function backoffMs(
 }
 
 /**
- * Failures in a row, those without an answer counted apart: an API server that answers again, if only that it is not
- * ready yet or has forgotten a position, is not waited for as one that is away.
+ * Failures in a row, those without an answer, and those of a server that is not able to give one, each counted apart: an
+ * API server that answers again, if only that it is not ready yet or has forgotten a position, is not waited for as one
+ * that is away.
  */
 export class Failures {
   #unanswered = 0;
+  #outages = 0;
   #answered = 0;
 
   /** @returns how many of its sort there have been by now, for `backoffMs` */
   add(error: unknown): number {
-    return isUnreachable(error) ? ++this.#unanswered : ++this.#answered;
+    if (isUnreachable(error)) return ++this.#unanswered;
+    return isOutage(error) ? ++this.#outages : ++this.#answered;
   }
 
   reset(): void {
     this.#unanswered = 0;
+    this.#outages = 0;
     this.#answered = 0;
   }
 }

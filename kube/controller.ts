@@ -1,5 +1,5 @@
 import { backoffMs, Failures } from "./backoff.ts";
-import { isConflict, isUnreachable, KubeError, reasonOf, TerminalError } from "./errors.ts";
+import { isAway, isConflict, KubeError, reasonOf, TerminalError } from "./errors.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import type { WorkQueue } from "./queue.ts";
@@ -59,7 +59,7 @@ export async function runController(options: ControllerOptions, signal: AbortSig
       const before = failures.get(key) ?? new Failures();
       failures.set(key, before);
       const count = before.add(error);
-      const limits = isUnreachable(error) ? { maxMs: UNREACHABLE_BACKOFF_MS } : {};
+      const limits = isAway(error) ? { maxMs: UNREACHABLE_BACKOFF_MS } : {};
       const retryAfterMs = (error instanceof KubeError && error.retryAfterMs) || 0;
       const afterMs = Math.max(backoffMs(count, random, limits), retryAfterMs);
       // Another writer was faster: the next pass sees what it wrote.

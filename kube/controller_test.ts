@@ -125,15 +125,17 @@ Deno.test("when the API server says how long to wait, it is that long", async ()
   assert.equal(run.passes.length, 2);
 });
 
-Deno.test("a cluster that is back after hours is noticed within half a minute", async () => {
-  await using run = start(() => Promise.reject(new KubeError("refused", { status: 0 })));
-  run.queue.add("a");
-  await soon();
-  await run.clock.advance(3600_000);
-  const { length } = run.passes;
-  await run.clock.advance(3600_000);
-  assert.equal(run.passes.length - length, 120);
-});
+for (const status of [0, 502, 503, 504]) {
+  Deno.test(`a cluster that is back after hours is noticed within half a minute, also behind a proxy that says ${status}`, async () => {
+    await using run = start(() => Promise.reject(new KubeError("away", { status })));
+    run.queue.add("a");
+    await soon();
+    await run.clock.advance(3600_000);
+    const { length } = run.passes;
+    await run.clock.advance(3600_000);
+    assert.equal(run.passes.length - length, 120);
+  });
+}
 
 Deno.test("one that is back but refuses at first is asked again soon", async () => {
   await using run = start((_key, _signal, pass) =>

@@ -65,6 +65,11 @@ export const isConflict = (error: unknown): boolean =>
   error instanceof KubeError && error.status === 409 && error.reason !== "AlreadyExists";
 /** No answer: refused, reset, timed out, or the certificate did not verify. */
 export const isUnreachable = (error: unknown): boolean => hasStatus(error, 0);
+/** The server, or a proxy in front of it, is not able to answer: that says nothing about the request. */
+export const isOutage = (error: unknown): boolean => error instanceof KubeError && error.status >= 500;
+
+/** Either of them: the server has to come back first. */
+export const isAway = (error: unknown): boolean => isUnreachable(error) || isOutage(error);
 
 /** The server fell silent in the middle of an answer. */
 export const isSilence = (error: unknown): boolean =>

@@ -1,6 +1,6 @@
 import type { Api } from "./api.ts";
 import type { Clock } from "./clock.ts";
-import { isForbidden, messageOf, reasonOf } from "./errors.ts";
+import { isAway, isForbidden, messageOf, reasonOf } from "./errors.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import { type Indexers, Store } from "./store.ts";
@@ -104,6 +104,13 @@ export class Informer<T extends KubeObject, V = T> {
     return down && messageOf(down.trouble);
   }
 
+  /** Why the API server, which does answer, does not let a scope be watched that matters; undefined when it does. */
+  refusal(matters: (scope: Scope) => boolean): string | undefined {
+    const isRefused = ({ scope, trouble }: ScopeState) => trouble !== undefined && !isAway(trouble) && matters(scope);
+    const refused = [...this.#scopes].find(isRefused);
+    return refused && messageOf(refused.trouble);
+  }
+
   /** Whether the API server lets us look at none of the scopes. */
   get isForbidden(): boolean {
     return this.#scopes.size > 0 && [...this.#scopes].every(({ trouble }) => isForbidden(trouble));
@@ -111,7 +118,12 @@ export class Informer<T extends KubeObject, V = T> {
 
   /** Whether every scope has been listed at least once. */
   get isSynced(): boolean {
-    return this.#scopes.size > 0 && [...this.#scopes].every(({ synced }) => synced);
+    return this.#scopes.size > 0 && this.isComplete;
+  }
+
+  /** Whether there is no scope that has not been listed. */
+  get isComplete(): boolean {
+    return [...this.#scopes].every(({ synced }) => synced);
   }
 
   /** Whether all objects of that namespace, or of a kind without namespaces, have been listed at least once. */

@@ -9,10 +9,7 @@ import type { Log } from "./log.ts";
 import { LEASES } from "./resources.ts";
 
 export interface LeaseOptions {
-  /**
-   * Not the one that `leadership` guards, as its requests go on while others are refused; with a short `timeoutMs`, so
-   * that dead connections are given up long before the renew deadline.
-   */
+  /** Not the one that `leadership` guards, as its requests go on while others are refused. */
   client: KubeClient;
   namespace: string;
   name: string;

@@ -15,7 +15,12 @@ const MAX_BACKOFF_MS = 15_000;
  */
 export async function untilReachable<T>(
   action: () => Promise<T>,
-  { waitingFor, log, clock = systemClock }: { waitingFor: string; log: Log; clock?: Clock },
+  { waitingFor, log, onFailure, clock = systemClock }: {
+    waitingFor: string;
+    log: Log;
+    onFailure?: (error: KubeError) => void;
+    clock?: Clock;
+  },
   signal: AbortSignal,
 ): Promise<T> {
   const before = new Failures();
@@ -24,6 +29,7 @@ export async function untilReachable<T>(
       return await action();
     } catch (error) {
       if (signal.aborted || !(error instanceof KubeError) || isInvalid(error)) throw error;
+      onFailure?.(error);
       const failures = before.add(error);
       const pauseMs = backoffMs(failures, Math.random, { firstMs: 250, maxMs: MAX_BACKOFF_MS });
       const afterMs = Math.max(error.retryAfterMs ?? 0, pauseMs);

@@ -61,26 +61,26 @@ export const namespaceRequest = (clusterNamespace: string, name: string): APISer
 /** The longest name of a namespace. */
 const MAX_NAMESPACE_LENGTH = 63;
 
-/** Why a namespace of the consumer has no counterpart yet, which backends name after both. */
+/** Why a namespace of the consumer has no counterpart yet. */
 export function whyUnmapped(
   namespaces: Store<APIServiceNamespace>,
   { namespace: clusterNamespace, name }: { namespace: string; name: string },
 ): { reason: Obstacle<"Namespace">; what: string } {
-  const mapped = `${clusterNamespace}-${name}`;
-  if (mapped.length > MAX_NAMESPACE_LENGTH) {
-    const what = `The namespace for this object on the provider would be called "${mapped}", which has ` +
-      `${mapped.length} characters; ${MAX_NAMESPACE_LENGTH} are allowed`;
-    return { reason: "NamespaceNameTooLong", what };
-  }
   const request = namespaces.get({ namespace: clusterNamespace, name });
-  if (request && isDeleting(request)) {
+  if (!request) {
+    const what = `Nobody has asked the provider to make a namespace for "${name}" yet`;
+    return { reason: "NamespacePending", what };
+  }
+  if (isDeleting(request)) {
     const what = "The namespace for this object on the provider is being deleted";
     return { reason: "NamespaceTerminating", what };
   }
-  const what = request
-    ? `The provider has not made a namespace for "${name}" yet`
-    : `Nobody has asked the provider to make a namespace for "${name}" yet`;
-  return { reason: "NamespacePending", what };
+  const what = `The provider has not made a namespace for "${name}" yet`;
+  const mapped = `${clusterNamespace}-${name}`;
+  if (mapped.length <= MAX_NAMESPACE_LENGTH) return { reason: "NamespacePending", what };
+  const hint = `a backend that would call it "${mapped}" cannot, as that has ${mapped.length} characters and ` +
+    `${MAX_NAMESPACE_LENGTH} are allowed`;
+  return { reason: "NamespaceNameTooLong", what: `${what}; ${hint}` };
 }
 
 export type Isolation = NonNullable<APIServiceExport["spec"]["clusterScopedIsolation"]>;
