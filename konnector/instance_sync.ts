@@ -92,10 +92,9 @@ export class InstanceSync implements AsyncDisposable {
 
   /** Why objects of a cluster that answers cannot be read, once that lasts. */
   get trouble(): ReadTrouble | undefined {
-    for (const side of ["consumer", "provider"] as const) {
-      const message = this.#reach[side].trouble;
-      if (message !== undefined) return { side, message };
-    }
+    const { consumer, provider } = this.#reach;
+    if (consumer.trouble !== undefined) return { side: "consumer", message: consumer.trouble };
+    return provider.trouble === undefined ? undefined : { side: "provider", message: provider.trouble };
   }
 
   /** Looks at the orphans again, as they may be treated otherwise now. */

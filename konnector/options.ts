@@ -18,7 +18,10 @@ export interface KonnectorOptions {
   healthAddress: string;
   /** Objects of one API that are worked on at the same time. */
   workers: number;
-  /** Requests per second to each cluster; as many as it takes otherwise. */
+  /**
+   * Requests per second to each cluster; as many as it takes otherwise. In control-plane mode those about bindings and
+   * those about exports and objects count apart, although they go to one cluster.
+   */
   qps?: number;
 }
 
