@@ -56,7 +56,7 @@ Deno.test("klutch status tells what is bound and how it fares, for people and fo
       findings: [],
     });
     assert.match((await status("-o=yaml")).stdout, /^verdict: OK\nkonnector:\n {2}checkpoint: Konnector\n/);
-    assert.match((await status("-n", "elsewhere")).stdout, /^Nothing is bound/);
+    assert.match((await status("-n", "elsewhere")).stdout, /^No binding is in namespace "elsewhere"/);
     const check = await run("check", "-o", "json");
     assert.equal(check.code, 0, check.stdout);
     const checkpoints = JSON.parse(check.stdout).findings.map(({ checkpoint }: { checkpoint: string }) => checkpoint);
