@@ -30,14 +30,18 @@ export interface WatchObjectsOptions extends ListOptions {
    */
   silenceMs?: number;
   /**
-   * Start over when the server ends a watch before its time. To be set for custom resources whose schema may change: the
-   * server then ends their watches, but up to a second late, and events of that second lack the fields that are new.
+   * Start over when the server ends a watch before its time, after what has happened meanwhile. To be set for custom
+   * resources whose schema may change: the server then ends their watches, but up to a second late, and events of that
+   * second lack the fields that are new.
    */
   schemaMayChange?: boolean;
 }
 
 /** Longest pause between tries: an API server that is back is noticed within half a minute. */
 const MAX_BACKOFF_MS = 30_000;
+
+/** How long a watch goes on before it starts over: deletions that nobody is told of are known to nobody afterwards. */
+const CATCH_UP_SECONDS = 1;
 
 /**
  * Lists and watches objects until the signal fires. A broken or silent connection resumes where it ended, without
@@ -55,12 +59,14 @@ export async function* watchObjects<T extends KubeObject>(
   const { schemaMayChange = false, silenceMs = 90_000, ...selection } = rest;
   let mode: "watchList" | "list" = "watchList";
   let position: string | undefined; // resourceVersion up to which everything was told
+  let isStale = false; // what was told lacks fields
   const failures = new Failures();
   while (true) {
     signal.throwIfAborted();
     let isHeard = false; // anything but what there was in the beginning
     try {
       if (position === undefined) {
+        isStale = false;
         yield { type: "restart" };
         if (mode === "list") {
           let listedAt = "";
@@ -74,7 +80,7 @@ export async function* watchObjects<T extends KubeObject>(
       }
       let initial = position === undefined;
       // Spread over 5 to 10 minutes, so that not all watches come back at the same moment.
-      const timeoutSeconds = Math.round(300 * (1 + random()));
+      const timeoutSeconds: number = isStale ? CATCH_UP_SECONDS : Math.round(300 * (1 + random()));
       const stream = api.watch({
         ...selection,
         resourceVersion: position,
@@ -99,7 +105,11 @@ export async function* watchObjects<T extends KubeObject>(
         failures.reset();
       }
       const lastedMs = clock.monotonicMs() - openedAt;
-      if (schemaMayChange && lastedMs < timeoutSeconds * 1000 - 5_000) position = undefined;
+      if (isStale) {
+        position = undefined;
+        continue;
+      }
+      isStale = schemaMayChange && lastedMs < timeoutSeconds * 1000 - 5_000;
       if (lastedMs < 1000) {
         throw new KubeError("the server ends watches at once", { status: 0 });
       }

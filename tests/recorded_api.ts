@@ -151,17 +151,22 @@ export class RecordedApi implements AsyncDisposable {
       await out.write(`{"type":"ERROR","object":${status(failure)}}\n`);
       return await out.end();
     }
+    const endsAtMs = performance.now() + Number(query.get("timeoutSeconds")) * 1000;
     while (this.#connections.has(connection)) {
       while (position < this.#now) {
         const change = this.#history[position++]!;
         if (!change.elsewhere) await line(change.type, toObject(change, position));
         if (position % 4 === 0) await line("BOOKMARK", { metadata: { resourceVersion: String(position) } });
       }
+      const leftMs = endsAtMs - performance.now();
+      if (leftMs <= 0) return await out.end();
       await new Promise<void>((resolve) => {
         const wake = () => {
+          clearTimeout(timer);
           this.#watchers.delete(wake);
           resolve();
         };
+        const timer = setTimeout(wake, leftMs);
         this.#watchers.add(wake);
       });
     }
