@@ -113,6 +113,7 @@ export const ACCEPTED: Record<string, { name?: string; spec?: Json; status?: Jso
         refused: 1,
         impact: {
           hash: "a",
+          checkedAt: "2026-01-01T00:00:00Z",
           objects: 2,
           refused: 1,
           problem: "none",

@@ -135,6 +135,7 @@ export const PROMISES: Record<string, string[]> = {
     "spec.schemaChanges.reason minLength 1",
     "spec.schemaChanges.rollBackTo minLength 1",
     ...required(...["hash", "objects", "refused", "tenants"].map((field) => `status.schema.impact.${field}`)),
+    "status.schema.impact.checkedAt format date-time",
     ...required(
       ...["tenant", "objects", "refused", "samples"].map((field) => `status.schema.impact.tenants[0].${field}`),
     ),
