@@ -119,6 +119,10 @@ export async function* watchObjects<T extends KubeObject>(
         mode = "list";
         continue;
       }
+      if (isStale && isGone(error)) { // a change of the schema makes servers forget what was before it
+        position = undefined;
+        continue;
+      }
       if (isSilence(error) && position !== undefined && !isHeard) {
         onSilence?.();
         continue;

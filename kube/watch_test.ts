@@ -188,6 +188,20 @@ for (const cutsLookRegular of [false, true]) {
   });
 }
 
+Deno.test("a watch that is begun anew since the schema changed is no failure, should the server have forgotten what was before", async () => {
+  await using server = new RecordedApi([...HISTORY], { happened: 4, cutsLookRegular: true });
+  setTimeout(() => { // a watch that ends at once is a failure
+    server.happen();
+    server.compact();
+    server.cut();
+  }, 1_100);
+  const result = await observe(server.url, (held, { type }) => type === "synced" && last(held), {
+    schemaMayChange: true,
+  });
+  assert.deepEqual(result.errors, []);
+  assert.deepEqual(result.held, server.state);
+});
+
 Deno.test("bookmarks move on the position to resume from", async () => {
   await using server = new RecordedApi([...HISTORY.slice(0, 4)]);
   await observe(server.url, (held, notice) => {
