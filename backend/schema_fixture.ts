@@ -154,12 +154,24 @@ export class ChangingApi implements AsyncDisposable {
 
   /** Of the template, once its schema condition has this reason. */
   async status(reason: string | undefined): Promise<TemplateStatus> {
-    const templates = this.backend.cluster.client.api<APIServiceExportTemplate>(API_SERVICE_EXPORT_TEMPLATES);
     return await eventually(`the template's SchemaInSync is ${reason ?? "True"}`, async () => {
-      const { status } = await templates.get({ namespace: this.backend.namespace, name: "dbs" }, within(5000));
+      const status = await this.#status();
       const condition = findCondition(status?.conditions, "SchemaInSync");
       return condition && condition.reason === reason && status;
     });
+  }
+
+  /** Until the backend has seen so many refusals: what it decides afterwards goes by them. */
+  async refused(count: number): Promise<void> {
+    await eventually(
+      `the template counts ${count} refusals`,
+      async () => (await this.#status())?.schema?.refused === count,
+    );
+  }
+
+  async #status(): Promise<TemplateStatus | undefined> {
+    const templates = this.backend.cluster.client.api<APIServiceExportTemplate>(API_SERVICE_EXPORT_TEMPLATES);
+    return (await templates.get({ namespace: this.backend.namespace, name: "dbs" }, within(5000))).status;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
