@@ -65,7 +65,7 @@ export async function watchContract(
     serviceNamespaces: contract,
     clusterBindings: contract,
   };
-  const late = fired(within(20_000)).then(() => fail(new Error("The caches are not complete within 20 s")));
+  const late = fired(within(60_000)).then(() => fail(new Error("The caches are not complete within 60 s")));
   await Promise.race([watchCaches(caches, tasks, scopes), late]);
 }
 

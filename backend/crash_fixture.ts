@@ -69,7 +69,7 @@ export interface Controllers {
 }
 
 /** With several stories at once, the API server has its hands full. */
-const PATIENCE = { timeoutMs: 60_000, everyMs: 500 };
+const RARELY = { everyMs: 500 };
 
 /** Lets controllers work until they die or are done, and then their successors. */
 export async function workTwice(
@@ -79,10 +79,10 @@ export async function workTwice(
 ): Promise<boolean> {
   using process = new Process(controllers.cluster, fatalWrite);
   await controllers.start({ client: process.client });
-  await eventually("it dies or is done", async () => process.hasDied || await isDone(), PATIENCE);
+  await eventually("it dies or is done", async () => process.hasDied || await isDone(), RARELY);
   await controllers.stop();
   await controllers.start();
-  await eventually(`it is done after a death at write ${fatalWrite}`, isDone, PATIENCE);
+  await eventually(`it is done after a death at write ${fatalWrite}`, isDone, RARELY);
   return process.hasDied;
 }
 
@@ -96,7 +96,7 @@ export async function workWriteByWrite(controllers: Controllers, isDone: () => P
   for (let deaths = 0;; deaths++) {
     using process = new Process(controllers.cluster, 1);
     await controllers.start({ client: process.client });
-    await eventually("it dies or is done", async () => process.hasDied || await isDone(), PATIENCE);
+    await eventually("it dies or is done", async () => process.hasDied || await isDone(), RARELY);
     await controllers.stop();
     if (!process.hasDied) return deaths;
   }
@@ -171,7 +171,7 @@ export async function settled(traces: () => Promise<unknown[]>): Promise<unknown
     now = await traces();
     if (!isDeepStrictEqual(now, before)) sinceMs = performance.now();
     return performance.now() - sinceMs > REST_MS;
-  }, PATIENCE);
+  }, RARELY);
   return now;
 }
 

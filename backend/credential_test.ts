@@ -78,13 +78,13 @@ Deno.test("A token stolen today is worth nothing after its lifetime: credentials
   equal((await backend.bind()).kubeconfig, backend.tenant.kubeconfig, "a second login gets the same");
 });
 
-Deno.test("Deleting the Secret kubeconfig locks a stolen credential out within 10 s, for good", async () => {
+Deno.test("Deleting the Secret kubeconfig locks a stolen credential out soon, and for good", async () => {
   await using backend = await TestBackend.open();
   const stolen = backend.tenant.kubeconfig;
   equal(await isAccepted(stolen, backend), true);
   await secretsOf(backend).delete(secretKey(backend), {}, within(5000));
   // API servers remember for 10 s whom they have let in.
-  await eventually("it is refused", async () => !(await isAccepted(stolen, backend)), { timeoutMs: 20_000 });
+  await eventually("it is refused", async () => !(await isAccepted(stolen, backend)));
   await beat(backend);
   const renewed = (await backend.bind()).kubeconfig;
   notEqual(renewed, stolen);

@@ -12,7 +12,7 @@ import { TestBackend } from "./contract_fixture.ts";
 import type { ControllersDeps } from "./controllers.ts";
 import { clusterBinding } from "./test_objects.ts";
 
-export type Policy = NonNullable<APIServiceExportTemplate["spec"]["schemaChanges"]>;
+type Policy = NonNullable<APIServiceExportTemplate["spec"]["schemaChanges"]>;
 type TemplateStatus = NonNullable<APIServiceExportTemplate["status"]>;
 
 /** A field of any text. */

@@ -6,7 +6,7 @@ import { CLUSTER_ROLES, DEPLOYMENTS, type Role, ROLES } from "../kube/resources.
 import { consumer, type TestCluster, within } from "../tests/clusters.ts";
 import { deployKonnector, type KonnectorChoice } from "./deploy_konnector.ts";
 import { konnectorManifests } from "./konnector/manifests.ts";
-import { boundRights } from "./konnector/rights.ts";
+import { removeKonnector } from "./konnector/remove_fixture.ts";
 import { TakeBack } from "./take_back.ts";
 import { recordedTerminal } from "./terminal_fixture.ts";
 
@@ -30,15 +30,9 @@ const states = ({ client }: TestCluster) =>
     }),
   );
 
-async function remove({ client }: TestCluster) {
-  for (const { resource, object } of konnectorManifests("", boundRights([])).slice(1).toReversed()) {
-    await client.api(resource).delete(object.metadata, {}, within(5000));
-  }
-}
-
 Deno.test("deployKonnector() brings the konnector's objects to a real API server", async (test) => {
   using cluster = await consumer();
-  await remove(cluster);
+  await removeKonnector(cluster);
   try {
     await test.step("an API server takes all manifests", async () => {
       deepEqual(await deploy(cluster.client, asUsual), ["🚀 Deploying konnector v1.4.0 to namespace klutch-bind."]);
@@ -88,7 +82,7 @@ Deno.test("deployKonnector() brings the konnector's objects to a real API server
       equal(after.metadata.resourceVersion, metadata.resourceVersion);
     });
   } finally {
-    await remove(cluster);
+    await removeKonnector(cluster);
   }
 });
 

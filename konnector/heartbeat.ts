@@ -9,10 +9,11 @@ import type { Outcome } from "../kube/controller.ts";
 import { ConfigError, isAlreadyExists, isConflict, KubeError, messageOf } from "../kube/errors.ts";
 import type { Informer } from "../kube/informer.ts";
 import { deepEqual } from "../kube/json.ts";
+import { kubeconfigText } from "../kube/kubeconfig_secret.ts";
 import type { Log } from "../kube/log.ts";
 import { type Secret, SECRETS } from "../kube/resources.ts";
-import { formatKey, keyOf } from "../kube/types.ts";
-import { kubeconfigText } from "../kube/kubeconfig_secret.ts";
+import { patchStatus } from "../kube/status.ts";
+import { formatKey } from "../kube/types.ts";
 import { receivedTarget } from "./received_target.ts";
 
 const KIND = "ClusterBinding";
@@ -58,21 +59,15 @@ export async function reconcileHeartbeat(deps: HeartbeatDeps, signal: AbortSigna
   const secret = deps.secretRef && await tryTakeOver(deps, binding, deps.secretRef, signal);
   const status = nextStatus(binding, secret, deps.version, now());
   if (!deepEqual(status, binding.status)) {
-    const { uid, resourceVersion } = binding.metadata;
     try {
-      await provider.clusterBindings.api.mergePatch(
-        keyOf(binding),
-        { metadata: { uid, resourceVersion }, status },
-        { subresource: "status" },
-        signal,
-      );
+      await patchStatus(provider.clusterBindings.api, binding, status, signal);
       report(deps, { sentAt: now() });
     } catch (error) {
       report(deps, { ...provider.heartbeat, trouble: messageOf(error) });
       throw error;
     }
   } else report(deps, { sentAt: provider.heartbeat.sentAt ?? now() });
-  const sentAt = Date.parse(status?.lastHeartbeatTime ?? "");
+  const sentAt = Date.parse(status.lastHeartbeatTime ?? "");
   const isCopied = typeof secret === "string" || secret?.reason !== "SecretNotCopied";
   const dueMs = isCopied ? Infinity : COPY_RETRY_MS;
   return { requeueAfterMs: Math.max(1000, Math.min(sentAt + RENEW_AFTER_MS - now().getTime(), dueMs)) };
@@ -95,7 +90,7 @@ function nextStatus(
   secret: SecretState | undefined,
   version: string,
   now: Date,
-): ClusterBinding["status"] {
+): NonNullable<ClusterBinding["status"]> {
   const last = Date.parse(binding.status?.lastHeartbeatTime ?? "");
   const isDue = !(now.getTime() - last < RENEW_AFTER_MS);
   let conditions = binding.status?.conditions ?? [];

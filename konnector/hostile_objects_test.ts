@@ -6,9 +6,8 @@ import {
   RESOURCE_OWNER_ANNOTATION,
   SYNC_FINALIZER,
 } from "../crds/names.ts";
-import { CONFIG_MAPS } from "../kube/resources.ts";
 import type { EventDetails } from "../kube/event_series.ts";
-import type { CustomResourceDefinition } from "../kube/resources.ts";
+import { CONFIG_MAPS, type CustomResourceDefinition } from "../kube/resources.ts";
 import type { DynamicObject, KubeObject } from "../kube/types.ts";
 import { defineClaims } from "../sync/claim_definitions.ts";
 import { eventually, within } from "../tests/clusters.ts";

@@ -1,6 +1,7 @@
 import { KubeError, messageOf, type Status } from "./errors.ts";
 import { parseJson } from "./json.ts";
 import { withoutValues } from "./redact.ts";
+import { shortened } from "./shortened.ts";
 import type { HttpAnswer } from "./transport.ts";
 
 /** Asked to wait by the server longer than this, we try again earlier. */
@@ -81,7 +82,7 @@ function describeAnswer(response: Response, text: string): string {
 /** The beginning of a text that nobody expected, on one line. */
 function excerpt(text: string): string {
   const line = text.replace(/\s+/g, " ").trim();
-  return JSON.stringify(line.length > 120 ? `${line.slice(0, 120)}…` : line);
+  return JSON.stringify(shortened(line));
 }
 
 function retryAfterMs(response: Response, status: Status): number | undefined {

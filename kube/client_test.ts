@@ -459,7 +459,7 @@ Deno.test("a proxy-url that is none is a ConfigError", async () => {
 
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
-/** These parts 100 ms apart, then the end, a broken connection, or silence. */
+/** These parts, with a pause after each, then the end, a broken connection, or silence. */
 function stream(parts: string[], end: "close" | "fail" | "hang", pauseMs = 100): ReadableStream<Uint8Array> {
   const left = [...parts];
   let timer: ReturnType<typeof setTimeout> | undefined;

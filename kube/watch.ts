@@ -59,7 +59,7 @@ export async function* watchObjects<T extends KubeObject>(
   const { schemaMayChange = false, silenceMs = 90_000, ...selection } = rest;
   let mode: "watchList" | "list" = "watchList";
   let position: string | undefined; // resourceVersion up to which everything was told
-  let isStale = false; // what was told lacks fields
+  let isStale = false; // what was told may lack fields
   const failures = new Failures();
   while (true) {
     signal.throwIfAborted();

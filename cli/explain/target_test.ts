@@ -15,7 +15,7 @@ Deno.test("findTarget() takes all the words by which kubectl knows a kind", asyn
     const { resource } = await eventually(`${word} is known`, async () => {
       const target = await findTarget(landscape, `${word}.${group}`, within(5_000));
       return target.resource && target;
-    }, { timeoutMs: 5_000 });
+    });
     equal(resource!.plural, "mangodbs");
   }
 });

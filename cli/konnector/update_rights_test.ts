@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { KLUTCH_NAMESPACE, KONNECTOR_ROLE } from "../../crds/names.ts";
 import { KubeClient } from "../../kube/client.ts";
-import { staticConfig } from "../../kube/kubeconfig.ts";
 import { CLUSTER_ROLES, type Role, ROLES } from "../../kube/resources.ts";
+import { openAccount } from "../../tests/account.ts";
 import { consumer, eventually, type TestCluster, uniqueName, within } from "../../tests/clusters.ts";
 import { TakeBack } from "../take_back.ts";
 import { recordedTerminal } from "../terminal_fixture.ts";
-import { konnectorManifests } from "./manifests.ts";
+import { removeKonnector } from "./remove_fixture.ts";
 import { type BoundApi, boundRights } from "./rights.ts";
 import { applyRights, excessRights, updateRights } from "./update_rights.ts";
 
@@ -28,18 +28,13 @@ async function openInstalled() {
   const cluster = await consumer();
   await cluster.kubectl(["create", "namespace", KLUTCH_NAMESPACE]); // others may have made it
   await applyRights(cluster.client, boundRights([]), {}, within(20_000));
-  const remove = async () => {
-    for (const { resource, object } of konnectorManifests("", boundRights([])).slice(1)) {
-      await cluster.client.api(resource).delete(object.metadata, {}, within(5_000));
-    }
-  };
   return {
     cluster,
     mayQueue: async () =>
       JSON.stringify(await cluster.client.api(CLUSTER_ROLES).get({ name: KONNECTOR_ROLE }, within(5_000)))
         .includes(QUEUES),
     async [Symbol.asyncDispose]() {
-      await remove();
+      await removeKonnector(cluster);
       cluster[Symbol.dispose]();
     },
   };
@@ -82,7 +77,20 @@ Deno.test("updateRights() takes back what it has granted when it is refused half
   await using installed = await openInstalled();
   const { cluster, mayQueue } = installed;
   await using closed = await cluster.namespace("closed");
-  using person = await whoMayGrantEverywhereBut(cluster, closed.name);
+  const account = await openAccount(cluster, closed.name);
+  await using _inTheCluster = await account.allow([
+    { apiGroups: ["*"], resources: ["*"], verbs: ["get", "list"] },
+    { apiGroups: ["rbac.authorization.k8s.io"], resources: ["clusterroles", "clusterrolebindings"], verbs: ["*"] },
+  ]);
+  await using _inOurNamespace = await account.grant("cluster-admin", KLUTCH_NAMESPACE);
+  const who = `--as=system:serviceaccount:${closed.name}:${account.subject.name}`;
+  for (const what of [["update", "clusterroles"], ["create", "roles", "-n", KLUTCH_NAMESPACE]]) {
+    await eventually("the rights are in force", async () => {
+      const { stdout } = await cluster.kubectl(["auth", "can-i", ...what, who]);
+      return stdout.startsWith("yes");
+    });
+  }
+  using person = new KubeClient(account.config, { side: "app cluster" });
   const { terminal, said } = recordedTerminal();
   {
     await using takeBack = new TakeBack(terminal);
@@ -91,48 +99,4 @@ Deno.test("updateRights() takes back what it has granted when it is refused half
   }
   assert.deepEqual(said, ["↩️ Took back rights of the konnector"]);
   assert.equal(await mayQueue(), false);
-  await cluster.kubectl(["delete", "clusterrole,clusterrolebinding", closed.name]);
 });
-
-/** Somebody who may hand out rights in the whole cluster and in our namespace, but not in this one. */
-async function whoMayGrantEverywhereBut(cluster: TestCluster, namespace: string): Promise<KubeClient> {
-  const rules = [
-    { apiGroups: ["*"], resources: ["*"], verbs: ["get", "list"] },
-    { apiGroups: ["rbac.authorization.k8s.io"], resources: ["clusterroles", "clusterrolebindings"], verbs: ["*"] },
-  ];
-  const { client } = cluster;
-  const subjects = [{ kind: "ServiceAccount", name: "person", namespace }];
-  const rbac = { apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRoleBinding", subjects };
-  const roleRef = (name: string) => ({ apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name });
-  const objects = [
-    { apiVersion: "v1", kind: "ServiceAccount", metadata: { name: "person", namespace } },
-    { apiVersion: rbac.apiVersion, kind: "ClusterRole", metadata: { name: namespace }, rules },
-    { ...rbac, metadata: { name: namespace }, roleRef: roleRef(namespace) },
-    {
-      ...rbac,
-      kind: "RoleBinding",
-      metadata: { name: namespace, namespace: KLUTCH_NAMESPACE },
-      roleRef: roleRef("cluster-admin"),
-    },
-  ];
-  const { code, stderr } = await cluster.kubectl(["apply", "-f", "-"], {
-    stdin: objects.map((object) => JSON.stringify(object)).join("\n---\n"),
-  });
-  assert.equal(code, 0, stderr);
-  const { status: { token } } = await client.request<{ status: { token: string } }>(
-    "POST",
-    `/api/v1/namespaces/${namespace}/serviceaccounts/person/token`,
-    { body: { apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest", spec: {} } },
-    within(5_000),
-  );
-  const { server, caData } = cluster.config;
-  const person = new KubeClient(staticConfig({ server, caData, token }), { side: "app cluster" });
-  await eventually("the person may grant", async () => {
-    const { stdout } = await cluster.kubectl([
-      ...["auth", "can-i", "create", "roles", "-n", KLUTCH_NAMESPACE],
-      `--as=system:serviceaccount:${namespace}:person`,
-    ]);
-    return stdout.startsWith("yes");
-  });
-  return person;
-}

@@ -6,7 +6,6 @@ import type { APIServiceBinding } from "../../crds/api_service_binding.ts";
 import type { APIServiceNamespace } from "../../crds/api_service_namespace.ts";
 import { API_SERVICE_BINDINGS, API_SERVICE_NAMESPACES, KLUTCH_NAMESPACE } from "../../crds/names.ts";
 import { KubeClient } from "../../kube/client.ts";
-import { staticConfig } from "../../kube/kubeconfig.ts";
 import {
   NAMESPACES,
   type PolicyRule,
@@ -14,7 +13,6 @@ import {
   ROLE_BINDINGS,
   type RoleBinding,
   ROLES,
-  SERVICE_ACCOUNTS,
 } from "../../kube/resources.ts";
 import { Store } from "../../kube/store.ts";
 import { apiVersionOf, keyOf } from "../../kube/types.ts";
@@ -23,7 +21,8 @@ import { ControlPlane } from "../../playground/control_plane.ts";
 import { makeOwnedDirectory } from "../../playground/owned_directory.ts";
 import { mappedNamespaceIndex } from "../../sync/mapping.ts";
 import { CONTRACT_RIGHTS, ruleOf } from "../../sync/rights.ts";
-import { provider, uniqueName, within } from "../../tests/clusters.ts";
+import { openAccount } from "../../tests/account.ts";
+import { provider, type TestCluster, uniqueName, within } from "../../tests/clusters.ts";
 import { serveLocally } from "../../tests/local_server.ts";
 import { auditProvider } from "./provider.ts";
 
@@ -31,39 +30,26 @@ const SECRET_VERBS = ["get", "list", "watch", "patch"];
 const PODS_RULE: PolicyRule = { apiGroups: [""], resources: ["pods"], verbs: ["get"] };
 
 /** A contract with two mapped namespaces, in each of which its ServiceAccount may do what the rules say. */
-async function openContract(admin: KubeClient, server: { server: string; caData?: string }, rules: PolicyRule[]) {
+async function openContract({ client: admin, config }: Pick<TestCluster, "client" | "config">, rules: PolicyRule[]) {
   const clusterNamespace = uniqueName("audit");
   const mapped = ["shop", "store"].map((name) => `${clusterNamespace}-${name}`);
-  const account = { namespace: clusterNamespace, name: "konnector" };
+  for (const name of [clusterNamespace, ...mapped]) {
+    await admin.api(NAMESPACES).create({ apiVersion: "v1", kind: "Namespace", metadata: { name } }, within(5_000));
+  }
+  const account = await openAccount({ client: admin, config }, clusterNamespace);
   const apiVersion = "rbac.authorization.k8s.io/v1";
   for (const namespace of [clusterNamespace, ...mapped]) {
     const metadata = { namespace, name: "konnector" };
-    await admin.api(NAMESPACES).create(
-      { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } },
-      within(5_000),
-    );
     const own = namespace === clusterNamespace ? CONTRACT_RIGHTS.map(ruleOf) : rules;
     await admin.api<Role>(ROLES).create({ apiVersion, kind: "Role", metadata, rules: own }, within(5_000));
     await admin.api<RoleBinding>(ROLE_BINDINGS).create({
       apiVersion,
       kind: "RoleBinding",
       metadata,
-      subjects: [{ kind: "ServiceAccount", ...account }],
-      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: "konnector" },
+      subjects: [account.subject],
+      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: metadata.name },
     }, within(5_000));
   }
-  await admin.api(SERVICE_ACCOUNTS).create(
-    { apiVersion: "v1", kind: "ServiceAccount", metadata: account },
-    within(5_000),
-  );
-  const path = `/api/v1/namespaces/${clusterNamespace}/serviceaccounts/konnector/token`;
-  const body = { apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest", spec: {} };
-  const { status: { token } } = await admin.request<{ status: { token: string } }>(
-    "POST",
-    path,
-    { body },
-    within(5_000),
-  );
   const namespaces = new Store<APIServiceNamespace>(mappedNamespaceIndex);
   for (const name of mapped) {
     const one: APIServiceNamespace = {
@@ -75,7 +61,7 @@ async function openContract(admin: KubeClient, server: { server: string; caData?
     };
     namespaces.set(keyOf(one), one);
   }
-  const client = new KubeClient(staticConfig({ ...server, token }), { side: "provider" });
+  const client = new KubeClient(account.config, { side: "provider" });
   return {
     side: { client, clusterNamespace, contract: { version: "v1.34", exports: new Map(), namespaces } },
     mapped,
@@ -105,7 +91,7 @@ const bound = new Set([binding.metadata.name]);
 
 Deno.test("auditProvider() tells what is missing in every namespace where it is", async () => {
   using cluster = await provider();
-  await using contract = await openContract(cluster.client, cluster.config, [PODS_RULE]);
+  await using contract = await openContract(cluster, [PODS_RULE]);
   const views = [{ binding, provider: { findings: [] }, findings: [] }];
   const { findings, problem } = await auditProvider(contract.side, views, bound, within(20_000));
   assert.equal(problem, undefined);
@@ -145,7 +131,7 @@ Deno.test("auditProvider() calls nothing missing where an authorizer cannot list
     within(60_000),
   );
   using admin = new KubeClient(plane.config, {});
-  await using contract = await openContract(admin, plane.config, [PODS_RULE]);
+  await using contract = await openContract({ client: admin, config: plane.config }, [PODS_RULE]);
   const views = [{ binding, provider: { findings: [] }, findings: [] }];
   const { findings, problem } = await auditProvider(contract.side, views, bound, within(20_000));
   assert.match(problem!, /^not all rights there are listed: .*webhook/);

@@ -2,7 +2,7 @@ import { deepEqual, rejects } from "node:assert/strict";
 import { APIServiceBinding } from "../../crds/api_service_binding.ts";
 import { installCrds } from "../../crds/install.ts";
 import { API_SERVICE_BINDINGS, API_VERSION, BINDING_FINALIZER, KLUTCH_NAMESPACE } from "../../crds/names.ts";
-import { createLog } from "../../kube/log.ts";
+import { silentLog } from "../../kube/log.ts";
 import { consumer, eventually, uniqueName, within } from "../../tests/clusters.ts";
 import { recordedTerminal } from "../terminal_fixture.ts";
 import { letGo } from "./let_go.ts";
@@ -12,8 +12,7 @@ const FOREIGN = "example.com/keep";
 Deno.test("letGo() takes off a binding no finalizer but ours, and says whose else hold it", async () => {
   using cluster = await consumer();
   const { client } = cluster;
-  const log = createLog({ format: "text", level: "error", write: () => {} });
-  await installCrds(client, [APIServiceBinding], log, within(20_000));
+  await installCrds(client, [APIServiceBinding], silentLog, within(20_000));
   await cluster.kubectl(["create", "namespace", KLUTCH_NAMESPACE]); // others may have made it
   const bindingApi = client.api<APIServiceBinding>(API_SERVICE_BINDINGS);
   const key = { namespace: KLUTCH_NAMESPACE, name: `queues.${uniqueName("team")}.example.com` };

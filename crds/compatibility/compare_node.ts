@@ -1,4 +1,5 @@
 import { deepEqual } from "../../kube/json.ts";
+import { shortened } from "../../kube/shortened.ts";
 import type { Json } from "../../kube/types.ts";
 import type { Change, ChangeRule, Verdict } from "./change.ts";
 import { RESTRICTIONS } from "./keywords.ts";
@@ -90,9 +91,6 @@ function textOf(node: SchemaNode, keywords: readonly (keyof SchemaNode)[]): stri
   if (given.length === 0) return `no ${keywords[0]}`;
   return given.map((keyword) => `${keyword} ${shortened(JSON.stringify(node[keyword]))}`).join(" ");
 }
-
-/** JSON for a message. */
-export const shortened = (text: string): string => text.length > 100 ? `${text.slice(0, 99)}…` : text;
 
 function compareUnknownFields(before: SchemaNode, after: SchemaNode, site: Site): Change[] {
   const changes: Change[] = [];

@@ -1,7 +1,8 @@
 import { deepEqual } from "../../kube/json.ts";
+import { shortened } from "../../kube/shortened.ts";
 import type { Json } from "../../kube/types.ts";
 import { type Change, verdictOf } from "./change.ts";
-import { change, compareNodes, shortened, type Site } from "./compare_node.ts";
+import { change, compareNodes, type Site } from "./compare_node.ts";
 import { ANYTHING, keepsUnknown, type SchemaNode, valuesOf } from "./node.ts";
 import { findExample, inField, inList } from "./samples.ts";
 

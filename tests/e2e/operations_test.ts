@@ -92,12 +92,13 @@ Deno.test("a konnector watches what it needs, as long as it needs it, and tells 
   });
 
   await story.step(t, "a konnector that stands by watches nothing", async () => {
+    // The garbage collector looks for new APIs every 30 s.
     const before = await eventually("all watches are there, also those of the garbage collector", async () => {
       const watches = await countWatches(story.consumer);
       const areThere = [API, OTHER].every((api) => watches.get(`${api} cluster`) === 2);
       await systemClock.sleep(1_000, within(5_000));
       return areThere && isDeepStrictEqual(watches, await countWatches(story.consumer)) && watches;
-    }); // which looks for new APIs every 30 s
+    });
     const standby = await story.run([
       "konnector",
       `--kubeconfig=${story.consumer.plane.kubeconfigPath}`,

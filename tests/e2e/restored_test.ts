@@ -75,20 +75,13 @@ Deno.test("an app cluster that was restored without its objects takes none of th
   const restored = await story.startAppCluster("restored");
   const bindings = restored.client.api<APIServiceBinding>(API_SERVICE_BINDINGS);
   const binding = { namespace: KLUTCH_NAMESPACE, name: API };
-  const untilOrphans = async (is: (message: string) => boolean) => {
-    let seen: unknown;
-    try {
-      await eventually("the binding says what is missing", async () => {
-        const { status } = await bindings.get(binding, soon());
-        seen = status?.conditions;
-        const condition = findCondition(status?.conditions, "DeletionsSeen");
-        const message = condition?.reason === "OrphansFound" ? condition.message! : "";
-        return condition !== undefined && is(message);
-      });
-    } catch (error) {
-      throw new Error(`last seen: ${JSON.stringify(seen, null, 2)}`, { cause: error });
-    }
-  };
+  const untilOrphans = (is: (message: string) => boolean) =>
+    eventually("the binding says what is missing", async () => {
+      const { status } = await bindings.get(binding, soon());
+      const condition = findCondition(status?.conditions, "DeletionsSeen");
+      const message = condition?.reason === "OrphansFound" ? condition.message! : "";
+      return condition !== undefined && is(message);
+    });
 
   await story.step(t, "restored, the cluster has its binding, and nothing else: it says what is missing", async () => {
     await restored.client.api(NAMESPACES)
