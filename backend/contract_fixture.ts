@@ -13,6 +13,7 @@ import type { PermissionClaim } from "../crds/shared.ts";
 import { KubeClient } from "../kube/client.ts";
 import { isForbidden } from "../kube/errors.ts";
 import { removeFinalizer } from "../kube/finalizer.ts";
+import type { Informer } from "../kube/informer.ts";
 import { silentLog } from "../kube/log.ts";
 import { createRecorder } from "../kube/recorder.ts";
 import { parseReceivedKubeconfig } from "../kube/received_kubeconfig.ts";
@@ -24,7 +25,7 @@ import {
   type Role,
 } from "../kube/resources.ts";
 import { fired, TaskGroup } from "../kube/tasks.ts";
-import { isDeleting, type Resource } from "../kube/types.ts";
+import { formatKey, isDeleting, keyOf, type KubeObject, type Resource } from "../kube/types.ts";
 import { eventually, provider, type TestCluster, uniqueName, within } from "../tests/clusters.ts";
 import { Census } from "./census.ts";
 import { type ControllersDeps, startControllers } from "./controllers.ts";
@@ -144,6 +145,15 @@ export class TestBackend implements AsyncDisposable {
 
   async stop(): Promise<void> {
     await this.#running?.disposeAsync();
+  }
+
+  /** Until a change has arrived: each kind has a watch of its own, and what is changed later may come first. */
+  async knows<T extends KubeObject>(informer: Informer<T>, changed: T): Promise<void> {
+    const version = ({ metadata }: T) => BigInt(metadata.resourceVersion!);
+    await eventually(`the backend knows of the change of ${changed.kind} ${formatKey(keyOf(changed))}`, () => {
+      const known = informer.store.get(keyOf(changed));
+      return known !== undefined && version(known) >= version(changed);
+    });
   }
 
   /** A CRD with its template. */

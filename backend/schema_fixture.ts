@@ -3,6 +3,7 @@ import type { APIServiceExportTemplate } from "../crds/api_service_export_templa
 import type { ClusterBinding } from "../crds/cluster_binding.ts";
 import { sourceSpecHash, toExportSpec } from "../crds/export_schema.ts";
 import { API_SERVICE_EXPORT_TEMPLATES, API_SERVICE_EXPORTS, CLUSTER_BINDINGS } from "../crds/names.ts";
+import type { Api } from "../kube/api.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { findCondition } from "../kube/conditions.ts";
 import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceDefinition, type OpenApiSchema } from "../kube/resources.ts";
@@ -26,16 +27,19 @@ export function fieldsOf({ spec: { versions: [version] } }: APIServiceExport): s
 
 /** The export of an API to one app cluster, and what the konnector there would say of it. */
 export class ExportedApi {
-  readonly client: KubeClient;
   readonly key: { namespace: string; name: string };
+  readonly #backend: TestBackend;
+  readonly #api: Api<APIServiceExport>;
 
-  constructor(client: KubeClient, key: { namespace: string; name: string }) {
-    this.client = client;
+  /** @param client of its konnector */
+  constructor(backend: TestBackend, client: KubeClient, key: { namespace: string; name: string }) {
     this.key = key;
+    this.#backend = backend;
+    this.#api = client.api(API_SERVICE_EXPORTS);
   }
 
   read(): Promise<APIServiceExport> {
-    return this.client.api<APIServiceExport>(API_SERVICE_EXPORTS).get(this.key, within(5000));
+    return this.#api.get(this.key, within(5000));
   }
 
   async hash(): Promise<string> {
@@ -56,13 +60,14 @@ export class ExportedApi {
     const lastTransitionTime = formatTime(new Date());
     const state = reason ? { status: "False", reason, message: "no" } : { status: "True" };
     const own = { type: "ConsumerInSync", lastTransitionTime, ...state };
-    await eventually("its status is written", async () => {
+    const reported = await eventually("its status is written", async () => {
       const { metadata: { uid, resourceVersion }, status: before } = await this.read();
       const others = before?.conditions?.filter(({ type }) => type !== own.type) ?? [];
       const patch = { metadata: { uid, resourceVersion }, status: { ...status, conditions: [...others, own] } };
       const options = { subresource: "status" } as const;
-      return await this.client.api(API_SERVICE_EXPORTS).mergePatch(this.key, patch, options, within(5000));
+      return await this.#api.mergePatch(this.key, patch, options, within(5000));
     });
+    await this.#backend.knows(this.#backend.caches.exports, reported);
   }
 
   async reportInstalled(): Promise<void> {
@@ -74,7 +79,7 @@ export class ExportedApi {
   }
 
   remove(): Promise<void> {
-    return this.client.api(API_SERVICE_EXPORTS).delete(this.key, {}, within(5000));
+    return this.#api.delete(this.key, {}, within(5000));
   }
 
   /** Of its ClusterBinding, for which an administrator is needed. */
@@ -106,7 +111,10 @@ export class ChangingApi implements AsyncDisposable {
   }
 
   get own(): ExportedApi {
-    return new ExportedApi(this.backend.konnector, { namespace: this.backend.namespace, name: this.name });
+    return new ExportedApi(this.backend, this.backend.konnector, {
+      namespace: this.backend.namespace,
+      name: this.name,
+    });
   }
 
   /** Another app cluster that binds the API now: it gets the CRD as it is. */
@@ -121,16 +129,18 @@ export class ChangingApi implements AsyncDisposable {
     });
     const { apiVersion, kind, spec: bound } = clusterBinding(namespace);
     const metadata = { namespace, name: "cluster", labels };
-    await cluster.client.api<ClusterBinding>(CLUSTER_BINDINGS)
+    const binding = await cluster.client.api<ClusterBinding>(CLUSTER_BINDINGS)
       .create({ apiVersion, kind, metadata, spec: bound }, within(5000));
     const crd = await cluster.client.api<CustomResourceDefinition>(CUSTOM_RESOURCE_DEFINITIONS)
       .get({ name: this.name }, within(5000));
     const one = await this.own.read();
     const key = { namespace, name: this.name };
     const spec = { ...one.spec, ...toExportSpec(crd) };
-    await cluster.client.api<APIServiceExport>(API_SERVICE_EXPORTS)
+    const exported = await cluster.client.api<APIServiceExport>(API_SERVICE_EXPORTS)
       .create({ apiVersion: one.apiVersion, kind: one.kind, metadata: key, spec }, within(5000));
-    return new ExportedApi(cluster.client, key);
+    await this.backend.knows(caches.clusterBindings, binding);
+    await this.backend.knows(caches.exports, exported);
+    return new ExportedApi(this.backend, cluster.client, key);
   }
 
   /** Fields of `spec`, where `null` takes one away. */
@@ -147,31 +157,20 @@ export class ChangingApi implements AsyncDisposable {
 
   async policy(policy: Policy): Promise<void> {
     const key = { namespace: this.backend.namespace, name: "dbs" };
-    const api = this.backend.cluster.client.api(API_SERVICE_EXPORT_TEMPLATES);
+    const api = this.backend.cluster.client.api<APIServiceExportTemplate>(API_SERVICE_EXPORT_TEMPLATES);
     const schemaChanges = { approved: null, reason: null, canary: null, rollBackTo: null, ...policy };
-    await api.mergePatch(key, { spec: { schemaChanges } }, {}, within(5000));
+    const changed = await api.mergePatch(key, { spec: { schemaChanges } }, {}, within(5000));
+    await this.backend.knows(this.backend.caches.templates, changed);
   }
 
   /** Of the template, once its schema condition has this reason. */
   async status(reason: string | undefined): Promise<TemplateStatus> {
+    const templates = this.backend.cluster.client.api<APIServiceExportTemplate>(API_SERVICE_EXPORT_TEMPLATES);
     return await eventually(`the template's SchemaInSync is ${reason ?? "True"}`, async () => {
-      const status = await this.#status();
+      const { status } = await templates.get({ namespace: this.backend.namespace, name: "dbs" }, within(5000));
       const condition = findCondition(status?.conditions, "SchemaInSync");
       return condition && condition.reason === reason && status;
     });
-  }
-
-  /** Until the backend has seen so many refusals: what it decides afterwards goes by them. */
-  async refused(count: number): Promise<void> {
-    await eventually(
-      `the template counts ${count} refusals`,
-      async () => (await this.#status())?.schema?.refused === count,
-    );
-  }
-
-  async #status(): Promise<TemplateStatus | undefined> {
-    const templates = this.backend.cluster.client.api<APIServiceExportTemplate>(API_SERVICE_EXPORT_TEMPLATES);
-    return (await templates.get({ namespace: this.backend.namespace, name: "dbs" }, within(5000))).status;
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -22,7 +22,7 @@ Deno.test("a refusal of another schema, or none of a schema at all, stops nobody
   await earlier.reportRefused();
   const silent = await api.bindAnother();
   await silent.report("CustomResourceDefinitionUpdateFailed"); // as a konnector that does not tell of what
-  await api.refused(3);
+  await eventually("all of them are counted", async () => (await api.status(undefined)).schema?.refused === 3);
 
   await api.change({ size: text });
   for (const first of [canary, foreign, earlier]) await first.until(undefined, "plan size");
@@ -65,7 +65,6 @@ for (const [title, end] of ENDS) {
     await canary.until("SchemaPending", "plan");
     const refusing = await api.bindAnother();
     await refusing.reportRefused();
-    await api.refused(1);
     await api.policy({ ...manual, approved: await refusing.hash() });
     for (const one of [canary, api.own]) await one.until("SchemaRefused", "plan");
     const { conditions } = await api.status("SchemaRefused");
