@@ -1,3 +1,5 @@
+import { printable } from "../printable.ts";
+
 /** A server-side rendered table, `meta.k8s.io/v1` Table; only the parts we read. */
 export interface Table {
   columnDefinitions: { name: string; priority?: number }[];
@@ -15,6 +17,10 @@ export function formatTable(headings: readonly string[], rows: readonly (readonl
   ).join("");
 }
 
+/** The same of cells that somebody else wrote. */
+export const printableTable = (headings: readonly string[], rows: readonly (readonly string[])[]): string =>
+  formatTable(headings, rows.map((cells) => cells.map((cell) => printable(cell))));
+
 /**
  * One table out of several that the API server rendered for the same kind, without the columns of `-o wide`.
  *
@@ -26,13 +32,12 @@ export function mergeTables(tables: readonly Table[], prefix: string): string {
   const rows = tables.flatMap(({ rows = [] }) =>
     rows.map(({ cells }) =>
       columns.map(({ index }, position) => {
-        const cell = cells[index];
-        const text = cell === null || cell === undefined ? "" : String(cell);
+        const text = String(cells[index] ?? "");
         return position === 0 ? prefix + text : text;
       })
     )
   );
-  return formatTable(columns.map(({ name }) => name), rows);
+  return printableTable(columns.map(({ name }) => name), rows);
 }
 
 const segmenter = new Intl.Segmenter();

@@ -23,3 +23,9 @@ Deno.test("mergeTables() puts several answers under one heading, without wide co
   ], "thing/");
   equal(merged, "NAME        AGE\nthing/one   5s\nthing/two\n");
 });
+
+Deno.test("mergeTables() lets no cell write on the terminal: a provider chooses its name", () => {
+  const columnDefinitions = [{ name: "Name" }, { name: "Provider" }];
+  const merged = mergeTables([{ columnDefinitions, rows: [{ cells: ["one", "\x1b]0;pwned\x07\r\u202eacme"] }] }], "");
+  equal(merged, "NAME   PROVIDER\none     ]0;pwned acme\n");
+});

@@ -1,8 +1,8 @@
 import type { ProgramContext } from "../../program.ts";
-import { printable } from "../../printable.ts";
+import { printable, printableLines } from "../../printable.ts";
 import { type DataFormat, printData } from "../data.ts";
 import { createStyle } from "../style.ts";
-import { formatTable } from "../table.ts";
+import { printableTable } from "../table.ts";
 import { toJUnit, toSarif } from "./pipeline_report.ts";
 import { type ApiReport, placeOf, type Report, samplesOf } from "./report.ts";
 
@@ -20,15 +20,15 @@ export async function printReport(report: Report, format: ReportFormat, file: st
 function toText({ verdict, apis }: Report, context: ProgramContext): string {
   const { strong, faint } = createStyle(context);
   const rows = apis.flatMap(({ api, changes }) =>
-    changes.map((change) => [change.verdict, api, placeOf(change), printable(change.message)])
+    changes.map((change) => [change.verdict, api, placeOf(change), change.message])
   );
   if (rows.length === 0) return "Nothing changed.\n";
   const examples = apis.flatMap(({ changes }) => changes).filter(({ example }) => example !== undefined).map((change) =>
-    `\n${strong(placeOf(change))}: ${printable(change.message)}. No longer fits:\n  ${
-      faint(JSON.stringify(change.example))
+    `\n${strong(printable(placeOf(change)))}: ${printable(change.message)}. No longer fits:\n  ${
+      faint(printableLines(JSON.stringify(change.example)))
     }\n`
   );
-  return `${formatTable(["change", "api", "where", "what"], rows)}${examples.join("")}${
+  return `${printableTable(["change", "api", "where", "what"], rows)}${examples.join("")}${
     impactText(apis)
   }\nThe change is ${verdict}.\n`;
 }
@@ -45,5 +45,5 @@ function impactText(apis: readonly ApiReport[]): string {
   );
   return rows.length === 0
     ? ""
-    : `\n${formatTable(["api", "tenant", "objects", "no longer fit", "for example"], rows)}`;
+    : `\n${printableTable(["api", "tenant", "objects", "no longer fit", "for example"], rows)}`;
 }

@@ -6,7 +6,7 @@ import { formatKey } from "../../kube/types.ts";
 import { printable } from "../../printable.ts";
 import type { ProgramContext } from "../../program.ts";
 import { type DataFormat, printData } from "../data.ts";
-import { formatTable } from "../table.ts";
+import { printableTable } from "../table.ts";
 import { type ControlPlaneFlags, openControlPlane } from "./control_plane.ts";
 
 export interface SchemaStatusOptions {
@@ -63,12 +63,12 @@ function toText(apis: readonly ApiStatus[]): string {
   ]);
   const messages = apis.flatMap(({ api, message }) => message ? [`\n${api}: ${printable(message)}\n`] : []);
   const kept = apis.flatMap(({ api, snapshots }) => snapshots.map(({ hash, keptAt }) => [api, hash, keptAt]));
-  return formatTable(
+  return printableTable(
     ["api", "policy", "change", "current", "waiting", "refused", "no longer fit", "reason", "schema"],
     rows,
   ) +
     messages.join("") +
-    (kept.length === 0 ? "" : `\n${formatTable(["api", "kept schema", "left"], kept)}`);
+    (kept.length === 0 ? "" : `\n${printableTable(["api", "kept schema", "left"], kept)}`);
 }
 
 /** Stored objects, where anybody has looked. */
