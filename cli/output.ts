@@ -92,8 +92,7 @@ async function withFileBeside(path: string, text: string, use: (beside: string) 
 
 async function formatDocuments(documents: readonly object[], output: "json" | "yaml"): Promise<string> {
   if (output === "json") return documents.map((document) => `${JSON.stringify(document, null, 4)}\n`).join("");
-  const { toYaml } = await import("./yaml.ts");
-  return documents.map(toYaml).join("---\n");
+  return (await import("./yaml.ts")).toYamlDocuments(documents);
 }
 
 async function getTable(appCluster: KubeClient, { namespace, name }: ObjectKey, signal: AbortSignal): Promise<Table> {

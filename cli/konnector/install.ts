@@ -57,8 +57,8 @@ export async function runManifests(options: ManifestOptions, context: ProgramCon
   using appCluster = await openAppCluster(options.appCluster, context);
   const installed = await appCluster.api<Deployment>(DEPLOYMENTS).find(DEPLOYMENT, signal);
   const { manifests } = await plan(appCluster, options, installed, terminal, signal);
-  const { stringify } = await import("yaml");
-  terminal.print(manifests.map(({ object }) => stringify(object, { aliasDuplicateObjects: false })).join("---\n"));
+  const { toYamlDocuments } = await import("../yaml.ts");
+  terminal.print(toYamlDocuments(manifests.map(({ object }) => object)));
 }
 
 async function plan(
