@@ -98,3 +98,23 @@ Deno.test("klutch schema check speaks of the control plane", async () => {
     /^KubeError: Cannot get .* on the control plane: /,
   );
 });
+
+Deno.test("klutch schema check takes null in place of what may be left out, as API servers do", async () => {
+  using cluster = await provider();
+  await using directory = await makeOwnedDirectory();
+  const optional = ["pattern", "format", "required", "enum", "default", "properties", "items", "allOf", "not"];
+  const nulls = Object.fromEntries([...optional, "x-kubernetes-validations"].map((keyword) => [keyword, null]));
+  const spec = { type: "object", properties: { default: { type: "string", nullable: true, enum: ["a", null] } } };
+  await using api = await serveWidgets(cluster.client, spec);
+  const crds = cluster.client.api<CustomResourceDefinition>(CUSTOM_RESOURCE_DEFINITIONS);
+  const crd = await crds.get({ name: `widgets.${api.resource.group}` }, within(5_000));
+  Object.assign(crd.spec.names, { shortNames: null, categories: null });
+  const [version] = crd.spec.versions;
+  Object.assign(version!, { additionalPrinterColumns: null, selectableFields: null });
+  const { properties } = version!.schema!.openAPIV3Schema as { properties: Record<string, typeof spec> };
+  Object.assign(properties.spec!.properties.default, nulls, { enum: ["a", null] });
+  await crds.replace(crd, within(5_000));
+  const file = join(directory.path, "new.yaml");
+  await Deno.writeTextFile(file, stringify({ ...crd, kind: "CustomResourceDefinition" }));
+  deepEqual(await check(cluster, file, "table"), { exitCode: 0, stdout: "Nothing changed.\n" });
+});

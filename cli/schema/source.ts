@@ -6,7 +6,7 @@ import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceDefinition } from "../.
 import type { Json } from "../../kube/types.ts";
 import { type ProgramContext, UsageError } from "../../program.ts";
 import { type ControlPlaneFlags, openControlPlane } from "./control_plane.ts";
-import { misshapenAt } from "./well_formed.ts";
+import { misshapenAt, withoutNulls } from "./well_formed.ts";
 import { type CompositeResourceDefinition, toClaimApi } from "./xrd.ts";
 
 /** An API as somebody defines it. */
@@ -86,7 +86,8 @@ export const fromCrd = ({ metadata, spec }: CustomResourceDefinition): DefinedAp
 
 /** Nothing is compared that an API server would not have looked at. */
 function checked(document: Record<string, Json>): unknown {
-  const { metadata, spec } = document;
+  const { metadata } = document;
+  const spec = withoutNulls(document.spec!);
   const isComplete = isJsonObject(metadata) && typeof metadata.name === "string" && isJsonObject(spec) &&
     typeof spec.group === "string" && isJsonObject(spec.names) && typeof spec.names.plural === "string" &&
     typeof spec.names.kind === "string" && Array.isArray(spec.versions) &&
@@ -98,7 +99,7 @@ function checked(document: Record<string, Json>): unknown {
     );
   }
   const wrong = misshapenAt(spec as Parameters<typeof misshapenAt>[0]);
-  if (wrong === undefined) return document;
+  if (wrong === undefined) return { ...document, spec };
   throw new UsageError(`no API server takes ${document.kind} '${metadata.name}': look at ${wrong}; ${SAYS_MORE}`);
 }
 

@@ -41,6 +41,22 @@ const NODE: Record<string, Shape> = {
     isObjects(value) && (value as { rule?: Json }[]).every(({ rule }) => isText(rule!)),
 };
 
+/** Keywords of a schema that hold values of the API, whose nulls mean something. */
+const VALUES = new Set(["default", "enum", "example"]);
+
+/** What an API server reads in the `spec` of a CRD or XRD: a field that is null is not there. */
+export function withoutNulls(value: Json): Json {
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (!isJsonObject(value)) return value;
+  const fields = Object.entries(value).filter(([, one]) => one !== null).map(([name, one]): [string, Json] => {
+    if (VALUES.has(name)) return [name, one];
+    if (name !== "properties" || !isJsonObject(one)) return [name, withoutNulls(one)];
+    const schemas = Object.entries(one).map(([property, schema]) => [property, withoutNulls(schema)]);
+    return [name, Object.fromEntries(schemas)];
+  });
+  return Object.fromEntries(fields);
+}
+
 /** Where a CRD or XRD, complete at the top, is of another shape than one that an API server takes; undefined if nowhere. */
 export function misshapenAt({ names, versions }: { names: Record<string, Json>; versions: Record<string, Json>[] }) {
   const found = wrongField(names, NAMES, "spec.names");
