@@ -55,6 +55,12 @@ const mistakes: [args: string[], stderr: RegExp][] = [
     /^Error: flag '--wait-timeout <duration>' argument 'soon' is invalid/,
   ],
   [["bind", "apiservice"], /^Error: url or file is required\nSee 'klutch bind apiservice --help'\.\n$/],
+  [["bind", "https://x", "https://y"], /^Error: too many arguments for 'bind'\. Expected 1 argument but got 2: /],
+  [
+    ["bind", "apiservice", "https://x", "https://y"],
+    /^Error: too many arguments for 'apiservice'\. Expected 1 argument/,
+  ],
+  [["unbind"], /^Error: missing required argument 'name'\nSee 'klutch unbind --help'\.\n$/],
   [["bind", "apiservice", "-f", "x"], /^Error: remote-kubeconfig or remote-kubeconfig-namespace and/],
   [["bind", "apiservice", "-f", "x", "--remote-kubeconfig-name", "y"], /^Error: .* must be specified together\n/],
   [["bind", "apiservice", "-f", "x", "https://y"], /^Error: url and file are mutually exclusive\n/],

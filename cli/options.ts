@@ -48,7 +48,7 @@ export function bindCommand(context: ProgramContext): Command {
         "then the konnector, which is installed if need be, keeps the objects of both clusters in sync.",
     )
     .usage("URL [flags]")
-    .argument("[url...]", "the provider's export page, e.g. https://HOST/export")
+    .argument("[url]", "the provider's export page, e.g. https://HOST/export")
     .enablePositionalOptions()
     .option("-d, --dry-run", "log in, say what would be made and print the requests; bind nothing")
     .option("--no-browser", "do not open the browser, only print the URL to visit");
@@ -76,15 +76,14 @@ export function bindCommand(context: ProgramContext): Command {
         ],
       ),
     )
-    .action(async (urls: string[]) => {
-      if (urls.length === 0) return command.outputHelp();
-      const stranger = urls.find((url) => !/^https?:\/\//.test(url));
-      if (stranger !== undefined) {
+    .action(async (url: string | undefined) => {
+      if (url === undefined) return command.outputHelp();
+      if (!/^https?:\/\//.test(url)) {
         throw new UsageError(
-          `unknown argument: '${stranger}': it has to be a URL like https://HOST/export, or 'apiservice'`,
+          `unknown argument: '${url}': it has to be a URL like https://HOST/export, or 'apiservice'`,
         );
       }
-      const options = toBindOptions(urls[0]!, flagsOf<BindFlags>(command), context.env);
+      const options = toBindOptions(url, flagsOf<BindFlags>(command), context.env);
       const { runBind } = await import("./bind.ts");
       await runBind(options, context);
     });
@@ -95,7 +94,7 @@ function apiServiceCommand(context: ProgramContext, words: string): Command {
     .summary("Bind what a manifest asks for, with a kubeconfig from an earlier login")
     .description("Bind the APIs that an APIServiceExportRequest asks for, with the kubeconfig of an earlier login.")
     .usage("(URL | -f FILE) [flags]")
-    .argument("[url...]", "where to get the APIServiceExportRequest manifest")
+    .argument("[url]", "where to get the APIServiceExportRequest manifest")
     .option("-f, --file <file>", "file with the APIServiceExportRequest manifest; - reads it from stdin")
     .option("--remote-kubeconfig <file>", "kubeconfig of the provider")
     .option("--remote-kubeconfig-namespace <ns>", "namespace of a Secret with that kubeconfig, here")
@@ -117,9 +116,8 @@ function apiServiceCommand(context: ProgramContext, words: string): Command {
         ],
       ),
     )
-    .action(async (urls: string[]) => {
-      if (urls.length > 1) return command.outputHelp();
-      const options = toApiServiceOptions(urls[0], flagsOf<ApiServiceFlags>(command));
+    .action(async (url: string | undefined) => {
+      const options = toApiServiceOptions(url, flagsOf<ApiServiceFlags>(command));
       const { runBindApiService } = await import("./bind_apiservice.ts");
       await runBindApiService(options, context);
     });

@@ -22,9 +22,10 @@ export function addKonnectorCommands(konnector: Command, context: ProgramContext
   const words = `${context.invokedAs} konnector`;
   const install = subcommand("install", "Install the konnector with the rights it needs");
   const upgrade = subcommand("upgrade", "Bring image, settings and rights of the installed one up to date");
-  for (const command of [install, upgrade]) addDeployFlags(command);
+  addDeployFlags(install, PUBLISHED);
+  addDeployFlags(upgrade, RUNNING);
   const manifests = subcommand("manifests", "Print what install would apply, for GitOps");
-  addRightsFlags(manifests);
+  addRightsFlags(manifests, `${RUNNING}, else ${PUBLISHED}`);
   const uninstall = subcommand("uninstall", "Take the konnector away; what is bound stays, unattended")
     .option("-y, --yes", "also while something is bound");
   for (const command of [install, upgrade, manifests, uninstall]) {
@@ -55,8 +56,12 @@ export function addKonnectorCommands(konnector: Command, context: ProgramContext
 const subcommand = (name: string, summary: string): Command =>
   new Command(name).summary(summary).description(`${summary}.`).usage("[flags]");
 
-function addRightsFlags(command: Command): void {
-  command.option("--image <image>", "image to run; what runs now, else the published one of the Go implementation")
+const RUNNING = "what runs now";
+const PUBLISHED = "the published one of the Go implementation";
+
+/** @param image that runs without `--image` */
+function addRightsFlags(command: Command, image: string): void {
+  command.option("--image <image>", `image to run (default: ${image})`)
     .addOption(
       new Option(
         "--rights <rights>",
@@ -65,8 +70,8 @@ function addRightsFlags(command: Command): void {
     );
 }
 
-function addDeployFlags(command: Command): void {
-  addRightsFlags(command);
+function addDeployFlags(command: Command, image: string): void {
+  addRightsFlags(command, image);
   command.addOption(
     new Option("--wait-timeout <duration>", "how long to wait for its pods; 0 does not wait").default(300_000, "5m")
       .argParser(toMilliseconds),

@@ -12,7 +12,7 @@ Exit codes:
   0  done, or planned
   1  the command could not do its work
   2  the command line is wrong
-  3  the plan meets an obstacle, or what is left is not what it said
+  3  --plan meets an obstacle, or what is left is not what the plan said
 `;
 
 const MODES: readonly UnbindMode[] = ["drain", "orphan", "force"];
@@ -34,7 +34,7 @@ export function unbindCommand(context: ProgramContext): Command {
         "konnector that is gone for good: this cluster lets go of everything, and a receipt says what is left behind.",
     )
     .usage("NAME [flags]")
-    .argument("[name]", "name of the binding, e.g. postgresqlinstances.anynines.com")
+    .argument("<name>", "name of the binding, e.g. postgresqlinstances.anynines.com")
     .addOption(new Option("--mode <mode>", "what becomes of the objects").choices([...MODES]).default("drain"))
     .option("--plan", "only say what there is, and what would become of it")
     .option("-y, --yes", "do not ask")
@@ -57,8 +57,7 @@ export function unbindCommand(context: ProgramContext): Command {
         ["In a script", `${context.invokedAs} unbind postgresqlinstances.anynines.com --yes -o json`],
       ),
     )
-    .action(async (name: string | undefined) => {
-      if (name === undefined) return command.outputHelp();
+    .action(async (name: string) => {
       const { output: format, mode, plan: planOnly = false, yes = false, waitTimeout, ...appCluster } = flagsOf<Flags>(
         command,
       );
