@@ -23,7 +23,7 @@ export async function takeBackBinding(
   const { bindingApi, konnector, bindings } = landscape;
   const binding = bindings.find(({ metadata }) => metadata.name === name && metadata.uid === uid);
   if (!bindingApi || !binding) return;
-  const found = await survey(landscape, binding, signal);
+  const found = await survey(landscape, { name, binding }, signal);
   const quiet = { ...terminal, say() {} };
   const deps = { appCluster, bindingApi, terminal: quiet, hasKonnector: konnector.isAlive, waitTimeoutMs: WAIT_MS };
   await letGo(deps, hadCrd ? { ...found, crd: undefined } : found, "orphan", signal);

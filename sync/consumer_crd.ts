@@ -11,12 +11,17 @@ import { annotationOf, type ObjectMeta, type OwnerReference } from "../kube/type
  * Whether a CRD was made for this binding, or for one of the same name before it: that an API was unbound and bound
  * again must not leave its objects to nobody.
  */
-export const isOurs = (crd: CustomResourceDefinition, binding: APIServiceBinding): boolean =>
+export const isOurs = (crd: CustomResourceDefinition, binding: Named): boolean =>
   isMarked(crd) || (crd.metadata.ownerReferences?.some((owner) => isBindingOwner(owner, binding)) ?? false);
 
 const isMarked = (crd: CustomResourceDefinition): boolean => annotationOf(crd, BOUND_ANNOTATION) === "true";
 
-const isBindingOwner = ({ apiVersion, kind, name }: OwnerReference, { metadata }: APIServiceBinding): boolean =>
+/** As much of a binding as is left of it in a CRD when it is gone. */
+interface Named {
+  metadata: { name: string };
+}
+
+const isBindingOwner = ({ apiVersion, kind, name }: OwnerReference, { metadata }: Named): boolean =>
   apiVersion === API_VERSION && kind === API_SERVICE_BINDINGS.kind && name === metadata.name;
 
 /** Why the API server will not serve it: another CRD has one of its names. */

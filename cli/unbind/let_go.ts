@@ -8,7 +8,7 @@ import { isConflict, isNotServed } from "../../kube/errors.ts";
 import { removeFinalizer } from "../../kube/finalizer.ts";
 import { counted } from "../../kube/plural.ts";
 import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceDefinition } from "../../kube/resources.ts";
-import { type DynamicObject, isDeleting, keyOf, type KubeObject, type ObjectKey } from "../../kube/types.ts";
+import { type DynamicObject, formatKey, isDeleting, keyOf, type KubeObject, type ObjectKey } from "../../kube/types.ts";
 import type { BindingApi } from "../api_service_binding.ts";
 import { formatDuration } from "../duration.ts";
 import type { Terminal } from "../terminal.ts";
@@ -25,12 +25,28 @@ interface LetGoDeps {
   waitTimeoutMs: number;
 }
 
-/** Does what the plan of this mode says; may be run again after it was interrupted anywhere. */
+/**
+ * Does what the plan of this mode says; may be run again after it was interrupted anywhere. A konnector lets go of the
+ * binding when it has done its part, and only then stops to hold objects; where there is none, the binding goes last.
+ */
 export async function letGo(deps: LetGoDeps, before: Survey, mode: UnbindMode, signal: AbortSignal): Promise<void> {
+  const { binding, crd } = before;
   if (mode === "drain") await drain(deps, before, signal);
-  await deleteBinding(deps, before, mode, signal);
+  if (binding) await deleteBinding(deps, binding, mode, signal);
+  await checkNobodyElse(deps.bindingApi, before, signal);
   const left = await releaseObjects(deps, before, signal);
-  if (left === 0 && before.crd) await deleteCrd(deps, before.crd, signal);
+  if (left === 0 && crd) await deleteCrd(deps, crd, signal);
+  if (binding && !deps.hasKonnector) await releaseBinding(deps, binding, signal);
+}
+
+/** Whoever has bound the API meanwhile, or in another namespace, needs its objects and CRD. */
+async function checkNobodyElse(bindingApi: BindingApi, { name, binding }: Survey, signal: AbortSignal): Promise<void> {
+  const { items } = await bindingApi.list({ fieldSelector: `metadata.name=${name}` }, signal);
+  const other = items.find(({ metadata }) => metadata.uid !== binding?.metadata.uid);
+  if (other) {
+    const holder = `APIServiceBinding ${formatKey(keyOf(other))}`;
+    throw new Error(`Cannot let go of the objects and the CRD of ${name}: ${holder} needs them now`);
+  }
 }
 
 async function deleteCrd(
@@ -86,19 +102,35 @@ async function drain(
   terminal.say(`✅ Deleted ${counted(objects.length, "object")} here and on the provider`);
 }
 
-/** Deletes the binding, which a konnector may hold until it has let go. */
+/** Deletes the binding, and waits until a konnector has let go of it. */
 async function deleteBinding(
-  { bindingApi, terminal, hasKonnector, waitTimeoutMs }: LetGoDeps,
-  { binding }: Survey,
+  deps: LetGoDeps,
+  binding: APIServiceBinding,
   mode: UnbindMode,
   signal: AbortSignal,
 ): Promise<void> {
   const key = keyOf(binding);
   const { uid } = binding.metadata;
   const annotations = { [ON_UNBIND_ANNOTATION]: mode };
-  await bindingApi.mergePatch(key, { metadata: { uid, annotations } }, {}, signal);
-  await bindingApi.delete(key, { uid }, signal);
-  const holders = hasKonnector ? [] : await releaseBinding(bindingApi, binding, signal);
+  await deps.bindingApi.mergePatch(key, { metadata: { uid, annotations } }, {}, signal);
+  await deps.bindingApi.delete(key, { uid }, signal);
+  if (deps.hasKonnector) await untilBindingGone(deps, binding, [], signal);
+}
+
+/** Does what a konnector would; finalizers of others they have to remove themselves. */
+async function releaseBinding(deps: LetGoDeps, binding: APIServiceBinding, signal: AbortSignal): Promise<void> {
+  await untilBindingGone(deps, binding, await removeOurFinalizer(deps.bindingApi, binding, signal), signal);
+}
+
+/** @param holders its finalizers that are not ours */
+async function untilBindingGone(
+  { bindingApi, terminal, waitTimeoutMs }: LetGoDeps,
+  binding: APIServiceBinding,
+  holders: string[],
+  signal: AbortSignal,
+): Promise<void> {
+  const key = keyOf(binding);
+  const { uid } = binding.metadata;
   const goal = `see APIServiceBinding ${key.name} go` + (holders.length > 0 ? `, held by ${holders.join(", ")},` : "");
   await untilGone(bindingApi, key, uid, { timeoutMs: waitTimeoutMs, goal }, signal);
   terminal.say(`✅ Deleted APIServiceBinding ${key.name}`);
@@ -106,12 +138,8 @@ async function deleteBinding(
 
 const MAX_CONFLICTS = 5;
 
-/**
- * Takes our finalizer off, where no konnector does.
- *
- * @returns the finalizers of others, who have to remove them
- */
-async function releaseBinding(
+/** @returns those of others */
+async function removeOurFinalizer(
   bindingApi: BindingApi,
   binding: APIServiceBinding,
   signal: AbortSignal,
@@ -148,8 +176,12 @@ async function releaseObjects({ terminal }: LetGoDeps, { consumerApi }: Survey, 
       return objects.length;
     }
     for (const object of held) {
-      await removeFinalizer(consumerApi, object, SYNC_FINALIZER, signal);
-      released.add(object.metadata.uid!);
+      try {
+        await removeFinalizer(consumerApi, object, SYNC_FINALIZER, signal);
+        released.add(object.metadata.uid!);
+      } catch (error) {
+        if (!isConflict(error)) throw error; // the next round sees it as it is then
+      }
     }
     await systemClock.sleep(ROUND_MS, signal);
   }

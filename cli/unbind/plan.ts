@@ -1,3 +1,4 @@
+import type { APIServiceBinding } from "../../crds/api_service_binding.ts";
 import { counted } from "../../kube/plural.ts";
 import { printable } from "../../printable.ts";
 import type { Finding } from "../diagnosis/finding.ts";
@@ -51,13 +52,13 @@ export function planUnbind(
   mode: UnbindMode,
   konnector: { isAlive: boolean; finding: Finding },
 ): UnbindPlan {
-  const { binding, objects, claimedCopies, crd, spareRights } = survey;
+  const { name, objects, claimedCopies, crd, spareRights } = survey;
   const copies = foundIn(survey.copies);
   const isDrained = mode === "drain";
   const left = isDrained ? [] : objects;
   const isCrdKept = crd !== undefined && left.length > 0;
   return {
-    binding: binding.metadata.name,
+    binding: name,
     mode,
     objects: names(objects),
     copies: copies && names(copies),
@@ -68,7 +69,7 @@ export function planUnbind(
     rights: spareRights?.map(describeRight),
     left: {
       objects: left.length,
-      copies: isDrained ? 0 : copies?.length,
+      copies: copies && (isDrained ? 0 : copies.length),
       crd: isCrdKept,
       held: 0,
       rights: spareRights && 0,
@@ -83,25 +84,10 @@ const describeRight = ({ verbs, resource, names = [], namespace }: RightFinding)
   [verbs.join(), resource, ...names, ...(namespace ? [`in namespace ${namespace}`] : [])].map((part) => printable(part))
     .join(" ");
 
-function consequencesOf(
-  { binding, objects, crd, claimedCopies, sharesSecretWith, ...survey }: Survey,
-  mode: UnbindMode,
-  isCrdKept: boolean,
-) {
-  const copies = foundIn(survey.copies);
-  const there = copies === undefined
-    ? "what there is on the provider"
-    : `${counted(copies.length, "object")} on the provider`;
-  const secret = binding.spec.kubeconfigSecretRef.name;
+function consequencesOf(survey: Survey, mode: UnbindMode, isCrdKept: boolean): string[] {
+  const { binding, crd, claimedCopies } = survey;
   return [
-    ...(mode === "drain"
-      ? [`${counted(objects.length, "object")} here and ${there} are deleted, with the services and data behind them`]
-      : [
-        `${
-          counted(objects.length, "object")
-        } here and ${there} stay; changes do not cross any more, in either direction`,
-        `Whoever deletes an object here later deletes nothing on the provider`,
-      ]),
+    ...fateOfObjects(survey, mode),
     ...(crd
       ? [
         `The CRD ${crd.metadata.name} ${
@@ -112,18 +98,41 @@ function consequencesOf(
     ...(claimedCopies?.length
       ? [`${counted(claimedCopies.length, "copy", "copies")} of claimed objects: not kept up to date any more`]
       : []),
-    sharesSecretWith.length > 0
-      ? `Secret ${secret} stays: ${sharesSecretWith.join(", ")} use it, too`
-      : `Secret ${secret} stays: with it the API can be bound again; delete it to forget the provider`,
+    ...(binding ? [fateOfSecret(binding, survey)] : []),
   ];
 }
 
+function fateOfObjects({ binding, objects, copies }: Survey, mode: UnbindMode): string[] {
+  const found = foundIn(copies);
+  const there = found ? `${counted(found.length, "object")} on the provider` : "what there is on the provider";
+  const all = `${counted(objects.length, "object")} here and ${there}`;
+  if (binding && mode === "drain") return [`${all} are deleted, with the services and data behind them`];
+  return [
+    ...(binding ? [] : ["The binding is gone already; what else it has left here goes now"]),
+    `${all} stay; changes do not cross any more, in either direction`,
+    "Whoever deletes an object here later deletes nothing on the provider",
+  ];
+}
+
+function fateOfSecret({ spec }: APIServiceBinding, { sharesSecretWith }: Survey): string {
+  const { name } = spec.kubeconfigSecretRef;
+  return sharesSecretWith.length > 0
+    ? `Secret ${name} stays: ${sharesSecretWith.join(", ")} use it, too`
+    : `Secret ${name} stays: with it the API can be bound again; delete it to forget the provider`;
+}
+
 function obstacleOf(
-  { copies }: Survey,
+  { name, binding, objects, copies }: Survey,
   mode: UnbindMode,
   { isAlive, finding }: { isAlive: boolean; finding: Finding },
 ) {
   if (mode === "force") return undefined;
+  if (!binding) {
+    return mode === "drain" && objects.length > 0
+      ? `${name} is not bound any more: so nothing can be deleted on the provider. Bind it again first; or leave what ` +
+        "is there with --mode orphan"
+      : undefined;
+  }
   if (!isAlive) return `${finding.what}. ${finding.action}; or let go of everything with --mode force`;
   if (mode === "drain" && "unknown" in copies) {
     return `${copies.unknown.what}: so nothing can be deleted on the provider. See \`kubectl klutch status\`; or leave ` +

@@ -23,7 +23,7 @@ export async function receiptOf(
   before: Survey,
   signal: AbortSignal,
 ): Promise<Receipt> {
-  const { objects, crd, spareRights, ...after } = await survey(landscape, before.binding, signal);
+  const { objects, crd, spareRights, ...after } = await survey(landscape, before, signal);
   const copies = foundIn(after.copies);
   const left: Remainder = {
     objects: objects.length,

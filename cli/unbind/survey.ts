@@ -9,19 +9,25 @@ import { isOurs } from "../../sync/consumer_crd.ts";
 import { definitionOf } from "../../sync/definition.ts";
 import { isBound } from "../../sync/instance_plan.ts";
 import { type BindingView, exportFinding } from "../diagnosis/binding.ts";
-import { type Finding, worstOf } from "../diagnosis/finding.ts";
+import { type Finding, stopped, worstOf } from "../diagnosis/finding.ts";
 import { readable } from "../diagnosis/readable.ts";
 import type { Landscape } from "../diagnosis/landscape.ts";
-import type { ProviderView } from "../diagnosis/provider.ts";
 import { listOnProvider, mappingOf, sideOf } from "../diagnosis/provider_side.ts";
 import { boundApiOf, excessRights } from "../konnector/update_rights.ts";
 import { printable } from "../../printable.ts";
 import type { RightFinding } from "../rbac/compare.ts";
 
+/** What is to be unbound. */
+export interface Subject {
+  /** Of API, CRD and binding: `<resource>.<group>`. */
+  name: string;
+  /** Absent when it is gone, though what hung on it may not be. */
+  binding?: APIServiceBinding;
+}
+
 /** All that hangs on one binding, on both clusters, as it is now. */
-export interface Survey {
-  binding: APIServiceBinding;
-  /** The user's objects; absent when this cluster does not serve the kind. */
+export interface Survey extends Subject {
+  /** The user's objects; absent when this cluster does not serve the kind, or it is nobody's but its own. */
   consumerApi?: Api;
   objects: DynamicObject[];
   /** Their counterparts. */
@@ -42,30 +48,37 @@ export type Copies = { found: DynamicObject[] } | { unknown: Finding };
 export const foundIn = (copies: Copies): DynamicObject[] | undefined => "found" in copies ? copies.found : undefined;
 
 /** Reads everything, and changes nothing. */
-export async function survey(landscape: Landscape, binding: APIServiceBinding, signal: AbortSignal): Promise<Survey> {
+export async function survey(landscape: Landscape, { name, binding }: Subject, signal: AbortSignal): Promise<Survey> {
   const { appCluster, bindings } = landscape;
-  const { name } = binding.metadata;
-  const [served, view, crd] = await Promise.all([
+  const [served, view, found] = await Promise.all([
     discover(appCluster, signal),
-    landscape.look(binding, signal),
+    binding && landscape.look(binding, signal),
     readable(appCluster.api<CustomResourceDefinition>(CUSTOM_RESOURCE_DEFINITIONS).find({ name }, signal)),
   ]);
-  const resource = served.resources.find((one) => resourceName(one) === name);
+  const crd = found && isOurs(found, { metadata: { name } }) ? found : undefined;
+  const resource = (binding || crd) && served.resources.find((one) => resourceName(one) === name);
   const consumerApi = resource && appCluster.api(resource);
   const others = bindings.filter((other) => other !== binding);
   const secretOf = ({ spec }: APIServiceBinding) => formatKey(spec.kubeconfigSecretRef);
   return {
+    name,
     binding,
     consumerApi,
     objects: consumerApi ? (await consumerApi.list({}, signal)).items : [],
-    copies: await listCopies(view, signal),
-    claimedCopies: await listClaimedCopies(appCluster, served, binding, view.provider, signal),
-    crd: crd && isOurs(crd, binding) ? crd : undefined,
-    sharesSecretWith: others.filter((other) => secretOf(other) === secretOf(binding))
+    copies: view ? await listCopies(view, signal) : { unknown: bindingGone(name) },
+    claimedCopies: view && await listClaimedCopies(appCluster, served, view, signal),
+    crd,
+    sharesSecretWith: others.filter((other) => binding && secretOf(other) === secretOf(binding))
       .map(({ metadata }) => metadata.name),
     spareRights: await readable(excessRights(appCluster, others.map(boundApiOf), signal)),
   };
 }
+
+const bindingGone = (name: string): Finding => stopped("Bound", "KindNotBound", `${name} is not bound any more`);
+
+/** Whether something is there that the binding of this API has left behind. */
+export const isLeftBehind = ({ name, crd, spareRights = [] }: Survey): boolean =>
+  crd !== undefined || spareRights.some(({ resource, names }) => resource === name || names?.includes(name));
 
 /** Objects on the provider that belong to objects of this cluster. */
 async function listCopies({ binding, provider, exported }: BindingView, signal: AbortSignal): Promise<Copies> {
@@ -79,8 +92,7 @@ async function listCopies({ binding, provider, exported }: BindingView, signal: 
 async function listClaimedCopies(
   appCluster: KubeClient,
   served: Discovery,
-  { spec }: APIServiceBinding,
-  { namespace }: ProviderView,
+  { binding: { spec }, provider: { namespace } }: BindingView,
   signal: AbortSignal,
 ): Promise<DynamicObject[] | undefined> {
   if (!namespace) return undefined;

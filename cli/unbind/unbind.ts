@@ -10,7 +10,7 @@ import { createStyle } from "../style.ts";
 import { createTerminal, LineReader, type Terminal } from "../terminal.ts";
 import { letGo } from "./let_go.ts";
 import { planUnbind, type UnbindMode, type UnbindPlan } from "./plan.ts";
-import { survey } from "./survey.ts";
+import { isLeftBehind, survey } from "./survey.ts";
 import { receiptOf } from "./receipt.ts";
 import { formatPlan, formatReceipt } from "./text.ts";
 
@@ -34,9 +34,9 @@ export async function runUnbind(options: UnbindOptions, context: ProgramContext)
   using landscape = await openLandscape(appCluster, { userAgent: `kubectl-klutch/${version}` }, signal);
   const { bindingApi, konnector } = landscape;
   const binding = landscape.bindings.find(({ metadata }) => metadata.name === name);
-  if (!bindingApi || !binding) throw unknown(name, landscape.bindings);
+  const before = await survey(landscape, { name, binding }, signal);
+  if (!bindingApi || !(binding || isLeftBehind(before))) throw unknown(name, landscape.bindings);
 
-  const before = await survey(landscape, binding, signal);
   const plan = planUnbind(before, mode, konnector);
   const style = createStyle(context);
   if (planOnly) {
