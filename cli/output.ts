@@ -72,10 +72,9 @@ export async function writeSecretFile(path: string, { metadata, type, data }: Se
  * @throws {Error} when it will not
  */
 export async function probeSecretFile(path: string): Promise<void> {
-  await withFileBeside(path, "", async () => {
-    const there = await stat(path).catch(() => undefined);
-    if (there?.isDirectory()) throw new Error("it is a directory");
-  });
+  const there = await stat(path).catch(() => undefined);
+  if (there?.isDirectory()) throw new Error(`Cannot write the Secret to ${path}: it is a directory`);
+  await withFileBeside(path, "", () => Promise.resolve());
 }
 
 async function withFileBeside(path: string, text: string, use: (beside: string) => Promise<void>): Promise<void> {
