@@ -14,6 +14,7 @@ import {
   formatKey,
   isDeleting,
   keyOf,
+  type KubeObject,
   type Resource,
 } from "../../kube/types.ts";
 import { API_SERVICE_NAMESPACE_ANNOTATION, CLUSTER_NAMESPACE_ANNOTATION } from "../names.ts";
@@ -53,10 +54,12 @@ export async function impactOf(
 ): Promise<Impact[]> {
   const { copy, resource } = copyOf(definition);
   const crds = client.api<CustomResourceDefinition>(CUSTOM_RESOURCE_DEFINITIONS);
-  const tenants = await tenantsByNamespace(client, signal);
+  const { items: namespaces } = await client.api(NAMESPACES).list({}, signal);
+  const tenants = tenantsByNamespace(namespaces);
   const written = before?.versions.find(({ name }) => name === resource.version)?.schema?.openAPIV3Schema;
   const impacts = new Map<string, Impact>();
-  const ending = new Set<string>();
+  // Nothing can be created in those, but an API server looks at fields first, and refuses an object for one it lacks.
+  const ending = new Set(namespaces.filter(isDeleting).map(({ metadata }) => metadata.name));
   await crds.create(copy, signal);
   try {
     await untilServed(client, copy.metadata.name, resource, signal);
@@ -159,13 +162,11 @@ async function untilServed(client: KubeClient, name: string, resource: Resource,
   throw new KubeError(`The control plane does not serve "${name}", a copy of the new definition`, { status: 0 });
 }
 
-async function tenantsByNamespace(client: KubeClient, signal: AbortSignal): Promise<Map<string, string>> {
-  const { items } = await client.api(NAMESPACES).list({}, signal);
-  return new Map(items.flatMap((namespace) => {
+const tenantsByNamespace = (namespaces: readonly KubeObject[]): Map<string, string> =>
+  new Map(namespaces.flatMap((namespace) => {
     const [tenant] = annotationOf(namespace, API_SERVICE_NAMESPACE_ANNOTATION)?.split("/") ?? [];
     return tenant ? [[namespace.metadata.name, tenant]] : [];
   }));
-}
 
 /** @returns where an object does not fit, if it does not; that its namespace ends, if so */
 async function judge(

@@ -78,22 +78,29 @@ Deno.test("impactOf() leaves out what is in a namespace that is being deleted", 
   await using namespace = await cluster.namespace("impact");
   await using ending = await cluster.namespace("ending");
   const widgets = client.api<Widget>(api.resource);
-  const create = (name: string, where: string, finalizers: string[]) =>
+  const create = (name: string, where: string, finalizers: string[], spec: object) =>
     widgets.create({
       apiVersion: apiVersionOf(api.resource),
       kind: "Widget",
       metadata: { namespace: where, name, finalizers },
-      spec: { size: 1 },
+      spec,
     }, within(5000));
-  await create("stays", namespace.name, []);
-  const held = [await create("a", ending.name, ["test/held"]), await create("b", ending.name, ["test/held"])];
+  await create("stays", namespace.name, [], { size: 1 });
+  const held = [
+    await create("a", ending.name, ["test/held"], { size: 1 }),
+    await create("b", ending.name, ["test/held"], { name: "b" }),
+  ];
   await client.api(NAMESPACES).delete({ name: ending.name }, {}, within(5000));
   await eventually("it is being deleted", async () => {
     const { status } = await client.api(NAMESPACES).get({ name: ending.name }, within(5000));
     return (status as { phase: string }).phase === "Terminating";
   });
   const ruled = definition(api, spec({ type: "integer" }, [{ rule: "self.size < 9" }]));
-  deepEqual(await impactOf(client, ruled, {}, within(30_000)), [{ tenant: "", objects: 1, refused: 0, samples: [] }]);
+  const without = definition(api, { type: "object", properties: { size: { type: "integer" } } });
+  for (const changed of [ruled, without]) {
+    const impact = await impactOf(client, changed, {}, within(30_000));
+    deepEqual(impact, [{ tenant: "", objects: 1, refused: 0, samples: [] }]);
+  }
   for (const { metadata } of held) {
     await widgets.mergePatch(metadata, { metadata: { finalizers: null } }, {}, within(5000));
   }
