@@ -4,7 +4,6 @@ import {
   FIELD_MANAGER,
   KLUTCH_NAMESPACE,
   KONNECTOR,
-  KONNECTOR_IMAGE,
 } from "../crds/names.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { type Clock, systemClock } from "../kube/clock.ts";
@@ -13,6 +12,8 @@ import { counted } from "../kube/plural.ts";
 import { CUSTOM_RESOURCE_DEFINITIONS, DEPLOYMENTS, PODS } from "../kube/resources.ts";
 import { annotationOf, type KubeObject, resourceName } from "../kube/types.ts";
 import { type BindingApi, findBindingApi } from "./api_service_binding.ts";
+import type { Deployment } from "./diagnosis/konnector.ts";
+import { publishedTagOf } from "./konnector/image.ts";
 import {
   DEFAULT_KONNECTOR_IMAGE,
   DEFAULT_KONNECTOR_VERSION,
@@ -53,7 +54,7 @@ export function planKonnector({ image, skip, downgrade }: KonnectorChoice, insta
   if (installed === undefined) {
     return { image: DEFAULT_KONNECTOR_IMAGE, message: `🚀 Deploying konnector ${wanted} ${place}.` };
   }
-  const version = konnectorVersionOf(installed);
+  const version = publishedTagOf(installed) || "unknown";
   if (version === "unknown" || version === "latest") {
     return { message: `ℹ️ konnector of ${version} version already installed, skipping` };
   }
@@ -69,16 +70,6 @@ export function planKonnector({ image, skip, downgrade }: KonnectorChoice, insta
     };
   }
   return {};
-}
-
-/** The tag of an image of the well-known repository; of any other image nothing is known. */
-function konnectorVersionOf(image: string): string {
-  const prefix = `${KONNECTOR_IMAGE}:`;
-  return image.startsWith(prefix) ? image.slice(prefix.length).replace(/@.*$/, "") : "unknown";
-}
-
-interface Deployment extends KubeObject {
-  spec: { template: { spec: { containers: { name: string; image?: string }[] } } };
 }
 
 /** What would be done about the konnector of this app cluster. */

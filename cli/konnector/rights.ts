@@ -1,4 +1,4 @@
-import { API_SERVICE_BINDINGS, GROUP, KLUTCH_NAMESPACE, KONNECTOR_IMAGE } from "../../crds/names.ts";
+import { API_SERVICE_BINDINGS, GROUP, KLUTCH_NAMESPACE } from "../../crds/names.ts";
 import type { AcceptablePermissionClaim } from "../../crds/shared.ts";
 import { CUSTOM_RESOURCE_DEFINITIONS, type PolicyRule } from "../../kube/resources.ts";
 import { resourceName } from "../../kube/types.ts";
@@ -6,6 +6,7 @@ import { refusalOf } from "../../sync/claim_rules.ts";
 import { mayBeBound } from "../../sync/protected_apis.ts";
 import { claimRights, instanceRights, type Right, ruleOf } from "../../sync/rights.ts";
 import type { Grant } from "../rbac/compare.ts";
+import { publishedTagOf } from "./image.ts";
 
 /** What the konnector may do on the app cluster. */
 export interface KonnectorRights {
@@ -27,7 +28,7 @@ export const ALL_RIGHTS: KonnectorRights = {
 };
 
 /** Whether an image is that of the Go implementation. */
-export const needsAllRights = (image: string): boolean => image.split(/[:@]/, 1)[0] === KONNECTOR_IMAGE;
+export const needsAllRights = (image: string): boolean => publishedTagOf(image) !== undefined;
 
 export const grantsOf = ({ everywhere, namespaces }: KonnectorRights): Grant[] => [
   { rules: everywhere },
