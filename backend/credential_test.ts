@@ -106,7 +106,7 @@ Deno.test("A ServiceAccount that was deleted and made again gets a credential th
   const key = { namespace: backend.namespace, name: BINDER };
   await backend.cluster.client.api(SERVICE_ACCOUNTS).delete(key, {}, within(5000));
   const { kubeconfig } = await backend.bind();
-  equal(await isAccepted(kubeconfig, backend), true);
+  await eventually("it is accepted", () => isAccepted(kubeconfig, backend)); // once the API server has seen the new one
 });
 
 Deno.test("A credential is renewed in its Secret at half its time, and the one before works until its end", async () => {

@@ -59,7 +59,7 @@ export async function reconcileExportTemplate(
   };
   const status = planTemplateStatus(view, consumerScope, now());
   if (!status) return;
-  await patchStatus(templates.api, template, status, signal);
+  templates.accept(await patchStatus(templates.api, template, status, signal));
   tellOfSchema(deps, template, status);
   const established = findCondition(status.conditions, "Established");
   log.info("template looked at", { template: key, established: established?.status, why: established?.reason });

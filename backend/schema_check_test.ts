@@ -10,15 +10,6 @@ import { ChangingApi, fieldsOf, text } from "./schema_fixture.ts";
 /** A field that must not have that value: risky, and about values alone. */
 const other = (than: string) => ({ ...text, "x-kubernetes-validations": [{ rule: `self != '${than}'` }] });
 
-const dbsOf = ({ backend: { group, cluster } }: ChangingApi) =>
-  cluster.client.api({ group, version: "v1", plural: "dbs", kind: "Db", namespaced: true });
-
-async function create(api: ChangingApi, plan: string): Promise<void> {
-  const { group, namespace } = api.backend;
-  const object = { apiVersion: `${group}/v1`, kind: "Db", metadata: { namespace, name: plan }, spec: { plan } };
-  await dbsOf(api).create(object, within(5000));
-}
-
 /** Any change of the template has the backend look at what the time is. */
 const touch = ({ backend }: ChangingApi) =>
   backend.cluster.client.api(API_SERVICE_EXPORT_TEMPLATES).mergePatch(
@@ -39,8 +30,12 @@ Deno.test("a schema that was looked at before is looked at again when the CRD ha
   await untilRules(1);
   await api.change({ plan: text });
   await untilRules(0);
-  await eventually("nothing is told of the schema before", async () => !(await api.status(undefined)).schema?.impact);
-  await create(api, "huge");
+  const { backend } = api;
+  await eventually("the backend knows nothing of the schema before", () => {
+    const template = backend.caches.templates.store.get({ namespace: backend.namespace, name: "dbs" });
+    return template?.status?.schema && !template.status.schema.impact;
+  });
+  await api.store("huge");
   await api.change({ plan: other("huge") });
   await api.own.until("SchemaBlocked", "plan");
   const { schema } = await api.status("SchemaBlocked");
@@ -50,11 +45,11 @@ Deno.test("a schema that was looked at before is looked at again when the CRD ha
 Deno.test("objects that do not fit are looked at again after a while: once they are repaired, the change goes out", async () => {
   let passedMs = 0;
   await using api = await ChangingApi.open({ now: () => new Date(Date.now() + passedMs) });
-  await create(api, "huge");
+  await api.store("huge");
   await api.change({ plan: other("huge") });
   await api.own.until("SchemaBlocked", "plan");
   const { schema: before } = await api.status("SchemaBlocked");
-  await dbsOf(api).delete({ namespace: api.backend.namespace, name: "huge" }, {}, within(5000));
+  await api.objects.delete({ namespace: api.backend.namespace, name: "huge" }, {}, within(5000));
   passedMs = 5 * 60_000;
   await touch(api);
   await api.own.until(undefined, "plan");

@@ -6,6 +6,7 @@ import { API_SERVICE_EXPORT_TEMPLATES, API_SERVICE_EXPORTS, CLUSTER_BINDINGS } f
 import type { Api } from "../kube/api.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { findCondition } from "../kube/conditions.ts";
+import { deepEqual } from "../kube/json.ts";
 import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceDefinition, type OpenApiSchema } from "../kube/resources.ts";
 import { formatTime } from "../kube/time.ts";
 import { eventually, within } from "../tests/clusters.ts";
@@ -146,12 +147,31 @@ export class ChangingApi implements AsyncDisposable {
   /** Fields of `spec`, where `null` takes one away. */
   async change(fields: Record<string, OpenApiSchema | null>): Promise<void> {
     const crds = this.backend.cluster.client.api<CustomResourceDefinition>(CUSTOM_RESOURCE_DEFINITIONS);
-    await eventually("the CRD is changed", async () => {
+    const { metadata: { generation = 0 } } = await eventually("the CRD is changed", async () => {
       const crd = await crds.get({ name: this.name }, within(5000));
       const { properties } = crd.spec.versions[0]!.schema!.openAPIV3Schema as { properties: { spec: OpenApiSchema } };
       const all = Object.entries({ ...properties.spec.properties as object, ...fields });
       properties.spec.properties = Object.fromEntries(all.filter(([, field]) => field !== null)) as OpenApiSchema;
       return await crds.replace(crd, within(5000));
+    });
+    const { apis } = this.backend.caches;
+    await eventually("the backend knows of it", () => apis.store.get({ name: this.name })!.generation >= generation);
+  }
+
+  /** Objects of the API that is exported. */
+  get objects(): Api {
+    const { group, cluster } = this.backend;
+    return cluster.client.api({ group, version: "v1", plural: "dbs", kind: "Db", namespaced: true });
+  }
+
+  /** Stores an object with this name and plan, once the API server serves the schema that has plans. */
+  async store(plan: string): Promise<void> {
+    const { group, namespace } = this.backend;
+    const object = { apiVersion: `${group}/v1`, kind: "Db", metadata: { namespace, name: plan }, spec: { plan } };
+    await eventually("it is stored with its plan", async () => {
+      const { spec } = await this.objects.create(object, within(5000));
+      if (deepEqual(spec, object.spec)) return true;
+      await this.objects.delete(object.metadata, {}, within(5000));
     });
   }
 

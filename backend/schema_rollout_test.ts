@@ -84,12 +84,7 @@ Deno.test("Canaries come first, and whoever waits for them stops when one refuse
 
 Deno.test("Stored objects are checked before a change that is not safe goes out, and what came out is told", async () => {
   await using api = await ChangingApi.open();
-  const { client } = api.backend.cluster;
-  const objects = client.api({ group: api.backend.group, version: "v1", plural: "dbs", kind: "Db", namespaced: true });
-  const { kind, apiVersion } = { kind: "Db", apiVersion: `${api.backend.group}/v1` };
-  const stored = { apiVersion, kind, metadata: { namespace: api.backend.namespace, name: "orders" } };
-  await objects.create({ ...stored, spec: { plan: "small" } }, within(5000));
-
+  await api.store("small");
   await api.change({ plan: { ...text, "x-kubernetes-validations": [{ rule: "self != 'huge'" }] } });
   await eventually("the object was looked at", async () => {
     const { schema } = await api.status(undefined);
@@ -100,7 +95,7 @@ Deno.test("Stored objects are checked before a change that is not safe goes out,
   await api.own.until("SchemaBlocked", "plan");
   const { schema: harmful, conditions } = await api.status("SchemaBlocked");
   equal(harmful?.verdict, "risky");
-  const samples = [{ object: `${api.backend.namespace}/orders`, paths: ["spec.plan"] }];
+  const samples = [{ object: `${api.backend.namespace}/small`, paths: ["spec.plan"] }];
   deepEqual(harmful?.impact?.tenants, [{ tenant: "", objects: 1, refused: 1, samples }]);
   match(findCondition(conditions, "SchemaInSync")!.message!, /1 of 1 stored objects no longer fit/);
 });

@@ -55,7 +55,7 @@ export async function reconcileServiceExport(
     const verdict = rollout?.heldBack ? undefined : rollout?.change.verdict;
     return log.info("export follows its CRD and template", { export: key, verdict, policy, reason });
   }
-  if (status) return await patchStatus(exports.api, current, status, signal);
+  if (status) return void await patchStatus(exports.api, current, status, signal);
   return await removeNarrowedCopies(deps, current, signal);
 }
 

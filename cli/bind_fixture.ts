@@ -50,8 +50,8 @@ export interface Stage extends AsyncDisposable {
   binding(): Promise<APIServiceBinding | undefined>;
   /** Path of a file with this text, for as long as the stage is open. */
   file(text: string): Promise<string>;
-  /** From now on the konnector says this about the stage's binding. */
-  markBindings(state: "ready" | "unreachable"): void;
+  /** From now on the konnector says this about the stage's binding, until what is returned is called. */
+  markBindings(state: "ready" | "unreachable"): () => void;
 }
 
 export async function openStage(behaviour: ProviderBehaviour = {}): Promise<Stage> {
@@ -122,8 +122,9 @@ export async function openStage(behaviour: ProviderBehaviour = {}): Promise<Stag
     },
     binding: () => bindingApi.find(key, within(5000)),
     markBindings(state) {
+      let isOver = false;
       every(async () => {
-        const binding = await bindingApi.find(key, within(5000));
+        const binding = isOver ? undefined : await bindingApi.find(key, within(5000));
         if (!binding || binding.status?.conditions?.some(({ type }) => type === "Connected")) return;
         const connected = state === "ready"
           ? conditionTrue("Connected")
@@ -131,6 +132,7 @@ export async function openStage(behaviour: ProviderBehaviour = {}): Promise<Stag
         const conditions = summarize(setCondition(undefined, connected, new Date()), new Date());
         await bindingApi.mergePatch(key, { status: { conditions } }, { subresource: "status" }, within(5000));
       });
+      return () => isOver = true;
     },
     async file(text) {
       const path = `${directory}/${crypto.randomUUID()}`;

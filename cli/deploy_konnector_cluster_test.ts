@@ -3,7 +3,7 @@ import { CREATE_ONLY_ANNOTATION, KLUTCH_NAMESPACE, KONNECTOR_ROLE } from "../crd
 import { KubeClient } from "../kube/client.ts";
 import { staticConfig } from "../kube/kubeconfig.ts";
 import { CLUSTER_ROLES, DEPLOYMENTS, type Role, ROLES } from "../kube/resources.ts";
-import { consumer, type TestCluster, within } from "../tests/clusters.ts";
+import { consumer, eventually, type TestCluster, within } from "../tests/clusters.ts";
 import { deployKonnector, type KonnectorChoice } from "./deploy_konnector.ts";
 import { konnectorManifests } from "./konnector/manifests.ts";
 import { removeKonnector } from "./konnector/remove_fixture.ts";
@@ -37,14 +37,8 @@ Deno.test("deployKonnector() brings the konnector's objects to a real API server
     await test.step("an API server takes all manifests", async () => {
       deepEqual(await deploy(cluster.client, asUsual), ["🚀 Deploying konnector v1.4.0 to namespace klutch-bind."]);
       equal((await states(cluster)).length, 6);
-      const { stdout } = await cluster.kubectl([
-        "auth",
-        "can-i",
-        "create",
-        "crds",
-        "--as=system:serviceaccount:klutch-bind:konnector",
-      ]);
-      match(stdout, /^yes/);
+      const question = ["auth", "can-i", "create", "crds", "--as=system:serviceaccount:klutch-bind:konnector"];
+      await eventually("it has its rights", async () => (await cluster.kubectl(question)).stdout.startsWith("yes"));
     });
 
     await test.step("the same once more writes nothing", async () => {

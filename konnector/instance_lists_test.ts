@@ -38,7 +38,13 @@ function counting() {
 }
 
 const specOf = (object: DynamicObject) => object.spec as Record<string, unknown>;
-const settle = () => new Promise((resolve) => setTimeout(resolve, 700));
+/** Waits until nothing was done for a moment. */
+const settle = (steps: readonly string[]) =>
+  eventually("nothing more is done", async () => {
+    const before = steps.length;
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    return steps.length === before;
+  });
 
 const EMPTY = { set: [], map: [], atomic: [], free: {} };
 const FULL = { set: ["a", "b"], map: [{ name: "a", role: "x" }, { name: "b" }], atomic: ["x"], free: { a: "1" } };
@@ -58,10 +64,10 @@ Deno.test("lists and objects that are empty, filled and emptied again arrive so,
     await pair.consumer.mergePatch(pair.key, { spec: want }, {}, within(5_000));
     await pair.onProvider(`state ${index} arrives`, (object) => parts(object) === JSON.stringify(want));
   }
-  await settle();
+  await settle(steps);
   const applied = steps.filter((step) => step === "applySpec").length;
   assert.ok(applied <= 12, `${applied} writes`);
-  await settle();
+  await settle(steps);
   assert.equal(steps.filter((step) => step === "applySpec").length, applied);
 });
 
@@ -73,14 +79,14 @@ Deno.test("what the provider's side adds to lists that are sets or maps stays th
   await pair.mapNamespace();
   await pair.onProvider("the instance appears", () => true);
   await eventually("it is held", () => steps.includes("hold"));
-  await settle();
+  await settle(steps);
   const before = steps.length;
   const added = [
     { op: "add" as const, path: "/spec/set/0", value: "theirs" },
     { op: "add" as const, path: "/spec/map/-", value: { name: "theirs" } },
   ];
   await pair.provider.jsonPatch(pair.providerKey, added, {}, within(5_000));
-  await settle();
+  await settle(steps);
   assert.deepEqual(steps.slice(before), []);
   await pair.consumer.mergePatch(pair.key, { spec: { set: ["b"], map: [{ name: "b" }] } }, {}, within(5_000));
   const after = await pair.onProvider(
@@ -99,7 +105,7 @@ Deno.test("the status of an API without the status subresource comes down, and n
   await pair.mapNamespace();
   await pair.onProvider("the instance appears", (object) => object.metadata.annotations?.[BOUND_ANNOTATION] === "true");
   await eventually("it is held", () => steps.includes("hold"));
-  await settle();
+  await settle(steps);
   const before = steps.length;
   for (const phase of ["Pending", "Running"]) {
     await pair.provider.mergePatch(pair.providerKey, { status: { phase } }, {}, within(5_000));
@@ -111,6 +117,6 @@ Deno.test("the status of an API without the status subresource comes down, and n
   await pair.provider.mergePatch(pair.providerKey, { status: null }, {}, within(5_000));
   await pair.onConsumer("the status vanishes", ({ status }) => status === undefined);
   await eventually("three copies", () => steps.length === before + 3);
-  await settle();
+  await settle(steps);
   assert.deepEqual(steps.slice(before), ["copyStatus", "copyStatus", "copyStatus"]);
 });

@@ -120,11 +120,15 @@ Deno.test("users hear of the first copy, of a refusal in the provider's words, a
   await pair.mapNamespace();
   await heard("Synced");
 
+  const isIn = (region: string) => ({ spec }: DynamicObject) => (spec as { region: string }).region === region;
   await eventually("the policy is in force, and says so", async () => {
     await pair.consumer.mergePatch(pair.key, { spec: { region: "eu" } }, {}, within(5_000));
+    await pair.onProvider("eu arrives", isIn("eu"));
     await pair.consumer.mergePatch(pair.key, { spec: { region: "mars" } }, {}, within(5_000));
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    return told.some(({ reason }) => reason === "SpecRefused");
+    return await eventually("mars is answered", async () => {
+      if (told.some(({ reason }) => reason === "SpecRefused")) return { isRefused: true };
+      return isIn("mars")(await pair.provider.get(pair.providerKey, within(5_000))) && { isRefused: false };
+    }).then(({ isRefused }) => isRefused);
   });
   const refused = await heard("SpecRefused");
   assert.equal(refused.type, "Warning");

@@ -5,6 +5,7 @@ import { stringify } from "yaml";
 import type { APIServiceBinding } from "../../crds/api_service_binding.ts";
 import type { APIServiceNamespace } from "../../crds/api_service_namespace.ts";
 import { API_SERVICE_BINDINGS, API_SERVICE_NAMESPACES, KLUTCH_NAMESPACE } from "../../crds/names.ts";
+import { reviewAccess } from "../../kube/access.ts";
 import { KubeClient } from "../../kube/client.ts";
 import {
   NAMESPACES,
@@ -22,7 +23,7 @@ import { makeOwnedDirectory } from "../../playground/owned_directory.ts";
 import { mappedNamespaceIndex } from "../../sync/mapping.ts";
 import { CONTRACT_RIGHTS, ruleOf } from "../../sync/rights.ts";
 import { openAccount } from "../../tests/account.ts";
-import { provider, type TestCluster, uniqueName, within } from "../../tests/clusters.ts";
+import { eventually, provider, type TestCluster, uniqueName, within } from "../../tests/clusters.ts";
 import { serveLocally } from "../../tests/local_server.ts";
 import { auditProvider } from "./provider.ts";
 
@@ -62,6 +63,13 @@ async function openContract({ client: admin, config }: Pick<TestCluster, "client
     namespaces.set(keyOf(one), one);
   }
   const client = new KubeClient(account.config, { side: "provider" });
+  for (const namespace of mapped) {
+    const access = { verb: "get", group: "", resource: "pods", namespace };
+    await eventually(
+      "the rights are in force",
+      async () => (await reviewAccess(client, access, {}, within(5_000))).isAllowed,
+    );
+  }
   return {
     side: { client, clusterNamespace, contract: { version: "v1.34", exports: new Map(), namespaces } },
     mapped,

@@ -359,7 +359,7 @@ Deno.test("two providers serve one app cluster, and an API has one of them at a 
   });
 
   await story.step(t, "when the first goes, the second takes over, with the objects that are there", async () => {
-    await story.consumer.kubectl(["delete", "sb", API, "-n", KLUTCH_NAMESPACE, "--timeout=20s"]);
+    await story.consumer.kubectl(["delete", "sb", API, "-n", KLUTCH_NAMESPACE, "--timeout=60s"]);
     await conditionOfSecond("Ready", "True");
     await eventually(
       "the object is with the second provider, too",
@@ -396,7 +396,7 @@ Deno.test("APIs of Kubernetes and of Klutch itself are not bound", async (t) => 
     await story.step(t, name, async () => {
       await bindings.create({ apiVersion, kind, metadata: { namespace: KLUTCH_NAMESPACE, name }, spec }, within(5_000));
       await story.condition(name, "Ready", { status: "False", reason: "APINotAllowed" });
-      await story.consumer.kubectl(["delete", "sb", name, "-n", KLUTCH_NAMESPACE, "--timeout=10s"]);
+      await story.consumer.kubectl(["delete", "sb", name, "-n", KLUTCH_NAMESPACE, "--timeout=60s"]);
     });
   }
 });

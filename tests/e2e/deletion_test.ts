@@ -83,7 +83,7 @@ Deno.test("what a user deletes is there until the provider's object is really go
     await create(torn);
     await kubectl(["create", "namespace", empty.namespace]);
     await create(empty);
-    await kubectl(["delete", "mangodb", empty.name, "-n", empty.namespace, "--timeout=20s"]);
+    await kubectl(["delete", "mangodb", empty.name, "-n", empty.namespace, "--timeout=60s"]);
     await konnector.kill();
     await mangos.delete("consumer");
     assert.ok(isDeleting((await mangos.find("consumer"))!));
@@ -91,7 +91,7 @@ Deno.test("what a user deletes is there until the provider's object is really go
     await mangos.patch("consumer", { metadata: { finalizers: null } }, torn);
     await mangos.delete("consumer", torn);
     assert.equal(await mangos.find("consumer", torn), undefined);
-    await kubectl(["delete", "namespace", empty.namespace, "--timeout=20s"]);
+    await kubectl(["delete", "namespace", empty.namespace, "--timeout=60s"]);
     assert.ok(await requestFor(empty.namespace));
 
     konnector = await story.startKonnector();

@@ -1,10 +1,11 @@
 import { env as ourEnv } from "node:process";
 import { dirname, join } from "node:path";
 import type { APIServiceBinding } from "../../crds/api_service_binding.ts";
+import type { APIServiceExportTemplate } from "../../crds/api_service_export_template.ts";
 import { API_SERVICE_BINDINGS, API_SERVICE_EXPORT_TEMPLATES, KLUTCH_NAMESPACE } from "../../crds/names.ts";
-import type { PermissionClaim } from "../../crds/shared.ts";
+import { groupResourceName, type PermissionClaim } from "../../crds/shared.ts";
 import { KubeClient } from "../../kube/client.ts";
-import type { Condition } from "../../kube/conditions.ts";
+import { type Condition, isTrue } from "../../kube/conditions.ts";
 import type { CustomResourceDefinition } from "../../kube/resources.ts";
 import { apiVersionOf } from "../../kube/types.ts";
 import { findBinaries } from "../../playground/binaries.ts";
@@ -185,11 +186,11 @@ export class Story implements AsyncDisposable {
   async bind(api: string, options: BindOptions = {}): Promise<BindResult> {
     await this.backendReady();
     const plural = api.split(".")[0]!;
-    await eventually(`${api} is offered`, async () => {
-      const group = api.slice(plural.length + 1);
-      const { items } = await this.provider.client.api(API_SERVICE_EXPORT_TEMPLATES).list({}, within(5_000));
-      return items.some(({ spec }) =>
-        (spec as { APIServiceSelector: { group: string } }).APIServiceSelector.group === group
+    await eventually(`the backend knows that ${api} is offered`, async () => {
+      const templates = this.provider.client.api<APIServiceExportTemplate>(API_SERVICE_EXPORT_TEMPLATES);
+      const { items } = await templates.list({}, within(5_000));
+      return items.some(({ spec, status }) =>
+        groupResourceName(spec.APIServiceSelector) === api && isTrue(status?.conditions, "Established")
       );
     });
     const { bind, url } = await this.beginBind(options);
@@ -268,7 +269,7 @@ async function startCluster(name: string, stack: AsyncDisposableStack, signal: A
   const plane = stack.use(await ControlPlane.start({ name, binaries }, signal));
   const client = stack.use(new KubeClient(plane.config, { side: name === "provider" ? "provider" : "consumer" }));
   const kubectl = async (args: readonly string[], stdin?: string) => {
-    const { code, stdout, stderr } = await plane.kubectl(args, { stdin, signal: within(30_000) });
+    const { code, stdout, stderr } = await plane.kubectl(args, { stdin, signal: within(70_000) });
     if (code !== 0) throw new Error(`kubectl ${args.join(" ")} on the ${name}: ${stderr}`);
     return stdout;
   };

@@ -74,7 +74,9 @@ Deno.test("a konnector watches what it needs, as long as it needs it, and tells 
   await story.step(t, "a change of one schema disturbs no other API", async () => {
     const restarts = async () => {
       const lines = (await metricsOf(konnector)).split("\n");
-      return lines.filter((line) => line.includes("watch_restarts_total") && line.includes(`="${OTHER}"`));
+      return lines.filter((line) =>
+        line.includes("watch_restarts_total") && line.includes(`="${OTHER}"`) && !line.includes('="Silence"')
+      );
     };
     const before = await restarts();
     const crds = story.provider.client.api<CustomResourceDefinition>(CUSTOM_RESOURCE_DEFINITIONS);
@@ -108,7 +110,10 @@ Deno.test("a konnector watches what it needs, as long as it needs it, and tells 
     await eventually("it asks for the Lease", async () => {
       return ((await readMetrics(standby))("api_requests_total", 'verb="GET"', 'code="200"') ?? 0) >= 3;
     });
-    assert.deepEqual(await countWatches(story.consumer), before);
+    await eventually(
+      "it watches nothing", // watches that are just opened again are missing for a moment
+      async () => isDeepStrictEqual(await countWatches(story.consumer), before),
+    );
     const { healthPort } = await standby.logged("konnector started");
     const response = await fetch(`http://127.0.0.1:${healthPort}/readyz`, { signal: within(5_000) });
     assert.deepEqual([response.status, await response.json()], [200, { leaderElection: "ok" }]);
@@ -121,7 +126,7 @@ Deno.test("a konnector watches what it needs, as long as it needs it, and tells 
       .delete({ namespace: KLUTCH_NAMESPACE, name: API }, {}, within(5_000));
     await untilWatched(`${API} namespace`, 0);
     await eventually("no series is left", async () => !(await metricsOf(konnector)).includes(`="${API}"`));
-    assert.equal(await watches("provider", `${OTHER} namespace`), 1);
+    await untilWatched(`${OTHER} namespace`, 1);
   });
 });
 

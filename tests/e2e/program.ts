@@ -76,8 +76,8 @@ export class Program implements AsyncDisposable {
 
   /** The lines of a server's log so far; others are left out. */
   async log(): Promise<LogLine[]> {
-    const lines = (await this.stderr).split("\n").filter((line) => line.startsWith("{") && line.endsWith("}"));
-    return lines.map((line) => JSON.parse(line));
+    const whole = (await this.stderr).split("\n").slice(0, -1); // the last one may be but half written
+    return whole.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line));
   }
 
   /** Waits for a line of a server's log; fails as soon as the program has ended without it. */

@@ -11,7 +11,7 @@ const GROUP = "mangodb.com";
 
 const namesOf = (objects: DynamicObject[]) => objects.map(({ metadata: { name } }) => name).sort();
 const key = (name: string) => ({ namespace: "default", name });
-/** So many that the konnector is not done with them by the time that it is told to end. */
+/** So many that a slow konnector is not done with them by the time that it is told to end. */
 const MANY = 200;
 const NAMES = ["edited", "trimmed", "deleted", "reported", "drifted", "lost", "untouched"];
 
@@ -89,7 +89,11 @@ Deno.test("what is killed and started again finds what it missed, and writes no 
     assert.equal(now.drifted?.consumer, before.drifted?.consumer);
   });
 
+  const slowly = () => story.startKonnector("--qps=40");
+
   await story.step(t, "killed in the middle of many creations, it makes each of them once", async () => {
+    await konnector.kill();
+    konnector = await slowly();
     const names = Array.from({ length: MANY }, (_, at) => `many-${at}`);
     const creating = Promise.all(names.map((name) => mangos.create(key(name))));
     await eventually("some are there", async () => (await mangos.list("provider")).length > 10, { everyMs: 10 });
@@ -97,7 +101,7 @@ Deno.test("what is killed and started again finds what it missed, and writes no 
     await creating;
     const half = (await mangos.list("provider")).length;
     assert.ok(half < names.length + NAMES.length, "it was killed in the middle");
-    konnector = await story.startKonnector();
+    konnector = await slowly();
     await eventually(
       "all are there",
       async () => (await mangos.list("provider")).length === names.length + NAMES.length,
@@ -111,7 +115,7 @@ Deno.test("what is killed and started again finds what it missed, and writes no 
     await deleting;
     const left = (await mangos.list("provider")).length;
     assert.ok(left > 0, "it was killed in the middle");
-    konnector = await story.startKonnector();
+    konnector = await slowly();
     for (const side of ["provider", "consumer"] as const) {
       await eventually(`all are gone on the ${side}`, async () => (await mangos.list(side)).length === 0);
     }

@@ -10,9 +10,9 @@ import {
   type CustomResourceDefinition,
   type OpenApiSchema,
 } from "../../kube/resources.ts";
-import type { DynamicObject } from "../../kube/types.ts";
+import { apiVersionOf, type DynamicObject } from "../../kube/types.ts";
 import { installPolicy } from "../admission_policy.ts";
-import { eventually, within } from "../clusters.ts";
+import { eventually, uniqueName, within } from "../clusters.ts";
 import { mangoDbCrd } from "../mangodb.ts";
 import { assertGolden } from "./golden.ts";
 import { type Cluster, Story } from "./harness.ts";
@@ -125,7 +125,7 @@ Deno.test("changes of an API reach app clusters as the policy of its template sa
     await setPolicy(story, { policy: "Auto", canary: { matchLabels: { stage: "canary" } } });
     await konnector.kill();
     await change(story, (fields) => void (fields.first = text));
-    const { conditions } = await until(story, "SchemaPending", "go first");
+    const { conditions } = await until(story, "SchemaPending", "1 of 1 are missing");
     assert.match(findCondition(conditions, "SchemaInSync")!.message!, /are not there yet; .*; 1 of 1 are missing/);
     await assertNobody([second], "first");
     await story.startKonnector();
@@ -227,8 +227,21 @@ async function change({ provider: { client } }: Story, edit: (fields: Fields) =>
 
 async function setPolicy({ provider }: Story, policy: Policy): Promise<void> {
   const schemaChanges = { approved: null, reason: null, canary: null, rollBackTo: null, ...policy };
-  await provider.client.api(API_SERVICE_EXPORT_TEMPLATES)
-    .mergePatch(TEMPLATE, { spec: { schemaChanges } }, {}, within(5_000));
+  const templates = provider.client.api<Template>(API_SERVICE_EXPORT_TEMPLATES);
+  await templates.mergePatch(TEMPLATE, { spec: { schemaChanges } }, {}, within(5_000));
+  // What comes later by another watch may come first. In one watch all is in order.
+  const marker = { namespace: TEMPLATE.namespace, name: uniqueName("marker") };
+  await templates.create({
+    apiVersion: apiVersionOf(API_SERVICE_EXPORT_TEMPLATES),
+    kind: API_SERVICE_EXPORT_TEMPLATES.kind,
+    metadata: marker,
+    spec: { APIServiceSelector: { group: "marker.example.com", resource: "markers" } },
+  }, within(5_000));
+  await eventually(
+    "the backend knows of the policy",
+    async () => (await templates.get(marker, within(5_000))).status?.conditions,
+  );
+  await templates.delete(marker, {}, within(5_000));
 }
 
 /** Waits until the template says why a change does not go out, or that all have it. */

@@ -136,7 +136,7 @@ Deno.test("with kubectl on the app cluster, objects are made, changed and delete
   });
 
   await story.step(t, "kubectl delete comes back when the provider's object is gone, and takes no other", async () => {
-    assert.match(await kubectl(["delete", "mangodb", "orders", "--timeout=20s"]), /orders" deleted/);
+    assert.match(await kubectl(["delete", "mangodb", "orders", "--timeout=60s"]), /orders" deleted/);
     assert.equal(await mangos.find("provider", KEY), undefined);
     assert.equal(await mangos.find("consumer", KEY), undefined);
     assert.ok(await mangos.find("provider", OTHER));
