@@ -21,7 +21,7 @@ import { type ExportRequest, requestExports } from "./export_requests.ts";
 import { answerClaims, checkPolicy, type ClaimPolicy } from "./permission_prompt.ts";
 import { describeProvider, type ReceivedKubeconfig } from "./remote_kubeconfig.ts";
 import { ensureNamespace, findKubeconfigSecret, isBroken, storeKubeconfig } from "./secret.ts";
-import { describeAbsent, updateRights } from "./konnector/update_rights.ts";
+import { describeAbsent, RIGHTS_HIDDEN, updateRights } from "./konnector/update_rights.ts";
 import type { TakeBack } from "./take_back.ts";
 import { takeBackBinding } from "./take_back_binding.ts";
 import type { Terminal } from "./terminal.ts";
@@ -142,7 +142,8 @@ async function createBindings(
   }
   const apis = wanted.map((one) => ({ ...one, secretName }));
   const rights = await updateRights(appCluster, apis, { takeBack }, signal);
-  for (const line of describeAbsent(rights?.absent ?? [])) terminal.say(`ℹ️ ${line}`);
+  const news = rights === "forbidden" ? [RIGHTS_HIDDEN] : describeAbsent(rights?.absent ?? []);
+  for (const line of news) terminal.say(`ℹ️ ${line}`);
   const crds = appCluster.api(CUSTOM_RESOURCE_DEFINITIONS);
   const made: MakeBinding = async (create, name) => {
     const hadCrd = await mayLook(crds.find({ name }, signal)) !== undefined;

@@ -15,8 +15,13 @@ export interface Judgement {
 
 const GRAVITY: Unsupported[] = ["ClaimRefused", "RequiredClaimRejected", "UnsupportedClaimFeature"];
 
+/** As much of a binding as is judged here. */
+interface Claiming {
+  spec: Pick<APIServiceBinding["spec"], "permissionClaims">;
+}
+
 /** @param bound names of all bound APIs */
-export function judgeClaims({ spec }: APIServiceBinding, bound: ReadonlySet<string>): Judgement {
+export function judgeClaims({ spec }: Claiming, bound: ReadonlySet<string>): Judgement {
   const judgement: Judgement = { effective: [], problems: [] };
   for (const { state, ...claim } of spec.permissionClaims ?? []) {
     const name = groupResourceName(claim);

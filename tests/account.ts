@@ -19,8 +19,8 @@ export interface Account {
   config: ClusterConfig;
   /** Binds a ClusterRole in one namespace, or in all; what is granted in all has to be taken back. */
   grant(role: string, where?: string): Promise<AsyncDisposable>;
-  /** Lets it do what the rules say in all namespaces, until that is taken back. */
-  allow(rules: PolicyRule[]): Promise<Allowance>;
+  /** Lets it do what the rules say in one namespace, or in all, until that is taken back. */
+  allow(rules: PolicyRule[], where?: string): Promise<Allowance>;
   /** Deletes it, and its token is worth nothing any more. */
   dismiss(): Promise<void>;
 }
@@ -63,11 +63,11 @@ export async function openAccount(
     token: status.token,
     config: staticConfig({ server, caData, token: status.token }),
     grant,
-    async allow(rules) {
+    async allow(rules, where) {
       const roles = client.api<Role>(CLUSTER_ROLES);
       const role = { name: uniqueName(name) };
       await roles.create({ apiVersion: `${RBAC}/v1`, kind: "ClusterRole", metadata: role, rules }, within(5_000));
-      const granted = await grant(role.name);
+      const granted = await grant(role.name, where);
       return {
         change: (rules) => roles.mergePatch(role, { rules }, {}, within(5_000)),
         async [Symbol.asyncDispose]() {

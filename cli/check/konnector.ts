@@ -6,8 +6,7 @@ import { type Finding, passed, stopped } from "../diagnosis/finding.ts";
 import type { Deployment } from "../diagnosis/konnector.ts";
 import type { Landscape } from "../diagnosis/landscape.ts";
 import { readable } from "../diagnosis/readable.ts";
-import { missingRights } from "../diagnosis/rights.ts";
-import { absentNamespaces } from "../konnector/update_rights.ts";
+import { missingKonnectorRights } from "../diagnosis/rights.ts";
 
 /** The konnector: its Lease, and where it is a Deployment, its image, pods, and rights for all that is bound. */
 export async function konnectorFindings(landscape: Landscape, signal: AbortSignal): Promise<Finding[]> {
@@ -34,14 +33,7 @@ async function rightFindings(
     return exported ? [...instanceRights("consumer", definitionOf(exported)), ...claims] : claims;
   }))).flat();
   const account = deployment.spec.template.spec.serviceAccountName ?? "default";
-  const user = `system:serviceaccount:${KLUTCH_NAMESPACE}:${account}`;
-  const listed = rights.flatMap(({ namespaces = [] }) => namespaces);
-  const absent = new Set(await readable(absentNamespaces(appCluster, listed, signal)));
-  const grantable = rights.map((right) => ({
-    ...right,
-    namespaces: right.namespaces?.filter((name) => !absent.has(name)),
-  }));
-  const missing = await readable(missingRights(appCluster, grantable, { user }, signal));
+  const missing = await readable(missingKonnectorRights(appCluster, account, rights, signal));
   if (!missing) return [];
   return [
     missing.length === 0

@@ -10,7 +10,8 @@ const APPLIED = ["get", "create", "patch", "delete"];
 
 const ofKonnector = konnectorManifests("", boundRights([])).flatMap(({ resource, object: { metadata } }) => {
   const { group, plural } = resource;
-  const namespaces = metadata.namespace === undefined ? undefined : [metadata.namespace];
+  const isAnywhere = group === RBAC || !metadata.namespace; // a claim may list any namespace, and gets a Role there
+  const namespaces = isAnywhere ? undefined : [metadata.namespace!];
   return limitToNames({ group, resource: plural, verbs: APPLIED, namespaces }, [metadata.name]);
 });
 
@@ -21,6 +22,7 @@ export const BIND_RIGHTS: readonly Right[] = [
   { group: RBAC, resource: "clusterroles", verbs: ["escalate", "bind"] },
   { group: RBAC, resource: "roles", verbs: ["escalate", "bind", "list"] },
   { group: RBAC, resource: "rolebindings", verbs: ["list"] },
+  { group: "", resource: "namespaces", verbs: ["get"] }, // those that claims list
   // The namespace is taken back only when nothing is in it.
   { group: "apps", resource: "deployments", verbs: ["list"], namespaces: [KLUTCH_NAMESPACE] },
   { group: "", resource: "secrets", verbs: ["list", ...APPLIED], namespaces: [KLUTCH_NAMESPACE] },

@@ -1,5 +1,5 @@
 import type { APIServiceBinding } from "../../crds/api_service_binding.ts";
-import { KLUTCH_NAMESPACE, KONNECTOR } from "../../crds/names.ts";
+import { KONNECTOR } from "../../crds/names.ts";
 import type { ObjectKey } from "../../kube/types.ts";
 import { judgeClaims } from "../../sync/claim_judgement.ts";
 import type { SyncDefinition } from "../../sync/definition.ts";
@@ -8,7 +8,7 @@ import { type Finding, passed, stopped } from "../diagnosis/finding.ts";
 import { readable } from "../diagnosis/readable.ts";
 import type { Landscape } from "../diagnosis/landscape.ts";
 import type { ProviderSide } from "../diagnosis/provider_side.ts";
-import { missingRights } from "../diagnosis/rights.ts";
+import { missingKonnectorRights, missingRights } from "../diagnosis/rights.ts";
 
 interface Subject {
   definition: SyncDefinition;
@@ -29,13 +29,11 @@ export async function rightFindings(
   const ofClaims = (side: "consumer" | "provider") => effective.flatMap((claim) => claimRights(side, claim));
   const { deployment } = konnector;
   const account = deployment?.spec.template.spec.serviceAccountName ?? "default";
-  const user = `system:serviceaccount:${KLUTCH_NAMESPACE}:${account}`;
+  const onConsumer = [...instanceRights("consumer", definition), ...ofClaims("consumer")];
   const isWide = definition.informerScope === "Cluster";
   const mapped = place?.namespace;
   const [here, there, claimed] = await Promise.all([
-    deployment && readable(
-      missingRights(appCluster, [...instanceRights("consumer", definition), ...ofClaims("consumer")], { user }, signal),
-    ),
+    deployment && readable(missingKonnectorRights(appCluster, account, onConsumer, signal)),
     isWide || mapped
       ? missingRights(
         client,

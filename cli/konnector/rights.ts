@@ -1,8 +1,8 @@
 import { API_SERVICE_BINDINGS, GROUP, KLUTCH_NAMESPACE } from "../../crds/names.ts";
-import type { AcceptablePermissionClaim } from "../../crds/shared.ts";
+import type { AcceptablePermissionClaim, PermissionClaim } from "../../crds/shared.ts";
 import { CUSTOM_RESOURCE_DEFINITIONS, type PolicyRule } from "../../kube/resources.ts";
 import { resourceName } from "../../kube/types.ts";
-import { refusalOf } from "../../sync/claim_rules.ts";
+import { judgeClaims } from "../../sync/claim_judgement.ts";
 import { mayBeBound } from "../../sync/protected_apis.ts";
 import { claimRights, instanceRights, type Right, ruleOf } from "../../sync/rights.ts";
 import type { Grant } from "../rbac/compare.ts";
@@ -41,7 +41,7 @@ export interface BoundApi {
   name: string;
   /** In our namespace. */
   secretName: string;
-  claims: readonly AcceptablePermissionClaim[];
+  claims: AcceptablePermissionClaim[];
 }
 
 /**
@@ -76,7 +76,11 @@ export function boundRights(apis: readonly BoundApi[]): KonnectorRights {
   ]]]);
   for (const name of names) everywhere.push(...instanceRights("consumer", kindOf(name)).map(ruleOf));
   const bound = new Set(names);
-  for (const { claims } of bindable) for (const claim of claims) grantClaim({ everywhere, namespaces }, claim, bound);
+  for (const { claims: permissionClaims } of bindable) {
+    for (const claim of judgeClaims({ spec: { permissionClaims } }, bound).effective) {
+      grantClaim({ everywhere, namespaces }, claim);
+    }
+  }
   return {
     everywhere: unique(everywhere),
     namespaces: new Map([...namespaces].map(([one, rules]) => [one, unique(rules)])),
@@ -105,10 +109,8 @@ function kindOf(name: string) {
 
 function grantClaim(
   { everywhere, namespaces }: Pick<KonnectorRights, "everywhere" | "namespaces">,
-  { state, ...claim }: AcceptablePermissionClaim,
-  bound: ReadonlySet<string>,
+  claim: PermissionClaim,
 ): void {
-  if (state !== "Accepted" || refusalOf(claim, bound)) return;
   for (const { namespaces: only, ...right } of claimRights("consumer", claim)) {
     if (!only) everywhere.push(ruleOf(right));
     for (const one of only ?? []) namespaces.set(one, [...namespaces.get(one) ?? [], ruleOf(right)]);

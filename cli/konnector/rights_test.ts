@@ -62,6 +62,11 @@ const cases: [name: string, claims: AcceptablePermissionClaim[], want: ReturnTyp
     { everywhere: [], namespaces: {} },
   ],
   [
+    "grants nothing for a claim that has no effect",
+    [claim({ selector: { fieldSelectors: ["type=Opaque"] } }), claim({ read: { labels: [{ pattern: "app" }] } })],
+    { everywhere: [], namespaces: {} },
+  ],
+  [
     "lets sources be read and marked",
     [claim({ selector: { owner: "Consumer" } })],
     { everywhere: [" secrets  get,list,watch,patch"], namespaces: {} },

@@ -7,7 +7,7 @@ import { annotationOf, formatKey, isDeleting, keyOf } from "../../kube/types.ts"
 import { findBindingApi } from "../api_service_binding.ts";
 import { compareRights, type RightFinding } from "../rbac/compare.ts";
 import { printable } from "../../printable.ts";
-import { TakeBack } from "../take_back.ts";
+import type { TakeBack } from "../take_back.ts";
 import { LABEL_SELECTOR, type Manifest, roleManifests } from "./manifests.ts";
 import { ALL_RIGHTS, type BoundApi, boundRights, grantsOf, type KonnectorRights, needsAllRights } from "./rights.ts";
 
@@ -39,12 +39,14 @@ export async function absentNamespaces(
   names: readonly string[],
   signal: AbortSignal,
 ): Promise<string[]> {
-  const others = names.filter((name) => name !== KLUTCH_NAMESPACE);
-  if (others.length === 0) return [];
-  const { items } = await appCluster.api<Namespace>(NAMESPACES).list({}, signal);
-  const there = new Set(items.filter((one) => !isDeleting(one)).map(({ metadata }) => metadata.name));
-  return others.filter((name) => !there.has(name));
+  const others = [...new Set(names)].filter((name) => name !== KLUTCH_NAMESPACE);
+  const api = appCluster.api<Namespace>(NAMESPACES);
+  const found = await Promise.all(others.map((name) => isLabel(name) ? api.find({ name }, signal) : undefined));
+  return others.filter((_, index) => !found[index] || isDeleting(found[index]));
 }
+
+/** Namespaces are DNS labels; claims may list anything. */
+const isLabel = (name: string): boolean => /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name);
 
 /** A line for each namespace that is listed and not there. */
 export const describeAbsent = (absent: readonly string[]): string[] =>
@@ -53,19 +55,25 @@ export const describeAbsent = (absent: readonly string[]): string[] =>
     "gives the konnector its rights there"
   );
 
+/** For whoever changes what is bound, and may not look at the konnector's rights. */
+export const RIGHTS_HIDDEN =
+  "the konnector's rights stay as they are, as you may not look at them; where they are kept to what is bound, somebody " +
+  "who may has to bring them up to date: `kubectl klutch konnector upgrade`";
+
 /**
  * Brings the rights of a konnector that has those alone that it needs up to date; one that may do everything keeps them.
  *
  * @param wanted APIs that are about to be bound
- * @returns undefined when there is no such konnector
+ * @returns undefined when there is no such konnector; "forbidden" when this person may not look whether there is
  */
 export async function updateRights(
   appCluster: KubeClient,
   wanted: readonly BoundApi[],
   { takeBack }: { takeBack?: TakeBack },
   signal: AbortSignal,
-): Promise<KonnectorRights | undefined> {
-  if (!await findBoundedRole(appCluster, signal)) return undefined;
+): Promise<KonnectorRights | "forbidden" | undefined> {
+  const role = await findBoundedRole(appCluster, signal);
+  if (!role || role === "forbidden") return role;
   const rights = await grantableRights(appCluster, [...await boundApis(appCluster, signal), ...wanted], signal);
   await applyRights(appCluster, rights, { takeBack }, signal);
   return rights;
@@ -73,7 +81,7 @@ export async function updateRights(
 
 /**
  * What the konnector may do here by the roles made for it that these APIs do not need; undefined when its rights are not
- * kept to what is bound.
+ * kept to what is bound, as far as this person may look.
  */
 export async function excessRights(
   appCluster: KubeClient,
@@ -81,7 +89,7 @@ export async function excessRights(
   signal: AbortSignal,
 ): Promise<RightFinding[] | undefined> {
   const role = await findBoundedRole(appCluster, signal);
-  if (!role) return undefined;
+  if (!role || role === "forbidden") return undefined;
   const { items } = await appCluster.api<Role>(ROLES).list({ labelSelector: LABEL_SELECTOR }, signal);
   const own = [role, ...items.filter(({ metadata }) => metadata.name === KONNECTOR_ROLE)];
   const granted = own.map(({ metadata: { namespace }, rules = [] }) => ({ namespace, rules }));
@@ -89,12 +97,12 @@ export async function excessRights(
   return compareRights(granted, needed).filter(({ finding }) => finding === "excess");
 }
 
-async function findBoundedRole(appCluster: KubeClient, signal: AbortSignal): Promise<Role | undefined> {
+async function findBoundedRole(appCluster: KubeClient, signal: AbortSignal): Promise<Role | "forbidden" | undefined> {
   try {
     const role = await appCluster.api<Role>(CLUSTER_ROLES).find({ name: KONNECTOR_ROLE }, signal);
     return role && annotationOf(role, RIGHTS_ANNOTATION) === BOUND_RIGHTS ? role : undefined;
   } catch (error) {
-    if (isForbidden(error)) return undefined; // who may not look has not installed it
+    if (isForbidden(error)) return "forbidden";
     throw error;
   }
 }
@@ -114,24 +122,23 @@ export const boundApiOf = ({ metadata, spec }: APIServiceBinding): BoundApi => (
 /**
  * Makes the konnector's roles these, and takes away those in namespaces that no claim is about any more.
  *
- * @param takeBack undoes it, also when it was interrupted on the way, by granting what is bound then
+ * @param takeBack undoes it, also when it was interrupted on the way, by granting what is bound then; absent: nothing is
+ * taken back
  */
 export async function applyRights(
   appCluster: KubeClient,
   rights: KonnectorRights,
-  { takeBack = new TakeBack({ say() {} }) }: { takeBack?: TakeBack },
+  { takeBack }: { takeBack?: TakeBack },
   signal: AbortSignal,
 ): Promise<void> {
   const manifests = roleManifests(rights);
   const apply = ({ resource, object }: Manifest, signal: AbortSignal) =>
     appCluster.api(resource).apply(object, { fieldManager: FIELD_MANAGER, force: true }, signal);
   const [first, ...others] = manifests;
+  const grant = (signal: AbortSignal) => apply(first!, signal);
   const undo = (signal: AbortSignal) => updateRights(appCluster, [], {}, signal);
-  await takeBack.make(
-    (signal) => apply(first!, signal),
-    () => ({ what: "rights of the konnector", undo }),
-    signal,
-  );
+  if (takeBack) await takeBack.make(grant, () => ({ what: "rights of the konnector", undo }), signal);
+  else await grant(signal);
   for (const one of others) await apply(one, signal);
   for (const resource of [ROLE_BINDINGS, ROLES]) {
     const wanted = new Set(

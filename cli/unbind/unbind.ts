@@ -5,7 +5,7 @@ import type { APIServiceBinding } from "../../crds/api_service_binding.ts";
 import { type AppClusterFlags, openAppCluster } from "../app_cluster.ts";
 import { type DataFormat, printData } from "../data.ts";
 import { openLandscape } from "../diagnosis/landscape.ts";
-import { updateRights } from "../konnector/update_rights.ts";
+import { RIGHTS_HIDDEN, updateRights } from "../konnector/update_rights.ts";
 import { createStyle } from "../style.ts";
 import { createTerminal, LineReader, type Terminal } from "../terminal.ts";
 import { letGo } from "./let_go.ts";
@@ -70,7 +70,9 @@ function unknown(name: string, bindings: readonly APIServiceBinding[]): Error {
 /** What was unbound stays so, whatever becomes of this. */
 async function reduceRights(appCluster: KubeClient, terminal: Terminal, signal: AbortSignal): Promise<void> {
   try {
-    if (await updateRights(appCluster, [], {}, signal)) terminal.say("✅ Brought the konnector's rights up to date");
+    const rights = await updateRights(appCluster, [], {}, signal);
+    if (rights === "forbidden") terminal.say(`ℹ️ ${RIGHTS_HIDDEN}`);
+    else if (rights) terminal.say("✅ Brought the konnector's rights up to date");
   } catch (error) {
     signal.throwIfAborted();
     terminal.say(
