@@ -34,6 +34,7 @@ Deno.test("In a terminal, bind can be given up at each stage, and what it has ma
     await story.startBackend();
     await story.backendReady();
     await story.offer(mangoDbCrd(GROUP));
+    await story.offered(API);
   });
 
   await story.step(t, "while it waits for the login, with link and QR code", async () => {

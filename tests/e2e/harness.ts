@@ -182,19 +182,23 @@ export class Story implements AsyncDisposable {
     return { bind, url: url! };
   }
 
+  /** Until the backend knows of this API, and of all others that are on offer by then. */
+  async offered(api: string): Promise<void> {
+    const templates = this.provider.client.api<APIServiceExportTemplate>(API_SERVICE_EXPORT_TEMPLATES);
+    await eventually(`the backend knows that ${api} is offered`, async () => {
+      const { items } = await templates.list({}, within(5_000));
+      const established = items.filter(({ status }) => isTrue(status?.conditions, "Established"));
+      return items.every(({ status }) => status?.conditions) &&
+        established.some(({ spec }) => groupResourceName(spec.APIServiceSelector) === api);
+    });
+  }
+
   /** Runs `bind`, logs in, clicks, and waits for its end. */
   async bind(api: string, options: BindOptions = {}): Promise<BindResult> {
     await this.backendReady();
-    const plural = api.split(".")[0]!;
-    await eventually(`the backend knows that ${api} is offered`, async () => {
-      const templates = this.provider.client.api<APIServiceExportTemplate>(API_SERVICE_EXPORT_TEMPLATES);
-      const { items } = await templates.list({}, within(5_000));
-      return items.some(({ spec, status }) =>
-        groupResourceName(spec.APIServiceSelector) === api && isTrue(status?.conditions, "Established")
-      );
-    });
+    await this.offered(api);
     const { bind, url } = await this.beginBind(options);
-    const visit = await logInAndBind(url, plural, options.user);
+    const visit = await logInAndBind(url, api.split(".")[0]!, options.user);
     return { ...visit, ...await bind.result() };
   }
 
