@@ -1,10 +1,11 @@
-import { parse, stringify } from "yaml";
+import { parse } from "yaml";
 import { ConfigError } from "../kube/errors.ts";
 import { isJsonObject } from "../kube/json.ts";
 import type { ClusterConfig } from "../kube/kubeconfig.ts";
 import { parseReceivedKubeconfig } from "../kube/received_kubeconfig.ts";
 import type { Json } from "../kube/types.ts";
 import { printable } from "../printable.ts";
+import { toYaml } from "./yaml.ts";
 
 /** A provider's kubeconfig that may be used and stored. */
 export interface ReceivedKubeconfig {
@@ -36,7 +37,7 @@ export function readReceivedKubeconfig(text: string, namespace?: string): Receiv
   const asReceived = minimal && chosen === parsed.namespace;
   return {
     // Unchanged if possible: the konnector compares it with the provider's, and starts over when they differ.
-    text: asReceived ? text : stringify(document),
+    text: asReceived ? text : toYaml(document),
     config: { ...parsed, namespace: chosen },
     server,
     namespace: chosen,

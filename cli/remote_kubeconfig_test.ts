@@ -44,6 +44,11 @@ Deno.test("readReceivedKubeconfig() writes another namespace into the text, too"
   deepEqual((await config.credentials(false, new AbortController().signal)).headers, { authorization: "Bearer bobs" });
 });
 
+Deno.test("readReceivedKubeconfig() writes a text that a konnector in Go reads the same: it takes YAML 1.1", () => {
+  const { text } = readReceivedKubeconfig(two, "on");
+  deepEqual(parse(text, { version: "1.1" }), parse(text));
+});
+
 Deno.test("readReceivedKubeconfig() needs a namespace from somewhere", () => {
   throws(() => readReceivedKubeconfig(two.replace(", namespace: ns-two", "")), /remote namespace is required/);
   equal(readReceivedKubeconfig(two.replace(", namespace: ns-two", ""), "given").namespace, "given");
