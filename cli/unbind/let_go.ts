@@ -30,23 +30,29 @@ interface LetGoDeps {
  * binding when it has done its part, and only then stops to hold objects; where there is none, the binding goes last.
  */
 export async function letGo(deps: LetGoDeps, before: Survey, mode: UnbindMode, signal: AbortSignal): Promise<void> {
-  const { binding, crd } = before;
+  const { binding } = before;
   if (mode === "drain") await drain(deps, before, signal);
   if (binding) await deleteBinding(deps, binding, mode, signal);
-  await checkNobodyElse(deps.bindingApi, before, signal);
-  const left = await releaseObjects(deps, before, signal);
-  if (left === 0 && crd) await deleteCrd(deps, crd, signal);
+  const heir = await findHeir(deps.bindingApi, before, signal);
+  if (heir) deps.terminal.say(`ℹ️ Objects and CRD stay with APIServiceBinding ${heir}, which has the API now`);
+  else await letGoOfApi(deps, before, signal);
   if (binding && !deps.hasKonnector) await releaseBinding(deps, binding, signal);
 }
 
-/** Whoever has bound the API meanwhile, or in another namespace, needs its objects and CRD. */
-async function checkNobodyElse(bindingApi: BindingApi, { name, binding }: Survey, signal: AbortSignal): Promise<void> {
+/** A binding by which the API is bound as well, made meanwhile or in another namespace. */
+async function findHeir(
+  bindingApi: BindingApi,
+  { name, binding }: Survey,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   const { items } = await bindingApi.list({ fieldSelector: `metadata.name=${name}` }, signal);
-  const other = items.find(({ metadata }) => metadata.uid !== binding?.metadata.uid);
-  if (other) {
-    const holder = `APIServiceBinding ${formatKey(keyOf(other))}`;
-    throw new Error(`Cannot let go of the objects and the CRD of ${name}: ${holder} needs them now`);
-  }
+  const heir = items.find(({ metadata }) => metadata.uid !== binding?.metadata.uid);
+  return heir && formatKey(keyOf(heir));
+}
+
+async function letGoOfApi(deps: LetGoDeps, before: Survey, signal: AbortSignal): Promise<void> {
+  const left = await releaseObjects(deps, before, signal);
+  if (left === 0 && before.crd) await deleteCrd(deps, before.crd, signal);
 }
 
 async function deleteCrd(
