@@ -9,6 +9,7 @@ import { removeFinalizer } from "../../kube/finalizer.ts";
 import { counted } from "../../kube/plural.ts";
 import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceDefinition } from "../../kube/resources.ts";
 import { type DynamicObject, formatKey, isDeleting, keyOf, type KubeObject, type ObjectKey } from "../../kube/types.ts";
+import { isOurs, releasedCrd } from "../../sync/consumer_crd.ts";
 import type { BindingApi } from "../api_service_binding.ts";
 import { formatDuration } from "../duration.ts";
 import type { Terminal } from "../terminal.ts";
@@ -119,8 +120,17 @@ async function deleteBinding(
   const { uid } = binding.metadata;
   const annotations = { [ON_UNBIND_ANNOTATION]: mode };
   await deps.bindingApi.mergePatch(key, { metadata: { uid, annotations } }, {}, signal);
+  if (!deps.bindingApi.resource.namespaced) await disownCrd(deps, binding, signal);
   await deps.bindingApi.delete(key, { uid }, signal);
   if (deps.hasKonnector) await untilBindingGone(deps, binding, [], signal);
+}
+
+/** Of a cluster-scoped owner, which bindings of Klutch up to 1.5 are, the garbage collector would delete it with all objects. */
+async function disownCrd({ appCluster }: LetGoDeps, binding: APIServiceBinding, signal: AbortSignal): Promise<void> {
+  const crds = appCluster.api<CustomResourceDefinition>(CUSTOM_RESOURCE_DEFINITIONS);
+  const crd = await crds.find({ name: binding.metadata.name }, signal);
+  const released = crd && isOurs(crd, binding) ? releasedCrd(crd, binding) : undefined;
+  if (released) await crds.replace(released, signal);
 }
 
 /** Does what a konnector would; finalizers of others they have to remove themselves. */

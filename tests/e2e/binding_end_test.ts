@@ -23,16 +23,13 @@ import {
 import { type DynamicObject, hasFinalizer, isDeleting } from "../../kube/types.ts";
 import { eventually, within } from "../clusters.ts";
 import { installCrd, mangoDbCrd } from "../mangodb.ts";
-import { Story } from "./harness.ts";
+import { GARBAGE_COLLECTION, Story } from "./harness.ts";
 import { Mangos } from "./mangos.ts";
 
 const GROUP = "mangodb.com";
 const API = `mangodbs.${GROUP}`;
 /** Of the provider's operator, who takes time to deprovision. */
 const FINALIZER = "example.com/deprovision";
-
-/** It asks only every 30 s which kinds there are. */
-const GARBAGE_COLLECTION = { timeoutMs: 90_000 };
 
 const db = { namespace: "default", name: "db" };
 const going = { namespace: "default", name: "going" };

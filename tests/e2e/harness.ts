@@ -22,6 +22,9 @@ import { type Program, type ProgramResult, startProgram } from "./program.ts";
  */
 export const RECOVERY_MS = 60_000;
 
+/** How long the garbage collector may take, which asks only every 30 s which kinds there are. */
+export const GARBAGE_COLLECTION = { timeoutMs: 90_000 };
+
 /** One of a story's two clusters. */
 export interface Cluster {
   plane: ControlPlane;

@@ -1,10 +1,19 @@
 import assert from "node:assert/strict";
-import { API_SERVICE_BINDINGS, API_SERVICE_EXPORTS, KONNECTOR_ROLE } from "../../crds/names.ts";
-import { CLUSTER_ROLES, CUSTOM_RESOURCE_DEFINITIONS, type Role } from "../../kube/resources.ts";
+import { APIServiceBinding } from "../../crds/api_service_binding.ts";
+import { toCrd } from "../../crds/crd.ts";
+import {
+  API_SERVICE_BINDINGS,
+  API_SERVICE_EXPORTS,
+  API_VERSION,
+  KLUTCH_NAMESPACE,
+  KONNECTOR_ROLE,
+} from "../../crds/names.ts";
+import { CLUSTER_ROLES, CONFIG_MAPS, CUSTOM_RESOURCE_DEFINITIONS, type Role } from "../../kube/resources.ts";
+import { isDeleting } from "../../kube/types.ts";
 import { eventually, klutchBinary, within } from "../clusters.ts";
-import { mangoDbCrd } from "../mangodb.ts";
+import { installCrd, mangoDb, mangoDbCrd, mangoDbResource } from "../mangodb.ts";
 import { assertGolden } from "./golden.ts";
-import { Story } from "./harness.ts";
+import { GARBAGE_COLLECTION, Story } from "./harness.ts";
 import { Mangos } from "./mangos.ts";
 import { CTRL_C, TerminalSession } from "./terminal_session.ts";
 
@@ -166,5 +175,37 @@ Deno.test("klutch unbind leaves exactly what its plan said, in every mode", asyn
     assert.ok(!await mayStillSync());
     await mangos.delete("consumer", ORDERS);
     await eventually("it is gone at once", async () => !await mangos.consumer.find(ORDERS, within(5_000)));
+  });
+});
+
+Deno.test("klutch unbind leaves objects to whom they belong where Klutch up to 1.5 made their CRD the binding's", async (t) => {
+  await using story = await Story.open();
+  const { client, plane } = story.consumer;
+  const published = toCrd(APIServiceBinding);
+  await installCrd(client, { ...published, spec: { ...published.spec, scope: "Cluster" } }); // goes with the cluster
+  const bindings = client.api<APIServiceBinding>({ ...API_SERVICE_BINDINGS, namespaced: false });
+  const { apiVersion, kind, metadata: { uid } } = await bindings.create({
+    apiVersion: API_VERSION,
+    kind: API_SERVICE_BINDINGS.kind,
+    metadata: { name: API },
+    spec: { kubeconfigSecretRef: { namespace: KLUTCH_NAMESPACE, name: "gone", key: "kubeconfig" } },
+  }, within(5_000));
+  const ownerReferences = [{ apiVersion, kind, name: API, uid: uid!, controller: true }];
+  const crd = mangoDbCrd(GROUP);
+  crd.metadata.ownerReferences = ownerReferences;
+  await installCrd(client, crd);
+  const objects = client.api(mangoDbResource(GROUP));
+  await eventually("it can be made", () => objects.create(mangoDb(GROUP, ORDERS), within(5_000)));
+  const witness = { namespace: "default", name: "witness", ownerReferences };
+  await client.api(CONFIG_MAPS).create({ apiVersion: "v1", kind: "ConfigMap", metadata: witness }, within(5_000));
+
+  await story.step(t, "the garbage collector takes what the binding owns, and not the CRD", async () => {
+    const flags = ["--mode=force", "--yes", `--kubeconfig=${plane.kubeconfigPath}`];
+    const { code, stderr } = await story.runToEnd(["unbind", API, ...flags]);
+    assert.equal(code, 0, stderr);
+    const collected = async () => !await client.api(CONFIG_MAPS).find(witness, within(5_000));
+    await eventually("it has been by", collected, GARBAGE_COLLECTION);
+    assert.equal(isDeleting(await client.api(CUSTOM_RESOURCE_DEFINITIONS).get({ name: API }, within(5_000))), false);
+    assert.equal(isDeleting(await objects.get(ORDERS, within(5_000))), false);
   });
 });
