@@ -215,7 +215,8 @@ Deno.test("an app cluster is connected from the control plane, kept in order, an
     await app.untilGone(ORDERS);
     const log = await backend.log();
     const deleted = log.filter(({ msg }) => msg === "taken back with its AppClusterBinding").map(({ kind }) => kind);
-    assert.deepEqual(deleted, ["APIServiceBinding", "Deployment", "APIServiceNamespace", "Namespace"]);
+    const inOrder = [...new Set(deleted)]; // a backend that hears late of a deletion asks for it again
+    assert.deepEqual(inOrder, ["APIServiceBinding", "Deployment", "APIServiceNamespace", "Namespace"]);
     for (const name of [ROOT, mapped]) {
       assert.equal(await plane.api(NAMESPACES).find({ name }, within(5_000)), undefined);
     }
