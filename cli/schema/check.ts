@@ -25,10 +25,11 @@ export interface CheckOptions {
 export async function runCheck({ file, format, controlPlane }: CheckOptions, context: ProgramContext): Promise<void> {
   const { signal } = context;
   const wanted = await readApis(file, controlPlane, context);
-  const composite = wanted.find(({ isComposite }) => isComposite);
-  if (composite) {
+  const xrd = wanted.find(({ isXrd }) => isXrd);
+  if (xrd) {
     throw new UsageError(
-      `'${composite.name}' is made by Crossplane: check the CustomResourceDefinition that it makes, or use 'schema diff'`,
+      `'${xrd.name}' is defined by an XRD: check the CustomResourceDefinition that Crossplane makes of it, or use ` +
+        "'schema diff'",
     );
   }
   using client = await openControlPlane(controlPlane, context);

@@ -85,6 +85,7 @@ Deno.test("klutch schema check speaks of the control plane", async () => {
   await Deno.writeTextFile(
     file,
     stringify({
+      apiVersion: "apiextensions.k8s.io/v1",
       kind: "CustomResourceDefinition",
       metadata: { name: "cats.example.com" },
       spec: { group: "example.com", names: { plural: "cats", kind: "Cat" }, versions: [{ name: "v1" }] },
@@ -115,6 +116,29 @@ Deno.test("klutch schema check takes null in place of what may be left out, as A
   Object.assign(properties.spec!.properties.default, nulls, { enum: ["a", null] });
   await crds.replace(crd, within(5_000));
   const file = join(directory.path, "new.yaml");
-  await Deno.writeTextFile(file, stringify({ ...crd, kind: "CustomResourceDefinition" }));
+  await Deno.writeTextFile(file, stringify(crd));
   deepEqual(await check(cluster, file, "table"), { exitCode: 0, stdout: "Nothing changed.\n" });
+});
+
+Deno.test("klutch schema check takes the CRD that Crossplane makes, and no XRD", async () => {
+  using cluster = await provider();
+  await using directory = await makeOwnedDirectory();
+  await using api = await serveWidgets(cluster.client, { type: "object" });
+  const name = `widgets.${api.resource.group}`;
+  const file = join(directory.path, "new.yaml");
+  const crd = await cluster.client.api<CustomResourceDefinition>(CUSTOM_RESOURCE_DEFINITIONS)
+    .get({ name }, within(5_000));
+  const ownerReferences = [{ apiVersion: "apiextensions.crossplane.io/v1", kind: "CompositeResourceDefinition", name }];
+  await Deno.writeTextFile(file, stringify({ ...crd, metadata: { ...crd.metadata, ownerReferences } }));
+  deepEqual(await check(cluster, file, "table"), { exitCode: 0, stdout: "Nothing changed.\n" });
+
+  const { group, names, versions } = crd.spec;
+  const xrd = { kind: "CompositeResourceDefinition", metadata: { name }, spec: { group, names, versions } };
+  await Deno.writeTextFile(file, stringify(xrd));
+  await rejects(
+    check(cluster, file, "table"),
+    /^UsageError: a CompositeResourceDefinition is incomplete: it needs api/,
+  );
+  await Deno.writeTextFile(file, stringify({ apiVersion: "apiextensions.crossplane.io/v2", ...xrd }));
+  await rejects(check(cluster, file, "table"), /is defined by an XRD: check the CustomResourceDefinition/);
 });

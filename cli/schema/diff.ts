@@ -53,6 +53,6 @@ export function compareAll(before: readonly DefinedApi[], after: readonly Define
 
 /** A definition for Crossplane says nothing of the fields that every CRD made of one has. */
 function comparePair(before: DefinedApi, after: DefinedApi): Change[] {
-  if (!before.isComposite && !after.isComposite) return compareApis(before.definition, after.definition);
+  if (!before.isXrd && !after.isXrd) return compareApis(before.definition, after.definition);
   return compareApis(withoutCrossplane(before.definition), withoutCrossplane(after.definition));
 }

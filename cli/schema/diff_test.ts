@@ -149,6 +149,6 @@ Deno.test("klutch schema diff refuses what is no API, with what to do", async ()
   await rejects(diff(crd("dbs", SMALL), "kind: [\n"), /is not YAML/);
   await rejects(
     diff("kind: CustomResourceDefinition\nspec: {}\n", crd("dbs", SMALL)),
-    /is incomplete: it needs metadata.name/,
+    /is incomplete: it needs apiVersion, metadata.name/,
   );
 });

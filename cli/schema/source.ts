@@ -14,8 +14,8 @@ export interface DefinedApi {
   /** `<plural>.<group>` */
   name: string;
   definition: ApiDefinition;
-  /** Whether Crossplane adds fields of its own to it. */
-  isComposite: boolean;
+  /** Defined by an XRD: Crossplane adds fields of its own to it. */
+  isXrd: boolean;
 }
 
 // A folder `crds/` is as common as the word.
@@ -74,27 +74,28 @@ function toApi(document: Json): DefinedApi[] {
   if (document.kind === "CustomResourceDefinition") return [fromCrd(checked(document) as CustomResourceDefinition)];
   if (document.kind !== "CompositeResourceDefinition") return [];
   const definition = toClaimApi(checked(document) as CompositeResourceDefinition);
-  return [{ name: `${definition.names.plural}.${definition.group}`, definition, isComposite: true }];
+  return [{ name: `${definition.names.plural}.${definition.group}`, definition, isXrd: true }];
 }
 
 /** The API that a CRD defines. */
 export const fromCrd = ({ metadata, spec }: CustomResourceDefinition): DefinedApi => ({
   name: metadata.name,
   definition: spec,
-  isComposite: metadata.ownerReferences?.some(({ kind }) => kind === "CompositeResourceDefinition") ?? false,
+  isXrd: false,
 });
 
 /** Nothing is compared that an API server would not have looked at. */
 function checked(document: Record<string, Json>): unknown {
-  const { metadata } = document;
+  const { apiVersion, metadata } = document;
   const spec = withoutNulls(document.spec!);
-  const isComplete = isJsonObject(metadata) && typeof metadata.name === "string" && isJsonObject(spec) &&
+  const isComplete = typeof apiVersion === "string" && isJsonObject(metadata) && typeof metadata.name === "string" &&
+    isJsonObject(spec) &&
     typeof spec.group === "string" && isJsonObject(spec.names) && typeof spec.names.plural === "string" &&
     typeof spec.names.kind === "string" && Array.isArray(spec.versions) &&
     spec.versions.every((version) => isJsonObject(version) && typeof version.name === "string");
   if (!isComplete) {
     throw new UsageError(
-      `a ${document.kind} is incomplete: it needs metadata.name, spec.group, spec.names with plural and kind, and ` +
+      `a ${document.kind} is incomplete: it needs apiVersion, metadata.name, spec.group, spec.names with plural and kind, and ` +
         `spec.versions with names; ${SAYS_MORE}`,
     );
   }
