@@ -9,6 +9,7 @@ import {
   type RoleSubject,
   SERVICE_ACCOUNTS,
 } from "../kube/resources.ts";
+import { apiVersionOf } from "../kube/types.ts";
 import { type TestCluster, uniqueName, within } from "./clusters.ts";
 
 /** Somebody who may do nothing yet, and does it with a token of his own. */
@@ -29,8 +30,6 @@ export interface Allowance extends AsyncDisposable {
   change(rules: PolicyRule[]): Promise<unknown>;
 }
 
-const RBAC = "rbac.authorization.k8s.io";
-
 /** @param namespace where the account lives; it ends with it */
 export async function openAccount(
   { client, config: { server, caData } }: Pick<TestCluster, "client" | "config">,
@@ -50,10 +49,10 @@ export async function openAccount(
     const bindings = client.api<RoleBinding>(where ? ROLE_BINDINGS : CLUSTER_ROLE_BINDINGS);
     const metadata = { name: uniqueName(name), ...(where && { namespace: where }) };
     await bindings.create({
-      apiVersion: `${RBAC}/v1`,
+      apiVersion: apiVersionOf(CLUSTER_ROLE_BINDINGS),
       kind: where ? "RoleBinding" : "ClusterRoleBinding",
       metadata,
-      roleRef: { apiGroup: RBAC, kind: "ClusterRole", name: role },
+      roleRef: { apiGroup: CLUSTER_ROLES.group, kind: "ClusterRole", name: role },
       subjects: [subject],
     }, within(5_000));
     return { [Symbol.asyncDispose]: () => bindings.delete(metadata, {}, within(5_000)) };
@@ -66,7 +65,8 @@ export async function openAccount(
     async allow(rules, where) {
       const roles = client.api<Role>(CLUSTER_ROLES);
       const role = { name: uniqueName(name) };
-      await roles.create({ apiVersion: `${RBAC}/v1`, kind: "ClusterRole", metadata: role, rules }, within(5_000));
+      const { kind } = CLUSTER_ROLES;
+      await roles.create({ apiVersion: apiVersionOf(CLUSTER_ROLES), kind, metadata: role, rules }, within(5_000));
       const granted = await grant(role.name, where);
       return {
         change: (rules) => roles.mergePatch(role, { rules }, {}, within(5_000)),

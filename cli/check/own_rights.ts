@@ -10,8 +10,8 @@ const APPLIED = ["get", "create", "patch", "delete"];
 
 const ofKonnector = konnectorManifests("", boundRights([])).flatMap(({ resource, object: { metadata } }) => {
   const { group, plural } = resource;
-  const isAnywhere = group === RBAC || !metadata.namespace; // a claim may list any namespace, and gets a Role there
-  const namespaces = isAnywhere ? undefined : [metadata.namespace!];
+  // A claim may list any namespace, and gets a Role there.
+  const namespaces = metadata.namespace && group !== RBAC ? [metadata.namespace] : undefined;
   return limitToNames({ group, resource: plural, verbs: APPLIED, namespaces }, [metadata.name]);
 });
 

@@ -40,7 +40,7 @@ for (const scope of ["Namespaced", "Cluster"] as const) {
       await story.backendReady();
       await story.offer(mangoDbCrd(GROUP), [SECRETS_CLAIM]);
       await story.offer(mangoDbCrd("other.example.com"));
-      await story.offered("mangodbs.other.example.com");
+      await story.offered(API, "mangodbs.other.example.com");
     });
 
     await story.step(t, "a dry run prints the request, and binds nothing", async () => {

@@ -185,14 +185,14 @@ export class Story implements AsyncDisposable {
     return { bind, url: url! };
   }
 
-  /** Until the backend knows of this API, and of all others that are on offer by then. */
-  async offered(api: string): Promise<void> {
+  /** Until the backend knows of these offers, and of what it has to offer there. */
+  async offered(...apis: string[]): Promise<void> {
     const templates = this.provider.client.api<APIServiceExportTemplate>(API_SERVICE_EXPORT_TEMPLATES);
-    await eventually(`the backend knows that ${api} is offered`, async () => {
+    await eventually(`the backend knows that ${apis.join(" and ")} is offered`, async () => {
       const { items } = await templates.list({}, within(5_000));
-      const established = items.filter(({ status }) => isTrue(status?.conditions, "Established"));
-      return items.every(({ status }) => status?.conditions) &&
-        established.some(({ spec }) => groupResourceName(spec.APIServiceSelector) === api);
+      const established = items.filter(({ status }) => isTrue(status?.conditions, "Established"))
+        .map(({ spec }) => groupResourceName(spec.APIServiceSelector));
+      return apis.every((api) => established.includes(api));
     });
   }
 

@@ -57,7 +57,7 @@ Deno.test("APIs are bound without a browser, by device code, by a program's secr
     await Promise.all([story.startBackend(audit), story.startKonnector()]);
     await story.backendReady();
     for (const name of ["a", "b", "c", "d"]) await story.offer(mangoDbCrd(`team-${name}.example.com`), [SECRETS_CLAIM]);
-    await story.offered(api("a"));
+    await story.offered(...["a", "b", "c", "d"].map(api));
   });
 
   await story.step(t, "a person connects the command line on another device, and gets two APIs at once", async () => {
